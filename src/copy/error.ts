@@ -1,0 +1,103 @@
+import type { Descriptor } from '../oci/descriptor.ts';
+
+/** Error reasons: the same words in API, metrics, logs and `explain`. */
+export const reasons = [
+  'source-denied',
+  'source-policy',
+  'destination-denied',
+  'destination-immutable',
+  'artifact-refused',
+  'name-invalid',
+  'name-collision',
+  'not-found',
+  'rate-limited',
+  'unreachable',
+  'timeout',
+  'tls',
+  'corrupt',
+  'protocol',
+  'internal',
+] as const;
+
+export type Reason = (typeof reasons)[number];
+
+export type Side = 'source' | 'destination';
+
+/** What a registry did to one request, before it is known which end of a copy the registry is. */
+export type Fault =
+  | 'denied'
+  | 'policy'
+  | 'immutable'
+  | 'artifact-refused'
+  | 'name-invalid'
+  | 'not-found'
+  | 'rate-limited'
+  | 'unreachable'
+  | 'timeout'
+  | 'tls'
+  | 'corrupt'
+  | 'protocol';
+
+/** A failure of one registry: what, where and what it answered; never a credential or a query string. */
+export class RegistryError extends Error {
+  override readonly name = 'RegistryError';
+  readonly fault: Fault;
+  /** The HTTP status, when there was an answer. */
+  readonly status: number | undefined;
+  /** The registry's own error code, e.g. `MANIFEST_BLOB_UNKNOWN`. */
+  readonly code: string | undefined;
+  /** The registry asked to be left alone until then; milliseconds since 1970. */
+  readonly retryAt: number | undefined;
+
+  constructor(
+    fault: Fault,
+    message: string,
+    options: { status?: number; code?: string; retryAt?: number; cause?: unknown } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.fault = fault;
+    this.status = options.status;
+    this.code = options.code;
+    this.retryAt = options.retryAt;
+  }
+}
+
+/** A copy that failed: the step, the side it failed on and the reason. `cause` is what happened there. */
+export class CopyError extends Error {
+  override readonly name = 'CopyError';
+  readonly operation: string;
+  readonly side: Side;
+  readonly reason: Reason;
+  readonly retryAt: number | undefined;
+
+  constructor(operation: string, side: Side, cause: unknown) {
+    super(`${operation} at the ${side}: ${messageOf(cause)}`, { cause });
+    this.operation = operation;
+    this.side = side;
+    this.reason = reasonOf(side, cause);
+    this.retryAt = cause instanceof RegistryError ? cause.retryAt : undefined;
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function reasonOf(side: Side, cause: unknown): Reason {
+  if (!(cause instanceof RegistryError)) return 'internal';
+  switch (cause.fault) {
+    case 'denied':
+      return side === 'source' ? 'source-denied' : 'destination-denied';
+    case 'policy':
+      return side === 'source' ? 'source-policy' : 'destination-denied';
+    case 'immutable':
+      return 'destination-immutable';
+    default:
+      return cause.fault;
+  }
+}
+
+/** Something in the graph cannot be there: says which descriptor. */
+export function described(descriptor: Descriptor): string {
+  return `${descriptor.mediaType} ${descriptor.digest} (${descriptor.size} bytes)`;
+}

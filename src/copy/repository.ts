@@ -1,0 +1,38 @@
+import type { Readable } from 'node:stream';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+
+/** Every method throws `RegistryError`, and stops early with the signal's reason when it is aborted. */
+export interface Resolver {
+  /** The descriptor that a tag or digest names now; `undefined` when there is none. */
+  resolve(reference: string, signal?: AbortSignal): Promise<Descriptor | undefined>;
+}
+
+/** What a copy needs of the repository it reads. */
+export interface Source extends Resolver {
+  /** The manifest's exact bytes, verified against the descriptor. */
+  manifest(descriptor: Descriptor, signal?: AbortSignal): Promise<Uint8Array>;
+  /** The blob's bytes as they arrive, not yet verified. The caller must consume or destroy the stream. */
+  blob(descriptor: Descriptor, signal?: AbortSignal): Promise<Readable>;
+}
+
+/** What a copy needs of the repository it writes. */
+export interface Destination extends Resolver {
+  hasBlob(digest: Digest, signal?: AbortSignal): Promise<boolean>;
+  /**
+   * Puts the blob in place: mounted from `from`, a repository of the same registry believed to hold it, or
+   * else uploaded from `open()`, which is called once per try. Verified by digest and length either way.
+   */
+  writeBlob(
+    descriptor: Descriptor,
+    open: (signal: AbortSignal) => Promise<Readable>,
+    options: { from?: string | undefined; signal?: AbortSignal | undefined },
+  ): Promise<'copied' | 'mounted'>;
+  /** Writes the bytes under `reference`: a tag, or the manifest's own digest. */
+  putManifest(
+    reference: string,
+    descriptor: Descriptor,
+    bytes: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<void>;
+}

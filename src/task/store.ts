@@ -1,0 +1,157 @@
+import type { Event } from '../event/event.ts';
+import type { Reason } from '../copy/error.ts';
+import type { Refused, Wanted } from '../rule/rule.ts';
+import type { Attempt, Door, Outcome, Task, TaskState } from './task.ts';
+
+/*
+ * What the parts of this folder need of the database, one interface a consumer; `state/` implements them.
+ * Every method is one transaction, and durable when it returns. Every method throws `StorageError` when the
+ * database cannot be read or written just now (disk full, locked), having changed nothing.
+ */
+
+/** The database did not take it: nothing was stored, and it may work later. */
+export class StorageError extends Error {
+  override readonly name = 'StorageError';
+}
+
+/** Something that came through a door, with the copies that the rules want of it. */
+export interface Entry {
+  door: Door;
+  /** What a webhook said; doors without one have none. */
+  event?: Event;
+  force: boolean;
+  /** When the change happened, or was first seen. */
+  wantedAt: number;
+  wanted: readonly (Wanted | Refused)[];
+}
+
+export interface Entered {
+  /** Tasks that now stand for the entry: made, joined or, by a scan event, woken. In the order of `wanted`. */
+  tasks: number[];
+  /** How many of them are new. */
+  created: number;
+}
+
+/** A source repository that writes to a destination repository. */
+export interface Owner {
+  source: string;
+  sourceRepository: string;
+}
+
+export interface EnqueueStore {
+  /**
+   * Stores a batch in ONE transaction: events, tasks, and which source repository owns which destination
+   * repository. An event whose id is known already changes nothing and returns the tasks it made then.
+   * A wanted copy joins the unfinished task of its destination tag, or makes a new one; from the sweep it
+   * joins without changing anything. A name that is refused, or owned by another source repository for
+   * which `stillOwns` holds, makes a `discarded` task that names both.
+   */
+  enter(
+    batch: readonly Entry[],
+    now: number,
+    stillOwns: (owner: Owner, wanted: Wanted) => boolean,
+  ): Entered[];
+  /** Tags that events have named for a digest in a source repository: what a signature tag belongs to. */
+  tagsOf(repository: string, digest: string): string[];
+}
+
+/** What a worker found; the dispatcher has it applied. */
+export type Verdict =
+  | { kind: 'complete'; outcome: Outcome; /** The source moved meanwhile: go again. */ again: boolean }
+  | {
+      kind: 'retry';
+      at: number;
+      reason: Reason;
+      message: string;
+      /** Waited for something outside our power: costs no attempt. */
+      waited: boolean;
+    }
+  | { kind: 'discard'; reason: Reason; message: string }
+  | { kind: 'cancel' };
+
+export interface DispatchStore {
+  /**
+   * Takes the next available task and makes it running: the most urgent door first, within a door the
+   * source repositories in turn, within one the oldest. `busy` repositories (`laneOf`) are passed over.
+   */
+  claim(now: number, busy: ReadonlySet<string>): Task | undefined;
+  /**
+   * Stores the attempt and applies the verdict in one transaction. A push that joined since the claim wins
+   * over every verdict: the task is available again, with no attempt spent. Returns the task as it is now.
+   */
+  settle(claimed: Task, attempt: Attempt, verdict: Verdict, now: number): Task;
+  /** Running tasks of this process that were stopped: available again, the attempt not counted. */
+  release(ids: readonly number[]): void;
+  /** Retryable tasks whose time has come, at most `limit`: available. Returns how many. */
+  promote(now: number, limit: number): number;
+  /** When the next retryable task is due. */
+  nextRun(): number | undefined;
+}
+
+/** The lane a task runs in: lanes take turns, so that no repository starves the others. */
+export function laneOf(task: Pick<Task, 'source' | 'sourceRepository'>): string {
+  return `${task.source}/${task.sourceRepository}`;
+}
+
+export interface TaskQuery {
+  state?: TaskState;
+  /** Of the source. */
+  repository?: string;
+  tag?: string;
+  limit: number;
+  /** Tasks with a smaller id only: pages go from the newest to the oldest. */
+  before?: number;
+}
+
+/** What the admin API needs. */
+export interface TaskStore {
+  list(query: TaskQuery): Task[];
+  get(id: number): { task: Task; attempts: Attempt[] } | undefined;
+  /** Makes a discarded, cancelled or retryable task available; `conflict` when its state, or a newer task, forbids it. */
+  retry(id: number, now: number): 'done' | 'conflict' | 'missing';
+  /** Cancels an available or retryable task; a running one is marked, so that its end is `cancelled`, even after a crash. */
+  cancel(id: number, now: number): 'done' | 'running' | 'conflict' | 'missing';
+  /** How many tasks are in each state; costs the same however many there are. */
+  counts(): Record<TaskState, number>;
+}
+
+/** Removes what is finished and older than `before`, at most `limit` rows. Returns how many went. */
+export interface PruneStore {
+  prune(before: number, limit: number): number;
+}
+
+export const sweepStates = ['running', 'completed', 'failed'] as const;
+export type SweepState = (typeof sweepStates)[number];
+
+/** One comparison of both ends. */
+export interface Sweep {
+  id: number;
+  /** Only this rule, if given. */
+  rule?: string;
+  dryRun: boolean;
+  trigger: 'schedule' | 'start' | 'admin';
+  state: SweepState;
+  startedAt: number;
+  finishedAt?: number;
+  /** Source tags looked at. */
+  listed: number;
+  /** The same digest at both ends. */
+  unchanged: number;
+  /** Differences for which a task stands (in a dry run: would stand). */
+  enqueued: number;
+  /** Of these, the ones for which no unfinished task stood: no event had announced them. */
+  missed: number;
+  /** Repositories or tags that could not be compared. */
+  failed: number;
+  /** What went wrong, one line each, the first few. */
+  errors: string[];
+}
+
+export interface SweepStore {
+  begin(sweep: Pick<Sweep, 'rule' | 'dryRun' | 'trigger'>, now: number): Sweep;
+  save(sweep: Sweep): void;
+  get(id: number): Sweep | undefined;
+  list(limit: number, before?: number): Sweep[];
+  /** Source repositories that events or tasks have named: what a sweep knows where it may not list. */
+  repositories(): string[];
+}

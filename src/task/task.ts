@@ -1,0 +1,78 @@
+import type { Digest } from '../oci/digest.ts';
+import type { Reason } from '../copy/error.ts';
+import type { Wanted } from '../rule/rule.ts';
+
+/*
+ * Words. A *task* is one wanted copy: (source repository and tag) → (destination repository and tag). An
+ * *attempt* is one try at it. A *door* is the way a task came in. The *generation* of a task grows with
+ * every push that joins it, so an attempt that began before the newest push knows that it is not the last.
+ *
+ *   available ──claim──▶ running ──▶ completed      the destination holds what the source held
+ *       ▲                   │  ├───▶ discarded      can never work, or gave up: `reason` says why
+ *       │                   │  ├───▶ cancelled      asked to stop
+ *       │                   │  └───▶ retryable      failed; tried again at `runAt`
+ *       ├───────────────────┘            │
+ *       │  a push joined, or stop        │
+ *       └────────────────────────────────┘  `runAt` has come, or what it waited for happened
+ *
+ * discarded, cancelled ──retry──▶ available, by the admin API. At most one task for a destination tag is
+ * unfinished (available, running or retryable).
+ */
+export const taskStates = [
+  'available',
+  'running',
+  'retryable',
+  'completed',
+  'discarded',
+  'cancelled',
+] as const;
+export type TaskState = (typeof taskStates)[number];
+
+export const outcomes = ['copied', 'unchanged', 'source-gone'] as const;
+/** How a task was completed. */
+export type Outcome = (typeof outcomes)[number];
+
+export const doors = ['webhook', 'admin', 'sweep'] as const;
+/** How a task came in; also its urgency, the first being the most urgent. */
+export type Door = (typeof doors)[number];
+
+/** Times are milliseconds since 1970. */
+export interface Task extends Wanted {
+  id: number;
+  state: TaskState;
+  door: Door;
+  /** Copy even if the destination already has the digest. */
+  force: boolean;
+  generation: number;
+  /** Attempts begun and neither taken back by a stop nor spent on waiting. */
+  attempts: number;
+  createdAt: number;
+  /** When the change was made at the source (the event's time), or first seen: the start of the lag. */
+  wantedAt: number;
+  /** Not before; the next attempt of a retryable task. */
+  runAt: number;
+  startedAt?: number;
+  finishedAt?: number;
+  /** Of the last attempt: */
+  outcome?: Outcome;
+  reason?: Reason;
+  message?: string;
+  digest?: Digest;
+  bytes?: number;
+}
+
+/** What one attempt did. */
+export interface Attempt {
+  number: number;
+  startedAt: number;
+  finishedAt: number;
+  outcome?: Outcome;
+  reason?: Reason;
+  message?: string;
+  digest?: Digest;
+  /** Bytes sent to the destination. */
+  bytes: number;
+  copied: number;
+  mounted: number;
+  skipped: number;
+}
