@@ -1,0 +1,22 @@
+import type { Digest } from './digest.ts';
+
+/** Names content: what it is, its digest and its length in bytes. */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes; `unknownSize` for layers of schema 1 manifests, which do not say. */
+  readonly size: number;
+  /** Where else the content may be had; only foreign layers have it. Never followed. */
+  readonly urls?: readonly string[];
+  /** Of an index's manifest. */
+  readonly platform?: Platform;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string;
+}
+
+export const unknownSize = -1;

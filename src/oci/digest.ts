@@ -1,0 +1,49 @@
+import { createHash, type Hash } from 'node:crypto';
+
+export type Algorithm = 'sha256' | 'sha512';
+
+/** Names content by its hash: the algorithm, a colon, lower-case hexadecimal of the algorithm's length. */
+export type Digest = `${Algorithm}:${string}`;
+
+const grammar = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
+
+export function isDigest(text: string): text is Digest {
+  return grammar.test(text);
+}
+
+/** Throws `SyntaxError` when the text is not a digest of an algorithm known here. */
+export function parseDigest(text: string): Digest {
+  if (isDigest(text)) return text;
+  throw new SyntaxError(
+    `digest: expected sha256: and 64 or sha512: and 128 lower-case hexadecimal digits, got ${JSON.stringify(text.slice(0, 80))}`,
+  );
+}
+
+export function algorithmOf(digest: Digest): Algorithm {
+  return digest.startsWith('sha512:') ? 'sha512' : 'sha256';
+}
+
+export function digestOf(bytes: Uint8Array, algorithm: Algorithm = 'sha256'): Digest {
+  const digester = new Digester(algorithm);
+  digester.update(bytes);
+  return digester.digest();
+}
+
+/** Computes the digest of content that arrives in pieces. `digest()` ends it. */
+export class Digester {
+  readonly #algorithm: Algorithm;
+  readonly #hash: Hash;
+
+  constructor(algorithm: Algorithm) {
+    this.#algorithm = algorithm;
+    this.#hash = createHash(algorithm);
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+  }
+
+  digest(): Digest {
+    return `${this.#algorithm}:${this.#hash.digest('hex')}`;
+  }
+}

@@ -1,0 +1,214 @@
+import { z } from 'zod';
+import { type Descriptor, unknownSize } from './descriptor.ts';
+import { isDigest } from './digest.ts';
+import {
+  dockerLayer,
+  dockerManifest,
+  dockerSchema1,
+  dockerSchema1Signed,
+  essence,
+  isIndex,
+  isSchema1,
+  ociArtifactManifest,
+  ociIndex,
+  ociManifest,
+  unknownBlob,
+} from './media-type.ts';
+
+/** What a manifest names: all of it is at the destination before the manifest itself is written. */
+export interface Successors {
+  /** Config and layers in the manifest's order, foreign layers included; each digest once. */
+  blobs: Descriptor[];
+  /** An index's manifests as listed: one digest may be there for two platforms. */
+  manifests: Descriptor[];
+  /** The manifest that this one refers to. It need not be there. */
+  subject?: Descriptor;
+}
+
+/** The bytes are not the manifest that they were said to be. */
+export class ManifestError extends Error {
+  override readonly name = 'ManifestError';
+}
+
+/** Far above what any tool makes (an image has up to 127 layers), far below what would hurt. */
+export const maxSuccessors = 10_000;
+
+/** Printable, so that it can stand in a header and in a log line. */
+const mediaType = z.string().regex(/^[\x20-\x7e]{0,255}$/, 'expected up to 255 printable ASCII characters');
+const digest = z.string().refine(isDigest, {
+  error: ({ input }) => `expected a sha256 or sha512 digest, got ${brief(String(input))}`,
+});
+const word = z.string().nullish();
+
+/** Go writes an absent member as null as often as it leaves it out. */
+const descriptor = z.looseObject({
+  mediaType: mediaType.nullish(),
+  digest,
+  size: z.int().nonnegative(),
+  urls: z.array(z.string()).nullish(),
+  annotations: z.record(z.string(), z.string()).nullish(),
+  platform: z.looseObject({ os: word, architecture: word, variant: word }).nullish(),
+});
+
+const manifest = z.looseObject({
+  mediaType: mediaType.nullish(),
+  config: descriptor.nullish(),
+  layers: z.array(descriptor).nullish(),
+  blobs: z.array(descriptor).nullish(),
+  manifests: z.array(descriptor).nullish(),
+  subject: descriptor.nullish(),
+  fsLayers: z.array(z.looseObject({ blobSum: digest })).nullish(),
+});
+
+type Manifest = z.infer<typeof manifest>;
+
+/**
+ * Reads which blobs and manifests a manifest names. `as` is the type under which it was delivered; types not
+ * known here are read by the same members. Throws `ManifestError`.
+ */
+export function parseManifest(bytes: Uint8Array, as: string): Successors {
+  const type = essence(as);
+  const document = validate(bytes);
+  if (document.mediaType && essence(document.mediaType) !== type)
+    throw new ManifestError(
+      `manifest: delivered as ${brief(type)}, but says it is ${brief(document.mediaType)}`,
+    );
+  refuseOtherShape(document, type);
+  const blobs = blobsOf(document);
+  const manifests = (document.manifests ?? []).map(manifestDescriptor);
+  refuseContradictions([...blobs, ...manifests]);
+  return {
+    blobs: once(blobs),
+    manifests,
+    ...(document.subject && { subject: manifestDescriptor(document.subject) }),
+  };
+}
+
+const generic: ReadonlySet<string> = new Set([
+  '',
+  'application/json',
+  'text/plain',
+  'application/octet-stream',
+]);
+
+/**
+ * A manifest's type: the answer's `Content-Type`, or what the document says of itself when the header is
+ * missing or says nothing. Throws `ManifestError` when that cannot be told either.
+ */
+export function mediaTypeOf(bytes: Uint8Array, contentType: string | undefined): string {
+  const type = essence(contentType ?? '');
+  if (!generic.has(type)) return type;
+  const document = validate(bytes);
+  if (document.mediaType) return essence(document.mediaType);
+  if (document.manifests) return ociIndex;
+  if (document.config) return ociManifest;
+  if (document.fsLayers) return document['signatures'] ? dockerSchema1Signed : dockerSchema1;
+  throw new ManifestError('manifest: neither the answer nor the document says which type it is');
+}
+
+function validate(bytes: Uint8Array): Manifest {
+  const json = parseJson(bytes);
+  refuseTooMany(json);
+  const result = manifest.safeParse(json);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const path = issue?.path.map(String).join('.') || 'document';
+  throw new ManifestError(`manifest: ${brief(path)}: ${issue?.message ?? 'not valid'}`);
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new ManifestError(`manifest: expected JSON, got ${bytes.length} bytes of something else`, {
+      cause,
+    });
+  }
+}
+
+/** Before anything else looks at them: a million broken descriptors would make millions of complaints. */
+function refuseTooMany(json: unknown): void {
+  const lists = typeof json === 'object' && json !== null ? Object.values(json).filter(Array.isArray) : [];
+  const count = lists.reduce((sum, list) => sum + list.length, 0);
+  if (count > maxSuccessors)
+    throw new ManifestError(`manifest: expected at most ${maxSuccessors} descriptors, got ${count}`);
+}
+
+/**
+ * A document that reads as an index to one program and as an image to another must not pass:
+ * https://github.com/opencontainers/distribution-spec/security/advisories/GHSA-mc8v-mgrf-8f4m
+ */
+function refuseOtherShape(document: Manifest, type: string): void {
+  if (document.manifests && (document.config ?? document.layers ?? document.fsLayers))
+    throw new ManifestError('manifest: both an index and an image, expected one of them');
+  const member = requiredMember(type);
+  if (member !== undefined && document[member] === undefined)
+    throw new ManifestError(`manifest: expected "${member}" in ${type}, found none`);
+}
+
+function requiredMember(type: string): keyof Manifest | undefined {
+  if (isIndex(type)) return 'manifests';
+  if (isSchema1(type)) return 'fsLayers';
+  if (type === ociManifest || type === dockerManifest) return 'config';
+  return type === ociArtifactManifest ? 'mediaType' : undefined;
+}
+
+function blobsOf(document: Manifest): Descriptor[] {
+  const { config, layers, blobs, fsLayers } = document;
+  return [
+    ...[...(config ? [config] : []), ...(layers ?? []), ...(blobs ?? [])].map(blobDescriptor),
+    ...(fsLayers ?? []).map((layer) => ({
+      mediaType: dockerLayer,
+      digest: layer.blobSum,
+      size: unknownSize,
+    })),
+  ];
+}
+
+function blobDescriptor(written: z.infer<typeof descriptor>): Descriptor {
+  return toDescriptor(written, written.mediaType || unknownBlob);
+}
+
+function manifestDescriptor(written: z.infer<typeof descriptor>): Descriptor {
+  if (written.mediaType) return toDescriptor(written, written.mediaType);
+  throw new ManifestError(`manifest: ${written.digest}: expected a mediaType, found none`);
+}
+
+function toDescriptor(written: z.infer<typeof descriptor>, type: string): Descriptor {
+  const { digest, size, urls, annotations, platform } = written;
+  return {
+    mediaType: type,
+    digest,
+    size,
+    ...(urls && { urls }),
+    ...(annotations && { annotations }),
+    ...(platform && { platform: toPlatform(platform) }),
+  };
+}
+
+function toPlatform(written: NonNullable<z.infer<typeof descriptor>['platform']>) {
+  const { os, architecture, variant } = written;
+  return { os: os ?? '', architecture: architecture ?? '', ...(variant && { variant }) };
+}
+
+function refuseContradictions(descriptors: readonly Descriptor[]): void {
+  const sizes = new Map<string, number>();
+  for (const { digest, size } of descriptors) {
+    const other = sizes.get(digest) ?? size;
+    if (other !== size)
+      throw new ManifestError(`manifest: ${digest} is listed with ${other} and ${size} bytes`);
+    sizes.set(digest, size);
+  }
+}
+
+function once(descriptors: readonly Descriptor[]): Descriptor[] {
+  const first = new Map<string, Descriptor>();
+  for (const descriptor of descriptors)
+    if (!first.has(descriptor.digest)) first.set(descriptor.digest, descriptor);
+  return [...first.values()];
+}
+
+/** Of others' text what fits into a message. */
+function brief(text: string): string {
+  return text.slice(0, 80).replace(/[^\x20-\x7e]/g, '?');
+}
