@@ -1,5 +1,3 @@
-import type { Descriptor } from '../oci/descriptor.ts';
-
 /** Error reasons: the same words in API, metrics, logs and `explain`. */
 export const reasons = [
   'source-denied',
@@ -70,22 +68,31 @@ export class CopyError extends Error {
   readonly reason: Reason;
   readonly retryAt: number | undefined;
 
-  constructor(operation: string, side: Side, cause: unknown) {
-    super(`${operation} at the ${side}: ${messageOf(cause)}`, { cause });
+  constructor(operation: string, side: Side, cause: RegistryError) {
+    super(`${operation} at the ${side}: ${cause.message}`, { cause });
     this.operation = operation;
     this.side = side;
-    this.reason = reasonOf(side, cause);
-    this.retryAt = cause instanceof RegistryError ? cause.retryAt : undefined;
+    this.reason = reasonOf(side, cause.fault);
+    this.retryAt = cause.retryAt;
+  }
+
+  /** An error that knows its side already stays what it is; so does an abort, which is nobody's fault. */
+  static of(operation: string, side: Side, cause: unknown): unknown {
+    return cause instanceof RegistryError ? new CopyError(operation, side, cause) : cause;
   }
 }
 
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+/** Waits for one step of a copy; its failure says which step it was, and at which end. */
+export async function at<T>(side: Side, operation: string, step: Promise<T>): Promise<T> {
+  try {
+    return await step;
+  } catch (error) {
+    throw CopyError.of(operation, side, error);
+  }
 }
 
-function reasonOf(side: Side, cause: unknown): Reason {
-  if (!(cause instanceof RegistryError)) return 'internal';
-  switch (cause.fault) {
+function reasonOf(side: Side, fault: Fault): Reason {
+  switch (fault) {
     case 'denied':
       return side === 'source' ? 'source-denied' : 'destination-denied';
     case 'policy':
@@ -93,11 +100,6 @@ function reasonOf(side: Side, cause: unknown): Reason {
     case 'immutable':
       return 'destination-immutable';
     default:
-      return cause.fault;
+      return fault;
   }
-}
-
-/** Something in the graph cannot be there: says which descriptor. */
-export function described(descriptor: Descriptor): string {
-  return `${descriptor.mediaType} ${descriptor.digest} (${descriptor.size} bytes)`;
 }

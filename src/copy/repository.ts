@@ -1,6 +1,7 @@
-import type { Readable } from 'node:stream';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+
+export type Bytes = AsyncIterable<Uint8Array>;
 
 /** Every method throws `RegistryError`, and stops early with the signal's reason when it is aborted. */
 export interface Resolver {
@@ -12,8 +13,8 @@ export interface Resolver {
 export interface Source extends Resolver {
   /** The manifest's exact bytes, verified against the descriptor. */
   manifest(descriptor: Descriptor, signal?: AbortSignal): Promise<Uint8Array>;
-  /** The blob's bytes as they arrive, not yet verified. The caller must consume or destroy the stream. */
-  blob(descriptor: Descriptor, signal?: AbortSignal): Promise<Readable>;
+  /** The blob's bytes as they arrive, not yet verified. Whoever does not read to the end aborts the signal. */
+  blob(descriptor: Descriptor, signal: AbortSignal): Promise<Bytes>;
 }
 
 /** What a copy needs of the repository it writes. */
@@ -25,7 +26,7 @@ export interface Destination extends Resolver {
    */
   writeBlob(
     descriptor: Descriptor,
-    open: (signal: AbortSignal) => Promise<Readable>,
+    open: (signal: AbortSignal) => Promise<Bytes>,
     options: { from?: string | undefined; signal?: AbortSignal | undefined },
   ): Promise<'copied' | 'mounted'>;
   /** Writes the bytes under `reference`: a tag, or the manifest's own digest. */

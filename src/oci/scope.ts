@@ -32,17 +32,14 @@ export function parseScopes(text: string): ForeignScope[] {
   });
 }
 
-/** Whether what was asked holds all that a challenge wants: then a second token would not help. */
-export function covers(asked: readonly Scope[], challenged: string): boolean {
-  const held = new Set(
-    asked.flatMap((scope) => scope.actions.map((action) => key(scope.repository, action))),
-  );
-  return parseScopes(challenged).every(
-    ({ type, name, actions }) =>
-      type === 'repository' && actions.every((action) => held.has(key(name, action))),
-  );
+/** Whether the scopes that were asked hold all that a challenge wants: then a second token would not help. */
+export function covers(asked: readonly string[], challenged: string): boolean {
+  const held = new Set(asked.flatMap(parseScopes).flatMap(permissions));
+  return parseScopes(challenged)
+    .flatMap(permissions)
+    .every((permission) => held.has(permission));
 }
 
-function key(repository: string, action: string): string {
-  return `${repository} ${action}`;
+function permissions({ type, name, actions }: ForeignScope): string[] {
+  return actions.map((action) => `${type}:${name}:${action}`);
 }

@@ -1,0 +1,149 @@
+import { parseManifest } from '../oci/manifest.ts';
+import { isForeignLayer, isIndex } from '../oci/media-type.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { at, CopyError, RegistryError } from './error.ts';
+import type { BlobMover } from './blob.ts';
+import type { Destination, Source } from './repository.ts';
+
+/*
+ * A copy in the order that lets no reader of the destination see half an artifact: all blobs, then the manifests
+ * of an index by digest, children first, then the root under its tag. The bytes that were pulled are the bytes that
+ * are pushed. Nothing is deleted at either end.
+ */
+export interface CopyRequest {
+  source: Source;
+  sourceTag: string;
+  destination: Destination;
+  destinationTag: string;
+  blobs: BlobMover;
+  /** Write everything again, also what the destination already has (blobs excepted). */
+  force: boolean;
+  signal: AbortSignal;
+}
+
+export type CopyResult =
+  | { outcome: 'source-gone' }
+  | { outcome: 'unchanged'; digest: Descriptor['digest'] }
+  | {
+      outcome: 'copied';
+      digest: Descriptor['digest'];
+      /** The source tag names something else by now, or nothing: there is more to do. */
+      moved: boolean;
+    };
+
+/** How deep indexes may nest, and how many manifests one tag may bring: a hostile graph ends here. */
+const maxDepth = 8;
+const maxManifests = 5000;
+
+/** Makes the destination tag name what the source tag names now. Throws `CopyError`. */
+export async function copy(request: CopyRequest): Promise<CopyResult> {
+  const { source, sourceTag, destination, destinationTag, force, signal } = request;
+  const root = await at('source', `resolve ${sourceTag}`, source.resolve(sourceTag, signal));
+  if (root === undefined) return { outcome: 'source-gone' };
+  if (!force) {
+    const present = await at(
+      'destination',
+      `resolve ${destinationTag}`,
+      destination.resolve(destinationTag, signal),
+    );
+    if (present?.digest === root.digest) return { outcome: 'unchanged', digest: root.digest };
+  }
+  await new Graph(request).write(root, destinationTag, 0);
+  await verify(request, root);
+  const now = await at('source', `resolve ${sourceTag} again`, source.resolve(sourceTag, signal));
+  return { outcome: 'copied', digest: root.digest, moved: now?.digest !== root.digest };
+}
+
+/** A registry that took the manifest and did not move the tag has not done what it said. */
+async function verify({ destination, destinationTag, signal }: CopyRequest, root: Descriptor): Promise<void> {
+  const operation = `read back ${destinationTag}`;
+  const written = await at('destination', operation, destination.resolve(destinationTag, signal));
+  if (written?.digest === root.digest) return;
+  const got = written?.digest ?? 'no such tag';
+  throw new CopyError(
+    operation,
+    'destination',
+    new RegistryError('corrupt', `expected ${root.digest}, got ${got}`),
+  );
+}
+
+/** One artifact's graph of descriptors, written successors first. */
+class Graph {
+  readonly #request: CopyRequest;
+  #manifests = 0;
+
+  constructor(request: CopyRequest) {
+    this.#request = request;
+  }
+
+  /** `reference`: the tag for the root, the digest itself for all others. */
+  async write(descriptor: Descriptor, reference: string, depth: number): Promise<void> {
+    const { source, destination, signal } = this.#request;
+    this.#guard(descriptor, depth);
+    const bytes = await at('source', `read ${descriptor.digest}`, source.manifest(descriptor, signal));
+    await this.#successors(descriptor, bytes, depth);
+    await at(
+      'destination',
+      `write ${reference}`,
+      destination.putManifest(reference, descriptor, bytes, signal),
+    );
+  }
+
+  async #successors(descriptor: Descriptor, bytes: Uint8Array, depth: number): Promise<void> {
+    const { blobs, manifests } = parsed(descriptor, bytes);
+    await this.#blobs(blobs);
+    for (const child of manifests) await this.#child(child, depth + 1);
+  }
+
+  /** A child that is there was written after everything below it. */
+  async #child(child: Descriptor, depth: number): Promise<void> {
+    const { destination, force, signal } = this.#request;
+    if (!force) {
+      const present = await at(
+        'destination',
+        `resolve ${child.digest}`,
+        destination.resolve(child.digest, signal),
+      );
+      if (present?.digest === child.digest) return;
+    }
+    await this.write(child, child.digest, depth);
+  }
+
+  /** All at once: the registries' own limits decide how many move. The first failure stops the others. */
+  async #blobs(descriptors: readonly Descriptor[]): Promise<void> {
+    const { blobs, source, destination, signal } = this.#request;
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    // Non-distributable layers stay where their `urls` point, as their licence wants.
+    const wanted = descriptors.filter((descriptor) => !isForeignLayer(descriptor));
+    const moves = wanted.map((descriptor) => blobs.move(descriptor, source, destination, either));
+    try {
+      await Promise.all(moves);
+    } catch (error) {
+      stop.abort(error);
+      await Promise.allSettled(moves);
+      throw error;
+    }
+  }
+
+  #guard({ digest }: Descriptor, depth: number): void {
+    this.#manifests++;
+    if (depth <= maxDepth && this.#manifests <= maxManifests) return;
+    const message = `${digest}: expected at most ${maxDepth} levels and ${maxManifests} manifests under one tag, got more`;
+    throw new CopyError('read the index', 'source', new RegistryError('artifact-refused', message));
+  }
+}
+
+function parsed(descriptor: Descriptor, bytes: Uint8Array): ReturnType<typeof parseManifest> {
+  try {
+    return parseManifest(bytes, descriptor.mediaType);
+  } catch (cause) {
+    const kind = isIndex(descriptor.mediaType) ? 'index' : 'manifest';
+    const message = `${kind} ${descriptor.digest}: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new CopyError(
+      `read ${descriptor.digest}`,
+      'source',
+      new RegistryError('artifact-refused', message, { cause }),
+    );
+  }
+}

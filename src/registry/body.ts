@@ -1,0 +1,72 @@
+import type { Readable } from 'node:stream';
+import { RegistryError } from '../copy/error.ts';
+
+/** Caps on everything that is read into memory, in bytes. */
+export const caps = {
+  /** Error and token bodies. */
+  small: 64 * 1024,
+  /** Manifests: registries must take 4 MiB, some serve more. */
+  manifest: 8 * 1024 * 1024,
+  /** A page of tags or repositories; some registries do not page. */
+  list: 32 * 1024 * 1024,
+} as const;
+
+/** The whole body, or `undefined` when it is longer than the cap; then the connection is dropped. */
+export async function readCapped(body: Readable, cap: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    if (!Buffer.isBuffer(chunk)) throw new TypeError('expected bytes');
+    length += chunk.length;
+    // Leaving the loop destroys the stream.
+    if (length > cap) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
+
+/** As `readCapped`, for a body that must fit. */
+export async function readWhole(body: Readable, cap: number, url: string): Promise<Buffer> {
+  const bytes = await readCapped(body, cap);
+  if (bytes !== undefined) return bytes;
+  throw new RegistryError('protocol', `${url} answered more than ${cap} bytes where less was expected`);
+}
+
+/** A JSON object; anything else is the registry's mistake. */
+export function parseObject(bytes: Uint8Array, url: string): Record<string, unknown> {
+  const value = parseJson(bytes);
+  if (isObject(value)) return value;
+  const start = Buffer.from(bytes.subarray(0, 40))
+    .toString()
+    .replace(/[^ -~]/g, '.');
+  throw new RegistryError('protocol', `${url}: expected a JSON object, got "${start}"`);
+}
+
+/** The first error that a body names, as far as it is one: registries answer HTML, text and nothing, too. */
+export function parseErrors(bytes: Uint8Array | undefined): { code?: string; message?: string } {
+  const value = bytes === undefined ? undefined : parseJson(bytes);
+  const errors: unknown = isObject(value) ? value.errors : undefined;
+  const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
+  if (!isObject(first)) return {};
+  return {
+    ...(typeof first.code === 'string' && { code: printable(first.code, 64) }),
+    ...(typeof first.message === 'string' && { message: printable(first.message, 300) }),
+  };
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch {
+    return undefined; // Not JSON is an answer like any other: the callers say what it means.
+  }
+}
+
+// A registry's words end in logs and terminals.
+function printable(text: string, cap: number): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, ' ').slice(0, cap);
+}

@@ -1,0 +1,50 @@
+import { RegistryError } from '../copy/error.ts';
+import { isRepository } from '../oci/reference.ts';
+import { listed } from './list.ts';
+import { Repository } from './repository.ts';
+import { Transport } from './transport.ts';
+import type { TransportOptions } from './transport.ts';
+
+/** A registry: its repositories share one budget of requests, one pool of connections and one set of tokens. */
+export class Registry {
+  readonly #options: TransportOptions;
+  readonly #transport: Transport;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+    this.#transport = new Transport(options);
+  }
+
+  /** `push`: a token for both is asked from the first request on, also to look. */
+  repository(name: string, access: 'pull' | 'push'): Repository {
+    const { url: origin, clock, idleTimeout } = this.#options;
+    const actions = access === 'push' ? (['pull', 'push'] as const) : (['pull'] as const);
+    return new Repository({ transport: this.#transport, origin, name, actions, clock, idleTimeout });
+  }
+
+  /**
+   * Every repository, where the registry gives such a list: it is not in the specification, off on ACR, and
+   * Harbor gives it to administrators and robots with `catalog:read` only. Throws `RegistryError` where it is refused.
+   */
+  async *repositories(signal?: AbortSignal): AsyncGenerator<string> {
+    const url = new URL('/v2/_catalog', this.#options.url);
+    const call = { method: 'GET', url, scopes: ['registry:catalog:*'], expect: [200], signal } as const;
+    try {
+      yield* this.#names(call);
+    } catch (error) {
+      // Harbor takes no token for it, only the credential itself.
+      if (!(error instanceof RegistryError) || error.fault !== 'denied') throw error;
+      yield* this.#names({ ...call, auth: 'basic' });
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#transport.close();
+  }
+
+  async *#names(call: Parameters<typeof listed>[1]): AsyncGenerator<string> {
+    for await (const name of listed(this.#transport, call, 'repositories')) {
+      if (isRepository(name)) yield name;
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import type { Bytes, Destination, Source } from '../copy/repository.ts';
+import { RegistryError } from '../copy/error.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { algorithmOf, digestOf, isDigest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
+import { mediaTypeOf } from '../oci/manifest.ts';
+import { essence, manifestTypes } from '../oci/media-type.ts';
+import { isTag } from '../oci/reference.ts';
+import { formatScope } from '../oci/scope.ts';
+import type { Clock } from '../clock.ts';
+import { caps } from './body.ts';
+import { unanswered } from './error.ts';
+import { listed } from './list.ts';
+import type { Answer, Call, Transport } from './transport.ts';
+import { writeBlob } from './upload.ts';
+import { shown } from './url.ts';
+
+const accept = { accept: manifestTypes.join(', ') };
+
+export interface RepositoryOptions {
+  transport: Transport;
+  origin: URL;
+  name: string;
+  /** `pull`, or both together from the first request on: a `pull` token for a repository that does not exist yet is empty on ACR. */
+  actions: readonly ('pull' | 'push')[];
+  clock: Clock;
+  idleTimeout: number;
+}
+
+/** One repository of a registry, by the distribution specification 1.1. */
+export class Repository implements Source, Destination {
+  readonly #options: RepositoryOptions;
+  readonly #transport: Transport;
+  readonly #scope: string;
+
+  constructor(options: RepositoryOptions) {
+    this.#options = options;
+    this.#transport = options.transport;
+    this.#scope = formatScope({ repository: options.name, actions: options.actions });
+  }
+
+  async resolve(reference: string, signal?: AbortSignal): Promise<Descriptor | undefined> {
+    const call = this.#call('HEAD', `manifests/${reference}`, [200, 404], signal);
+    const answer = await this.#transport.send({ ...call, headers: accept }).catch((error: unknown) => {
+      // A HEAD says nothing of a policy's reason; the GET that is refused too does, and counts as no pull.
+      if (error instanceof RegistryError && error.fault === 'policy') return undefined;
+      throw error;
+    });
+    if (answer?.status === 404) return undefined;
+    const descriptor = answer && descriptorOf(answer.headers);
+    return descriptor ?? (await this.#fetch(reference, signal))?.descriptor;
+  }
+
+  async manifest(descriptor: Descriptor, signal?: AbortSignal): Promise<Uint8Array> {
+    const fetched = await this.#fetch(descriptor.digest, signal);
+    if (fetched !== undefined) return fetched.bytes;
+    throw new RegistryError('not-found', `manifest ${descriptor.digest} is not in ${this.#options.name}`, {
+      status: 404,
+    });
+  }
+
+  async blob(descriptor: Descriptor, signal: AbortSignal): Promise<Bytes> {
+    const call = this.#call('GET', `blobs/${descriptor.digest}`, [200], signal);
+    const answer = await this.#transport.stream(call);
+    const length = answer.headers.get('content-length');
+    if (length === null || Number(length) === descriptor.size) return this.#chunks(call, answer);
+    answer.body.destroy();
+    const message = `blob ${descriptor.digest}: expected ${descriptor.size} bytes, ${shown(answer.url)} announces ${length}`;
+    throw new RegistryError('corrupt', message);
+  }
+
+  async hasBlob(digest: Digest, signal?: AbortSignal): Promise<boolean> {
+    const answer = await this.#transport.send(this.#call('HEAD', `blobs/${digest}`, [200, 404], signal));
+    return answer.status === 200;
+  }
+
+  async writeBlob(
+    descriptor: Descriptor,
+    open: (signal: AbortSignal) => Promise<Bytes>,
+    options: { from?: string | undefined; signal?: AbortSignal | undefined },
+  ): Promise<'copied' | 'mounted'> {
+    const { transport, origin, name, clock, idleTimeout } = this.#options;
+    const target = { transport, origin, repository: name, scope: this.#scope, clock, idleTimeout };
+    return writeBlob(target, descriptor, open, options);
+  }
+
+  async putManifest(
+    reference: string,
+    descriptor: Descriptor,
+    bytes: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const call = this.#call('PUT', `manifests/${reference}`, [200, 201, 202, 204], signal);
+    const headers = { 'content-type': descriptor.mediaType };
+    const answer = await this.#transport.send({ ...call, headers, body: bytes });
+    const digest = answer.headers.get('docker-content-digest') ?? descriptor.digest;
+    if (digest === descriptor.digest) return;
+    const message = `PUT of manifest ${reference}: expected ${descriptor.digest} to be stored, got ${digest.slice(0, 140)}`;
+    throw new RegistryError('corrupt', message);
+  }
+
+  /** Every tag, page by page. Names that are no tags are left out: some registries list them. */
+  async *tags(signal?: AbortSignal): AsyncGenerator<string> {
+    const call = this.#call('GET', 'tags/list', [200, 404], signal);
+    for await (const tag of listed(this.#transport, call, 'tags')) {
+      if (isTag(tag)) yield tag;
+    }
+  }
+
+  #call(
+    method: Call['method'],
+    path: string,
+    expect: readonly number[],
+    signal: AbortSignal | undefined,
+  ): Call {
+    const { origin, name } = this.#options;
+    return { method, url: new URL(`/v2/${name}/${path}`, origin), scopes: [this.#scope], expect, signal };
+  }
+
+  /** A GET, for the bytes or where HEAD does not say enough; the digest is of the bytes, whatever the header claims. */
+  async #fetch(
+    reference: string,
+    signal?: AbortSignal,
+  ): Promise<{ descriptor: Descriptor; bytes: Buffer } | undefined> {
+    const call = this.#call('GET', `manifests/${reference}`, [200, 404], signal);
+    const { status, headers, bytes } = await this.#transport.send(
+      { ...call, headers: accept },
+      caps.manifest,
+    );
+    if (status === 404) return undefined;
+    const named = isDigest(reference) ? reference : headers.get('docker-content-digest');
+    const digest = digestOf(bytes, named !== null && isDigest(named) ? algorithmOf(named) : 'sha256');
+    if (named !== null && named !== digest) {
+      throw new RegistryError(
+        'corrupt',
+        `${shown(call.url)}: expected ${named.slice(0, 140)}, got bytes of ${digest}`,
+      );
+    }
+    const mediaType = mediaTypeOf(bytes, headers.get('content-type') ?? undefined);
+    return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
+  }
+
+  async *#chunks(call: Call, answer: Answer): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of answer.body) {
+        if (!(chunk instanceof Uint8Array)) throw new TypeError('expected bytes');
+        await this.#transport.limiter.bytes(chunk.length, call.signal);
+        yield chunk;
+      }
+    } catch (error) {
+      call.signal?.throwIfAborted();
+      throw unanswered('GET', shown(answer.url), error);
+    }
+  }
+}
+
+/** From a HEAD's headers; `undefined` when they do not say all of it, or what they say is no digest. */
+function descriptorOf(headers: Headers): Descriptor | undefined {
+  const digest = headers.get('docker-content-digest') ?? '';
+  const type = headers.get('content-type');
+  const length = headers.get('content-length') ?? '';
+  if (!isDigest(digest) || type === null || !/^\d{1,9}$/.test(length)) return undefined;
+  const mediaType = essence(type);
+  return manifestTypes.includes(mediaType) ? { mediaType, digest, size: Number(length) } : undefined;
+}
