@@ -1,0 +1,108 @@
+import { RE2JS } from 're2js';
+import { type Alternative, compileGlob } from './glob.ts';
+
+/** A pattern that cannot be compiled: `message` says which and why. */
+export class PatternError extends Error {
+  override readonly name = 'PatternError';
+  readonly pattern: string;
+
+  constructor(pattern: string, reason: string, cause?: unknown) {
+    super(`pattern ${JSON.stringify(pattern.slice(0, 80))}: ${reason}`, { cause });
+    this.pattern = pattern;
+  }
+}
+
+/** A list of patterns: a text matches with at least one including and no excluding pattern. */
+export interface Patterns {
+  matches(text: string): boolean;
+  /** The excluding pattern that keeps the text out, else the including one that lets it in, as written. */
+  deciding(text: string): string | undefined;
+  /** Texts that match and are spelled out by a pattern. */
+  readonly literals: readonly string[];
+  /** Whether nothing but `literals` can match. */
+  readonly onlyLiterals: boolean;
+  /** First parts (up to a `/`) of all that can match; `undefined` when they are not all spelled out. */
+  readonly firstParts: readonly string[] | undefined;
+}
+
+const maxLength = 4_096;
+
+/** Compiles `/re/`, globs, and both with `!` in front; only `!` includes everything else. Throws `PatternError`. */
+export function compilePatterns(patterns: readonly string[]): Patterns {
+  const including = new Side(patterns.filter((pattern) => !pattern.startsWith('!')));
+  const excluding = new Side(patterns.filter((pattern) => pattern.startsWith('!')));
+  const everything = including.isEmpty && !excluding.isEmpty;
+  const matches = (text: string) =>
+    excluding.find(text) === undefined && (everything || including.find(text) !== undefined);
+  return {
+    matches,
+    deciding: (text) => excluding.find(text) ?? including.find(text),
+    literals: including.literals.filter(matches),
+    onlyLiterals: !everything && including.onlyLiterals,
+    firstParts: everything ? undefined : including.firstParts,
+  };
+}
+
+/** The including or the excluding half of a list. Texts spelled out cost one look-up, however many there are. */
+class Side {
+  readonly #literals = new Map<string, string>();
+  readonly #others: { pattern: string; alternative: Alternative }[] = [];
+  readonly isEmpty: boolean;
+
+  constructor(patterns: readonly string[]) {
+    this.isEmpty = patterns.length === 0;
+    for (const pattern of patterns)
+      for (const alternative of compile(pattern)) this.#add(pattern, alternative);
+  }
+
+  #add(pattern: string, alternative: Alternative): void {
+    if (alternative.literal === undefined) this.#others.push({ pattern, alternative });
+    else if (!this.#literals.has(alternative.literal)) this.#literals.set(alternative.literal, pattern);
+  }
+
+  /** The first pattern that matches, as written. */
+  find(text: string): string | undefined {
+    return (
+      this.#literals.get(text) ?? this.#others.find(({ alternative }) => alternative.matches(text))?.pattern
+    );
+  }
+
+  get literals(): string[] {
+    return [...this.#literals.keys()];
+  }
+
+  get onlyLiterals(): boolean {
+    return this.#others.length === 0;
+  }
+
+  get firstParts(): string[] | undefined {
+    const parts = new Set<string>();
+    for (const literal of this.#literals.keys()) parts.add(literal.split('/', 1).join(''));
+    for (const { alternative } of this.#others) {
+      if (alternative.firstPart === undefined) return undefined;
+      parts.add(alternative.firstPart);
+    }
+    return [...parts];
+  }
+}
+
+function compile(pattern: string): Alternative[] {
+  const body = pattern.startsWith('!') ? pattern.slice(1) : pattern;
+  if (body === '') throw new PatternError(pattern, 'expected a glob or /re/, got nothing');
+  if (body.startsWith('!')) throw new PatternError(pattern, 'expected at most one "!" in front');
+  if (body.length > maxLength)
+    throw new PatternError(pattern, `expected at most ${maxLength} characters, got ${body.length}`);
+  try {
+    return body.startsWith('/') ? [compileExpression(body)] : compileGlob(body);
+  } catch (cause) {
+    throw new PatternError(pattern, cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+/** RE2, so that no expression can take more than linear time. Unanchored. */
+function compileExpression(body: string): Alternative {
+  if (body.length < 3 || !body.endsWith('/'))
+    throw new SyntaxError('expected a regular expression between two "/"; a name never begins with "/"');
+  const expression = RE2JS.compile(body.slice(1, -1));
+  return { matches: (text) => expression.test(text) };
+}
