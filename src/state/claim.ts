@@ -1,0 +1,59 @@
+import { laneOf } from '../task/store.ts';
+import { doors, type Door, type Task } from '../task/task.ts';
+import type { Connection } from './database.ts';
+import { taskColumns, taskOf, type TaskRow } from './task-row.ts';
+
+/** The oldest task of the first lane behind the given one. A seek, however many tasks wait. */
+export const nextInTurn = `
+  SELECT id, lane FROM task
+  WHERE state = 'available' AND urgency = ? AND lane > ?
+  ORDER BY lane, id LIMIT 1`;
+
+const markRunning = `
+  UPDATE task SET state = 'running', attempts = attempts + 1, started_at = ?
+  WHERE id = ?
+  RETURNING ${taskColumns}`;
+
+const prepare = (connection: Connection) => ({
+  nextInTurn: connection.prepare<[urgency: number, after: string], { id: number; lane: string }>(nextInTurn),
+  markRunning: connection.prepare<[now: number, id: number], TaskRow>(markRunning),
+});
+
+/**
+ * Chooses what runs next: by door, within a door the lanes in turn, within a lane the oldest. Which lane had
+ * its turn last is kept in memory only: after a restart the turns begin anew, and nobody is worse off.
+ */
+export class Claim {
+  readonly #sql: ReturnType<typeof prepare>;
+  readonly #served = new Map<Door, string>();
+
+  constructor(connection: Connection) {
+    this.#sql = prepare(connection);
+  }
+
+  claim(now: number, busy: ReadonlySet<string>): Task | undefined {
+    for (const door of doors) {
+      const next = this.#next(door, busy);
+      const row = next && this.#sql.markRunning.get(now, next.id);
+      if (!row) continue;
+      const task = taskOf(row);
+      this.#served.set(door, laneOf(task));
+      return task;
+    }
+    return undefined;
+  }
+
+  /** From the lane served last to the end, then once more from the beginning. */
+  #next(door: Door, busy: ReadonlySet<string>) {
+    const served = this.#served.get(door) ?? '';
+    return this.#seek(door, served, busy) ?? (served === '' ? undefined : this.#seek(door, '', busy));
+  }
+
+  /** The next task behind a lane. Every busy lane on the way costs one more seek. */
+  #seek(door: Door, after: string, busy: ReadonlySet<string>) {
+    const urgency = doors.indexOf(door);
+    let next = this.#sql.nextInTurn.get(urgency, after);
+    while (next && busy.has(next.lane)) next = this.#sql.nextInTurn.get(urgency, next.lane);
+    return next;
+  }
+}

@@ -1,0 +1,89 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { StorageError } from '../task/store.ts';
+import { DatabaseError } from './error.ts';
+import { checkVersion, migrate } from './migrate.ts';
+
+export type Connection = Sqlite.Database;
+
+export interface DatabaseOptions {
+  /** A quota for small volumes: the file never grows beyond so many pages of 4 KiB. */
+  maxPages?: number;
+  /** Another folder of migrations. */
+  migrations?: URL;
+}
+
+/**
+ * Opens the file, made with its folder when it is missing, for this process alone, and migrates it. Never
+ * deletes or replaces what is there. Throws `DatabaseError`.
+ */
+export function openDatabase(file: string, options: DatabaseOptions = {}): Connection {
+  const connection = connect(file);
+  try {
+    // Exclusive before the first read: from then on another process finds the file locked. It also spares
+    // the shared memory file of the write-ahead log.
+    connection.pragma('locking_mode = EXCLUSIVE');
+    checkVersion(connection, options.migrations);
+    configure(connection, options);
+    migrate(connection, options.migrations);
+    return connection;
+  } catch (cause) {
+    connection.close();
+    throw refusal(file, cause);
+  }
+}
+
+/** One transaction, durable when it returns; all of it undone when `change` throws. Throws `StorageError`. */
+export function write<T>(connection: Connection, change: () => T): T {
+  return guard(connection, connection.transaction(change).immediate);
+}
+
+/** Runs a single statement, or reads; throws `StorageError`. */
+export function guard<T>(connection: Connection, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (!(cause instanceof Sqlite.SqliteError) || !mayWorkLater(cause.code)) throw cause;
+    const message = `database ${connection.name} did not take it: ${cause.message} (${cause.code})`;
+    throw new StorageError(`${message}; it is tried again when there is room`, { cause });
+  }
+}
+
+/** Only what passes without a change of the program or the file; see https://sqlite.org/rescode.html. */
+function mayWorkLater(code: string): boolean {
+  return /^SQLITE_(?:FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN|NOMEM)(?:_|$)/.test(code);
+}
+
+function connect(file: string): Connection {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    return new Sqlite(file, { timeout: 250 });
+  } catch (cause) {
+    throw refusal(file, cause);
+  }
+}
+
+function configure(connection: Connection, { maxPages }: DatabaseOptions): void {
+  connection.pragma('journal_mode = WAL');
+  // An answered delivery survives a power cut: every commit waits for the disk.
+  connection.pragma('synchronous = FULL');
+  connection.pragma('foreign_keys = ON');
+  connection.pragma('cache_size = -16384'); // KiB
+  connection.pragma('journal_size_limit = 67108864');
+  if (maxPages !== undefined) connection.pragma(`max_page_count = ${maxPages}`);
+}
+
+function refusal(file: string, cause: unknown): DatabaseError {
+  if (cause instanceof DatabaseError) return cause;
+  const code = cause instanceof Sqlite.SqliteError ? cause.code : '';
+  return new DatabaseError(file, `${problemOf(code)}: ${String(cause)}`, { cause });
+}
+
+function problemOf(code: string): string {
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'))
+    return 'is in use by another process; stop it, or give this one its own file';
+  if (code.startsWith('SQLITE_NOTADB')) return 'is not a database; move it away, or name another file';
+  if (code.startsWith('SQLITE_CORRUPT')) return 'is damaged; move it away, or restore a backup';
+  return 'cannot be opened for writing; see to the folder, its permissions and the room on the disk';
+}

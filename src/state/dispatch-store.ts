@@ -1,0 +1,115 @@
+import type { DispatchStore, Verdict } from '../task/store.ts';
+import type { Attempt, Task } from '../task/task.ts';
+import { Claim } from './claim.ts';
+import { type Connection, guard, write } from './database.ts';
+import { TransitionError } from './error.ts';
+import { type Running, type Settled, settled } from './settle.ts';
+import { type AttemptRow, taskColumns, taskOf, type TaskRow } from './task-row.ts';
+
+/** How many attempts of a task are remembered. */
+const rememberedAttempts = 20;
+
+const findRunning = `
+  SELECT state, generation, attempts, force, wanted_at AS wantedAt, next_wanted_at AS nextWantedAt,
+    next_force AS nextForce, cancel_requested_at AS cancelRequestedAt
+  FROM task WHERE id = ?`;
+
+const settle = `
+  UPDATE task SET state = @state, attempts = @attempts, force = @force, wanted_at = @wantedAt,
+    run_at = @runAt, finished_at = @finishedAt, outcome = @outcome, reason = @reason, message = @message,
+    digest = @digest, bytes = @bytes,
+    next_wanted_at = NULL, next_force = NULL, cancel_requested_at = NULL
+  WHERE id = @id
+  RETURNING ${taskColumns}`;
+
+const insertAttempt = `
+  INSERT INTO attempt (task, number, started_at, finished_at, outcome, reason, message, digest, bytes,
+    copied, mounted, skipped)
+  VALUES (@task, @number, @startedAt, @finishedAt, @outcome, @reason, @message, @digest, @bytes,
+    @copied, @mounted, @skipped)`;
+
+const forgetAttempts = `
+  DELETE FROM attempt WHERE task = @task
+    AND id <= (SELECT id FROM attempt WHERE task = @task ORDER BY id DESC LIMIT 1 OFFSET @remembered)`;
+
+/** Stopped in the middle: the attempt was not the registry's fault and does not count. */
+const release = `
+  UPDATE task SET state = iif(cancel_requested_at IS NULL, 'available', 'cancelled'),
+    finished_at = cancel_requested_at, cancel_requested_at = NULL,
+    attempts = iif(next_wanted_at IS NULL, max(attempts - 1, 0), 0),
+    wanted_at = min(wanted_at, ifnull(next_wanted_at, wanted_at)), next_wanted_at = NULL,
+    force = max(force, ifnull(next_force, 0)), next_force = NULL
+  WHERE state = 'running' AND id = ?`;
+
+const promote = `
+  UPDATE task SET state = 'available'
+  WHERE id IN (SELECT id FROM task WHERE state = 'retryable' AND run_at <= ? ORDER BY run_at LIMIT ?)`;
+
+const nextRun = `SELECT run_at AS runAt FROM task WHERE state = 'retryable' ORDER BY run_at LIMIT 1`;
+
+const prepare = (connection: Connection) => ({
+  findRunning: connection.prepare<[id: number], Running>(findRunning),
+  settle: connection.prepare<[Settled & { id: number; digest: string | null; bytes: number }], TaskRow>(
+    settle,
+  ),
+  insertAttempt: connection.prepare<[AttemptRow & { task: number }]>(insertAttempt),
+  forgetAttempts: connection.prepare<[{ task: number; remembered: number }]>(forgetAttempts),
+  release: connection.prepare<[id: number]>(release),
+  promote: connection.prepare<[now: number, limit: number]>(promote),
+  nextRun: connection.prepare<[], { runAt: number }>(nextRun),
+});
+
+/** The dispatcher's side of the queue. */
+export class SqliteDispatchStore implements DispatchStore {
+  readonly #connection: Connection;
+  readonly #claim: Claim;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#claim = new Claim(connection);
+    this.#sql = prepare(connection);
+  }
+
+  claim(now: number, busy: ReadonlySet<string>): Task | undefined {
+    return write(this.#connection, () => this.#claim.claim(now, busy));
+  }
+
+  settle(claimed: Task, attempt: Attempt, verdict: Verdict, now: number): Task {
+    return write(this.#connection, () => {
+      const row = this.#sql.findRunning.get(claimed.id);
+      if (row?.state !== 'running') throw notRunning(claimed.id, row?.state);
+      this.#remember(claimed.id, attempt);
+      const { digest = null, bytes } = attempt;
+      const change = { ...settled(claimed, row, attempt, verdict, now), id: claimed.id, digest, bytes };
+      const task = this.#sql.settle.get(change);
+      if (!task) throw notRunning(claimed.id, undefined);
+      return taskOf(task);
+    });
+  }
+
+  release(ids: readonly number[]): void {
+    write(this.#connection, () => {
+      for (const id of ids) this.#sql.release.run(id);
+    });
+  }
+
+  promote(now: number, limit: number): number {
+    return guard(this.#connection, () => this.#sql.promote.run(now, limit).changes);
+  }
+
+  nextRun(): number | undefined {
+    return guard(this.#connection, () => this.#sql.nextRun.get()?.runAt);
+  }
+
+  #remember(task: number, attempt: Attempt): void {
+    const { outcome = null, reason = null, message = null, digest = null } = attempt;
+    const told = reason === null ? null : (message ?? '');
+    this.#sql.insertAttempt.run({ ...attempt, task, outcome, reason, message: told, digest });
+    this.#sql.forgetAttempts.run({ task, remembered: rememberedAttempts });
+  }
+}
+
+function notRunning(id: number, state: string | undefined): TransitionError {
+  return new TransitionError(`task ${id} was settled: expected running, got ${state ?? 'no such task'}`);
+}

@@ -1,0 +1,111 @@
+import type { Reason } from '../copy/error.ts';
+import type { Wanted } from '../rule/rule.ts';
+import type { Entry } from '../task/store.ts';
+import { doors, type TaskState } from '../task/task.ts';
+import type { Connection } from './database.ts';
+
+const insertTask = `
+  INSERT INTO task (state, door, force, rule, source, source_repository, source_tag, destination,
+    destination_repository, destination_tag, created_at, wanted_at, run_at)
+  VALUES ('available', @door, @force, @rule, @source, @sourceRepository, @sourceTag, @destination,
+    @destinationRepository, @destinationTag, @now, @wantedAt, @now)`;
+
+const insertRefused = `
+  INSERT INTO task (state, door, force, rule, source, source_repository, source_tag, destination,
+    destination_repository, destination_tag, created_at, wanted_at, run_at, finished_at, reason, message)
+  VALUES ('discarded', @door, @force, @rule, @source, @sourceRepository, @sourceTag, @destination,
+    @destinationRepository, @destinationTag, @now, @wantedAt, @now, @now, @reason, @message)`;
+
+const findUnfinished = `
+  SELECT id, state FROM task
+  WHERE state IN ('available', 'running', 'retryable')
+    AND destination = ? AND destination_repository = ? AND destination_tag = ?`;
+
+const findRefused = `
+  SELECT id FROM task
+  WHERE source_repository = @sourceRepository AND source_tag = @sourceTag AND source = @source
+    AND destination = @destination AND destination_repository = @destinationRepository
+    AND destination_tag = @destinationTag AND state = 'discarded' AND reason = @reason
+  ORDER BY id DESC LIMIT 1`;
+
+/** A push joins a task that waits: one attempt will do for both, and it starts with a clean slate. */
+const joinWaiting = `
+  UPDATE task SET state = 'available', generation = generation + 1, attempts = 0,
+    run_at = CASE state WHEN 'retryable' THEN @now ELSE run_at END,
+    wanted_at = min(wanted_at, @wantedAt), force = max(force, @force),
+    door = CASE WHEN @urgency < urgency THEN @door ELSE door END,
+    rule = @rule, source = @source, source_repository = @sourceRepository, source_tag = @sourceTag
+  WHERE id = @id`;
+
+/** A push joins a task that runs: its end sees the generation and makes it available again. */
+const joinRunning = `
+  UPDATE task SET generation = generation + 1, cancel_requested_at = NULL,
+    next_wanted_at = min(ifnull(next_wanted_at, @wantedAt), @wantedAt),
+    next_force = max(ifnull(next_force, @force), @force),
+    door = CASE WHEN @urgency < urgency THEN @door ELSE door END,
+    rule = @rule, source = @source, source_repository = @sourceRepository, source_tag = @sourceTag
+  WHERE id = @id`;
+
+/** The same refusal again is not told twice. */
+const refuseAgain = `UPDATE task SET finished_at = @now, message = @message WHERE id = @id`;
+
+type Arrival = Wanted & { door: string; urgency: number; force: number; wantedAt: number; now: number };
+
+/** A task that now stands for what was wanted. */
+export interface Standing {
+  id: number;
+  created: boolean;
+}
+
+const prepare = (connection: Connection) => ({
+  insertTask: connection.prepare<[Arrival]>(insertTask),
+  insertRefused: connection.prepare<[Arrival & { reason: Reason; message: string }]>(insertRefused),
+  findUnfinished: connection.prepare<
+    [destination: string, repository: string, tag: string],
+    { id: number; state: TaskState }
+  >(findUnfinished),
+  findRefused: connection.prepare<[Wanted & { reason: Reason }], { id: number }>(findRefused),
+  joinWaiting: connection.prepare<[Arrival & { id: number }]>(joinWaiting),
+  joinRunning: connection.prepare<[Arrival & { id: number }]>(joinRunning),
+  refuseAgain: connection.prepare<[{ id: number; message: string; now: number }]>(refuseAgain),
+});
+
+/** How what is wanted meets the tasks that are there, inside the transaction of the caller. */
+export class Joining {
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(connection: Connection) {
+    this.#sql = prepare(connection);
+  }
+
+  /** Joins the unfinished task of the destination tag, or makes one. */
+  join(entry: Entry, wanted: Wanted, now: number): Standing {
+    const { destination, destinationRepository, destinationTag } = wanted;
+    const task = this.#sql.findUnfinished.get(destination, destinationRepository, destinationTag);
+    const arrival = arrivalOf(entry, wanted, now);
+    if (!task) return made(this.#sql.insertTask.run(arrival));
+    // A sweep knows nothing newer than the task does.
+    if (entry.door === 'sweep') return { id: task.id, created: false };
+    const statement = task.state === 'running' ? this.#sql.joinRunning : this.#sql.joinWaiting;
+    statement.run({ ...arrival, id: task.id });
+    return { id: task.id, created: false };
+  }
+
+  /** Makes a discarded task that says why, unless the same one is there: then that one is refreshed. */
+  refuse(entry: Entry, wanted: Wanted, reason: Reason, message: string, now: number): Standing {
+    const before = this.#sql.findRefused.get({ ...wanted, reason });
+    if (!before)
+      return made(this.#sql.insertRefused.run({ ...arrivalOf(entry, wanted, now), reason, message }));
+    this.#sql.refuseAgain.run({ id: before.id, message, now });
+    return { id: before.id, created: false };
+  }
+}
+
+function arrivalOf({ door, force, wantedAt }: Entry, wanted: Wanted, now: number): Arrival {
+  const urgency = doors.indexOf(door);
+  return { ...wanted, door, urgency, force: force ? 1 : 0, wantedAt: Math.trunc(wantedAt), now };
+}
+
+function made({ lastInsertRowid }: { lastInsertRowid: number | bigint }): Standing {
+  return { id: Number(lastInsertRowid), created: true };
+}

@@ -1,0 +1,43 @@
+import type { DispatchStore, EnqueueStore, PruneStore, SweepStore, TaskStore } from '../task/store.ts';
+import { type DatabaseOptions, openDatabase, write } from './database.ts';
+import { SqliteDispatchStore } from './dispatch-store.ts';
+import { SqliteEnqueueStore } from './enqueue-store.ts';
+import { SqlitePruneStore } from './prune-store.ts';
+import { recover, type Recovered } from './recover.ts';
+import { SqliteSweepStore } from './sweep-store.ts';
+import { SqliteTaskStore } from './task-store.ts';
+
+/** Everything that outlives the process: one file, one store for each consumer. */
+export interface State {
+  enqueue: EnqueueStore;
+  dispatch: DispatchStore;
+  tasks: TaskStore;
+  sweeps: SweepStore;
+  prune: PruneStore;
+  /**
+   * To be called once, before the first claim: tasks that a crash left running become available (those that
+   * were to be cancelled: cancelled), sweeps that it left running become failed.
+   */
+  recover(now: number): Recovered;
+  /** Throws `StorageError` when nothing can be stored just now; for readiness. */
+  writable(): void;
+  /** Nothing may be called afterwards. */
+  close(): void;
+}
+
+/** Opens the database, made when it is missing, for this process alone. Throws `DatabaseError`. */
+export function openState(file: string, options: DatabaseOptions = {}): State {
+  const connection = openDatabase(file, options);
+  const take = connection.prepare('INSERT INTO probe (room) VALUES (zeroblob(8192))');
+  const giveBack = connection.prepare('DELETE FROM probe');
+  return {
+    enqueue: new SqliteEnqueueStore(connection),
+    dispatch: new SqliteDispatchStore(connection),
+    tasks: new SqliteTaskStore(connection),
+    sweeps: new SqliteSweepStore(connection),
+    prune: new SqlitePruneStore(connection),
+    recover: (now) => recover(connection, now),
+    writable: () => write(connection, () => void (take.run(), giveBack.run())),
+    close: () => void connection.close(),
+  };
+}
