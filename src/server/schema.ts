@@ -1,0 +1,174 @@
+import { z } from 'zod';
+import { reasons } from '../copy/error.ts';
+import { isRepository, isTag } from '../oci/reference.ts';
+import { sweepStates } from '../task/store.ts';
+import { doors, outcomes, taskStates } from '../task/task.ts';
+import { parseCursor } from './cursor.ts';
+
+/*
+ * What the admin API takes and gives. Requests are validated by these schemas; answers are built to them, which
+ * the tests check by the OpenAPI document.
+ */
+
+const time = z.string().meta({ format: 'date-time' });
+const count = z.int().min(0);
+const id = z.int().min(1);
+const repository = z.string().max(255).refine(isRepository, 'Expected a repository without its registry');
+const tag = z.string().max(128).refine(isTag, 'Expected a tag');
+
+/** As text, because a path has nothing else. */
+export const idParams = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[1-9][0-9]{0,14}$/)
+    .transform(Number),
+});
+
+const page = {
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z
+    .string()
+    .transform((text, context) => {
+      const before = parseCursor(text);
+      if (before !== undefined) return before;
+      context.addIssue('Expected the `next` of an earlier answer');
+      return z.NEVER;
+    })
+    .exactOptional()
+    .describe('The `next` of the page before.'),
+};
+
+const end = z.strictObject({ registry: z.string(), repository: z.string(), tag: z.string() });
+
+const last = {
+  outcome: z.enum(outcomes).optional(),
+  reason: z.enum(reasons).optional(),
+  message: z.string().optional(),
+  digest: z.string().optional(),
+};
+
+const task = z.strictObject({
+  id,
+  state: z.enum(taskStates),
+  rule: z.string(),
+  source: end,
+  destination: end,
+  door: z.enum(doors).describe('The way it came in.'),
+  force: z.boolean().describe('Copied even if the destination already has the digest.'),
+  attemptCount: count.describe('Attempts spent; waiting and stops cost none.'),
+  createdAt: time,
+  wantedAt: time.describe('When the change was made at the source, or first seen.'),
+  nextAttemptAt: time.optional().describe('Of a retryable task.'),
+  startedAt: time.optional(),
+  finishedAt: time.optional(),
+  ...last,
+  bytes: count.optional().describe('Sent to the destination by the last attempt.'),
+});
+
+const attempt = z.strictObject({
+  number: count,
+  startedAt: time,
+  finishedAt: time,
+  ...last,
+  bytes: count,
+  blobs: z.strictObject({ copied: count, mounted: count, skipped: count }),
+});
+
+const sweep = z.strictObject({
+  id,
+  state: z.enum(sweepStates),
+  trigger: z.enum(['schedule', 'start', 'admin']),
+  rule: z.string().optional().describe('Only this rule.'),
+  dryRun: z.boolean(),
+  startedAt: time,
+  finishedAt: time.optional(),
+  listed: count.describe('Source tags looked at.'),
+  unchanged: count.describe('The same digest at both ends.'),
+  enqueued: count.describe('Differences for which a task stands, or in a dry run would stand.'),
+  missed: count.describe('Of these, the ones that no event had announced.'),
+  failed: count.describe('Repositories or tags that could not be compared.'),
+  errors: z.array(z.string()).describe('What went wrong, the first few.'),
+});
+
+const rule = z.strictObject({
+  name: z.string(),
+  source: z.string(),
+  repositories: z.array(z.string()),
+  tags: z.array(z.string()),
+  destination: z.string(),
+  destinationType: z.enum(['harbor', 'acr-ee', 'oci']),
+  repository: z.string(),
+  tag: z.string(),
+});
+
+const decision = {
+  matches: z.boolean(),
+  pattern: z.string().optional().describe('The one that decided; absent when none of the patterns fits.'),
+};
+
+const ruleTest = z.strictObject({
+  rule: z.string(),
+  source: z.string(),
+  destination: z.string(),
+  repository: z.strictObject(decision),
+  destinationRepository: z.string().optional().describe('Its name there, when the repository matches.'),
+  problem: z.string().optional().describe('Why the destination cannot have that name.'),
+  tags: z.array(
+    z.strictObject({
+      tag: z.string(),
+      ...decision,
+      destinationTag: z.string().optional().describe('Its name there, when repository and tag match.'),
+      problem: z.string().optional(),
+    }),
+  ),
+});
+
+const next = z.string().optional().describe('The `cursor` of the next page; absent on the last.');
+const tasks = z.strictObject({ tasks: z.array(id) });
+
+const problem = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  errors: z
+    .array(
+      z.strictObject({
+        detail: z.string(),
+        pointer: z.string().optional().describe('Into the body.'),
+        parameter: z.string().optional().describe('Of the query.'),
+      }),
+    )
+    .optional(),
+  sweep: id.optional().describe('The sweep that is running.'),
+});
+
+export const taskQuery = z.strictObject({
+  state: z.enum(taskStates).exactOptional(),
+  repository: z.string().max(255).exactOptional().describe('Of the source.'),
+  tag: z.string().max(128).exactOptional().describe('Of the source.'),
+  ...page,
+});
+
+export const sweepQuery = z.strictObject(page);
+
+/** By their names in the OpenAPI document. */
+export const schemas = {
+  Task: task,
+  TaskWithAttempts: task.extend({ attempts: z.array(attempt) }),
+  TaskPage: z.strictObject({ tasks: z.array(task), next }),
+  Resync: z.strictObject({
+    repository,
+    tag: tag.exactOptional().describe('Without it, all tags that the rules match.'),
+    force: z.boolean().default(false),
+  }),
+  Tasks: tasks,
+  Sweep: sweep,
+  SweepPage: z.strictObject({ sweeps: z.array(sweep), next }),
+  SweepStart: z.strictObject({ rule: z.string().exactOptional(), dryRun: z.boolean().default(false) }),
+  SweepStarted: z.strictObject({ id }),
+  Rules: z.strictObject({ rules: z.array(rule) }),
+  RuleTest: z.strictObject({ repository, tags: z.array(tag).max(100) }),
+  RuleTestResult: z.strictObject({ repository: z.string(), rules: z.array(ruleTest) }),
+  Problem: problem,
+};

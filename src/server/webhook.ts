@@ -1,0 +1,83 @@
+import type { IncomingMessage } from 'node:http';
+import type { RequestHandler } from 'express';
+import type { Clock } from '../clock.ts';
+import type { Event } from '../event/event.ts';
+import { parseHarbor } from '../event/harbor.ts';
+import { sendJson } from './answer.ts';
+import { checkContentType, readBody } from './body.ts';
+import { HttpError, httpError, methodNotAllowed, type Log } from './error.ts';
+import { secretCheck } from './secret.ts';
+
+/** What became of a delivery, for the metrics. */
+export type DeliveryOutcome =
+  'accepted' | 'ignored' | 'unauthorized' | 'invalid' | 'too-large' | 'unsupported' | 'unavailable';
+
+export interface Receipt {
+  /** The tasks that now stand for the event. */
+  tasks: number[];
+  /** Why there are none. */
+  ignored?: string;
+}
+
+export interface WebhookOptions {
+  /** Whole values of the `Authorization` header that are let in. */
+  secrets: readonly string[];
+  /** Let everyone in; counts only without any secret. */
+  allowUnauthenticated: boolean;
+  /** Resolves once the event is durable; rejects with `StorageError` when it cannot be stored now. */
+  receive(event: Event): Promise<Receipt>;
+}
+
+const mediaTypes = ['application/json', 'application/cloudevents+json'];
+
+/** `POST /webhooks/harbor`. Harbor writes a refusal's body to its job log: one line that helps there. */
+export function webhook(
+  { secrets, allowUnauthenticated, receive }: WebhookOptions,
+  clock: Clock,
+  log: Log,
+  onDelivery: (outcome: DeliveryOutcome) => void,
+): RequestHandler {
+  const isKnown = allowUnauthenticated && secrets.length === 0 ? () => true : secretCheck(secrets);
+
+  async function takeIn(request: IncomingMessage): Promise<Receipt> {
+    if (request.method !== 'POST') throw methodNotAllowed(request.method ?? '', 'POST');
+    if (!isKnown(request.headers.authorization)) throw unauthorized(request);
+    const contentType = checkContentType(request, mediaTypes);
+    const body = await readBody(request);
+    return receive(parseHarbor(contentType, body, clock.now()));
+  }
+
+  return async function receiveDelivery(request, response) {
+    try {
+      const receipt = await takeIn(request);
+      onDelivery(receipt.ignored === undefined ? 'accepted' : 'ignored');
+      sendJson(response, 202, receipt);
+    } catch (error) {
+      const { status, message } = httpError(error);
+      onDelivery(refusal(status));
+      log.warn('delivery refused', { status, detail: message, sender: request.socket.remoteAddress });
+      throw error;
+    }
+  };
+}
+
+function unauthorized(request: IncomingMessage): HttpError {
+  const got = request.headers.authorization === undefined ? 'no Authorization header' : 'another value';
+  return new HttpError(401, `Expected an Authorization header with one of webhook.secrets, got ${got}.`);
+}
+
+function refusal(status: number): DeliveryOutcome {
+  switch (status) {
+    case 400:
+      return 'invalid';
+    case 401:
+      return 'unauthorized';
+    case 405:
+    case 415:
+      return 'unsupported';
+    case 413:
+      return 'too-large';
+    default:
+      return 'unavailable';
+  }
+}
