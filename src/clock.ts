@@ -8,3 +8,34 @@ export interface Clock {
   /** A number in [0, 1). */
   random(): number;
 }
+
+/** What a timer can count; longer waits wake early, and their waiter looks at the clock again. */
+const longest = 2 ** 31 - 1;
+
+/** The machine's own. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  random: () => Math.random(),
+  after(ms, wake) {
+    const timer = setTimeout(wake, Math.min(ms, longest)).unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+  sleep(ms, signal) {
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const abort = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
+      };
+      if (signal?.aborted) return abort();
+      timer = setTimeout(
+        () => {
+          signal?.removeEventListener('abort', abort);
+          resolve();
+        },
+        Math.min(ms, longest),
+      );
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+  },
+};

@@ -1,0 +1,166 @@
+import PQueue from 'p-queue';
+import type { Clock } from '../clock.ts';
+import { laneOf, StorageError } from './store.ts';
+import type { DispatchStore, Verdict } from './store.ts';
+import type { Attempt, Task } from './task.ts';
+
+/** One event in a task's life, for log and metrics. */
+export type TaskEvent =
+  | { kind: 'started'; task: Task }
+  /** `task` is as it is now, after the verdict. */
+  | { kind: 'settled'; task: Task; attempt: Attempt; verdict: Verdict }
+  /** Stopped before its end, and not counted. */
+  | { kind: 'released'; task: Task }
+  /** The database did not answer; it is asked again. */
+  | { kind: 'storage-failed'; error: StorageError };
+
+export interface DispatcherOptions {
+  store: DispatchStore;
+  work(task: Task, signal: AbortSignal): Promise<{ attempt: Attempt; verdict: Verdict }>;
+  clock: Clock;
+  /** Tasks that run at once. */
+  concurrency: number;
+  listener(event: TaskEvent): void;
+}
+
+/** Milliseconds until a database that failed is asked again. */
+const storagePause = 1000;
+/** Retryable tasks made available in one transaction. */
+const promoteBatch = 500;
+
+class Stopped extends Error {}
+class Cancelled extends Error {}
+
+/**
+ * Gives slots to tasks. The database is the queue: a task is claimed when a slot is free for it, so a million waiting
+ * ones cost no memory; p-queue only limits how many run. Woken by whoever makes a task available, by the end
+ * of a task, and when the next retryable one is due.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #queue: PQueue;
+  readonly #running = new Map<number, { task: Task; controller: AbortController }>();
+  #timer: { cancel(): void } | undefined;
+  #stopping = false;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#queue = new PQueue({ concurrency: options.concurrency });
+  }
+
+  /** Fills the free slots; call it after tasks became available. */
+  wake(): void {
+    // With every slot taken the end of a task wakes us.
+    if (this.#stopping || this.#running.size >= this.#options.concurrency) return;
+    this.#timer?.cancel();
+    try {
+      this.#fill();
+      this.#rest();
+    } catch (error) {
+      this.#storageFailed(error);
+      this.#timer = this.#options.clock.after(storagePause, () => this.wake());
+    }
+  }
+
+  /** Aborts a running task that the store has marked as cancelled. */
+  cancel(id: number): void {
+    this.#running.get(id)?.controller.abort(new Cancelled('cancelled by the admin API'));
+  }
+
+  /** Takes no new task; waits `grace` milliseconds for the running ones, then puts them back. */
+  async stop(grace: number): Promise<void> {
+    this.#stopping = true;
+    this.#timer?.cancel();
+    const impatience = this.#options.clock.after(grace, () => this.#abortAll());
+    if (grace <= 0) this.#abortAll();
+    await this.#queue.onIdle();
+    impatience.cancel();
+  }
+
+  #abortAll(): void {
+    for (const { controller } of this.#running.values()) controller.abort(new Stopped('stopping'));
+  }
+
+  #fill(): void {
+    const { store, clock, concurrency } = this.#options;
+    store.promote(clock.now(), promoteBatch);
+    while (this.#running.size < concurrency) {
+      const task = store.claim(clock.now(), this.#busy());
+      if (task === undefined) return;
+      this.#begin(task);
+    }
+  }
+
+  /** A repository never takes the last slot, so that one with stalled tasks cannot stop the others. */
+  #busy(): ReadonlySet<string> {
+    const most = Math.max(1, this.#options.concurrency - 1);
+    const counts = new Map<string, number>();
+    for (const { task } of this.#running.values()) {
+      counts.set(laneOf(task), (counts.get(laneOf(task)) ?? 0) + 1);
+    }
+    return new Set([...counts].filter(([, count]) => count >= most).map(([lane]) => lane));
+  }
+
+  #rest(): void {
+    const { store, clock } = this.#options;
+    const next = store.nextRun();
+    if (next === undefined) return;
+    this.#timer = clock.after(Math.min(Math.max(next - clock.now(), 1), 60_000), () => this.wake());
+  }
+
+  #begin(task: Task): void {
+    const controller = new AbortController();
+    this.#running.set(task.id, { task, controller });
+    this.#options.listener({ kind: 'started', task });
+    void this.#queue.add(() => this.#run(task, controller.signal));
+  }
+
+  async #run(task: Task, signal: AbortSignal): Promise<void> {
+    try {
+      const { attempt, verdict } = await this.#options.work(task, signal);
+      await this.#store(() => this.#settle(task, attempt, verdict));
+    } catch (error) {
+      await this.#store(() => this.#aborted(task, error));
+    } finally {
+      this.#running.delete(task.id);
+      this.wake();
+    }
+  }
+
+  #settle(claimed: Task, attempt: Attempt, verdict: Verdict): void {
+    const { store, clock, listener } = this.#options;
+    const task = store.settle(claimed, attempt, verdict, clock.now());
+    listener({ kind: 'settled', task, attempt, verdict });
+  }
+
+  #aborted(task: Task, error: unknown): void {
+    if (error instanceof Cancelled) {
+      const now = this.#options.clock.now();
+      const attempt = { number: task.attempts, startedAt: task.startedAt ?? now, finishedAt: now };
+      const nothing = { bytes: 0, copied: 0, mounted: 0, skipped: 0, message: error.message };
+      return this.#settle(task, { ...attempt, ...nothing }, { kind: 'cancel' });
+    }
+    // Whatever is not an abort is a fault of ours in the worker: the task must not be lost with it.
+    this.#options.store.release([task.id]);
+    this.#options.listener({ kind: 'released', task });
+  }
+
+  /** A result is not thrown away because the disk is full: it is stored as soon as there is room. */
+  async #store(write: () => void): Promise<void> {
+    for (;;) {
+      try {
+        return write();
+      } catch (error) {
+        this.#storageFailed(error);
+        // On the way out the task stays marked as running, and the next start puts it back.
+        if (this.#stopping) return;
+        await this.#options.clock.sleep(storagePause);
+      }
+    }
+  }
+
+  #storageFailed(error: unknown): void {
+    if (!(error instanceof StorageError)) throw error;
+    this.#options.listener({ kind: 'storage-failed', error });
+  }
+}

@@ -1,0 +1,14 @@
+import type { Destination, Source } from '../copy/repository.ts';
+
+/** What this folder needs of the configured registries, by their names in the configuration. */
+export interface Registries {
+  source(registry: string, repository: string): Source & Tagged;
+  destination(registry: string, repository: string): Destination & Tagged;
+  /** Every repository, where the registry gives such a list; throws `RegistryError` where it does not. */
+  repositories(registry: string, signal?: AbortSignal): AsyncIterable<string>;
+}
+
+export interface Tagged {
+  /** Every tag; none for a repository that does not exist. */
+  tags(signal?: AbortSignal): AsyncIterable<string>;
+}

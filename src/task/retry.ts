@@ -1,0 +1,75 @@
+import { CopyError } from '../copy/error.ts';
+import type { Reason } from '../copy/error.ts';
+import type { Clock } from '../clock.ts';
+import type { Verdict } from './store.ts';
+import type { Task } from './task.ts';
+
+export interface RetryPolicy {
+  /** Attempts in all before a task is given up. */
+  attempts: number;
+  /** Milliseconds after the first failure, and at most. */
+  first: number;
+  max: number;
+}
+
+/*
+ * What a failure means for its task, the one table:
+ *   never   the same attempt can only fail again
+ *   count   an attempt is spent; after the last one the task is discarded
+ *   wait    the other side is not ready, which says nothing about this copy: no attempt is spent
+ */
+type Kind = 'never' | 'count' | 'wait';
+
+const kinds: Record<Reason, Kind> = {
+  'artifact-refused': 'never',
+  'destination-immutable': 'never',
+  'name-invalid': 'never',
+  'name-collision': 'never',
+  'source-policy': 'wait',
+  'rate-limited': 'wait',
+  unreachable: 'wait',
+  'source-denied': 'count',
+  'destination-denied': 'count',
+  'not-found': 'count',
+  timeout: 'count',
+  tls: 'count',
+  corrupt: 'count',
+  protocol: 'count',
+  internal: 'count',
+};
+
+/** Permissions are changed by people: asking again within the minute only fills logs, here and there. */
+const deniedPause = 60_000;
+
+/** What to do with a task whose attempt failed with `error`. */
+export function verdictOf(error: unknown, task: Task, policy: RetryPolicy, clock: Clock): Verdict {
+  const reason = error instanceof CopyError ? error.reason : 'internal';
+  const message = error instanceof Error ? error.message : String(error);
+  const kind = kinds[reason];
+  if (kind === 'never') return { kind: 'discard', reason, message };
+  if (kind === 'count' && task.attempts >= policy.attempts) {
+    return { kind: 'discard', reason, message: `gave up after ${task.attempts} attempts: ${message}` };
+  }
+  const asked = error instanceof CopyError ? (error.retryAt ?? 0) : 0;
+  const delay = kind === 'wait' ? waiting(task, policy, clock) : failing(task, policy, clock, reason);
+  return {
+    kind: 'retry',
+    at: Math.max(clock.now() + delay, asked),
+    reason,
+    message,
+    waited: kind === 'wait',
+  };
+}
+
+/** Doubles with each attempt spent; between half and all of it, so that tasks that failed together part. */
+function failing(task: Task, policy: RetryPolicy, clock: Clock, reason: Reason): number {
+  const full = Math.min(policy.first * 2 ** Math.max(0, task.attempts - 1), policy.max);
+  const floor = reason.endsWith('-denied') ? Math.min(deniedPause, policy.max) : 0;
+  return Math.max(full, floor) * (0.5 + clock.random() / 2);
+}
+
+/** Half as long again as it has waited so far: soon at first, and without a count of the waits. */
+function waiting(task: Task, policy: RetryPolicy, clock: Clock): number {
+  const waited = (clock.now() - task.wantedAt) / 2;
+  return Math.min(Math.max(waited, policy.first), policy.max) * (0.5 + clock.random() / 2);
+}
