@@ -36,7 +36,8 @@ export function openDatabase(file: string, options: DatabaseOptions = {}): Conne
 
 /** One transaction, durable when it returns; all of it undone when `change` throws. Throws `StorageError`. */
 export function write<T>(connection: Connection, change: () => T): T {
-  return guard(connection, connection.transaction(change).immediate);
+  const transaction = connection.transaction(change);
+  return guard(connection, () => transaction.immediate());
 }
 
 /** Runs a single statement, or reads; throws `StorageError`. */
