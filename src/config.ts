@@ -1,0 +1,137 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ConfigError } from './config/error.ts';
+import { readPassword } from './config/file.ts';
+import type { Environment } from './config/environment.ts';
+import { loadShape } from './config/load.ts';
+import { toRule } from './config/rule.ts';
+import type { Shape } from './config/shape.ts';
+import type { Rule } from './rule/rule.ts';
+
+export { ConfigError, type Mistake } from './config/error.ts';
+export type { Environment } from './config/environment.ts';
+
+/**
+ * A configuration that was read and found right: plain values, defaults filled in. Durations are milliseconds,
+ * sizes bytes. File names are as written: relative ones start at the working directory.
+ */
+export interface Config {
+  /** The file it came from. */
+  file: string;
+  registries: readonly RegistryConfig[];
+  rules: readonly Rule[];
+  webhook: {
+    /** Whole values of the Authorization header; empty only if `allowUnauthenticated`. */
+    secrets: readonly string[];
+    allowUnauthenticated: boolean;
+  };
+  /** Bearer tokens; without any the admin API is off. */
+  admin: { tokens: readonly string[] };
+  server: {
+    /** `host` without brackets; `port` 0 means any free one. */
+    listen: { host: string; port: number };
+    /** PEM files. */
+    tls?: { certFile: string; keyFile: string } | undefined;
+    /** How long running copies may go on once the program was asked to stop; milliseconds. */
+    shutdownGrace: number;
+  };
+  dispatch: {
+    /** Tags copied at once. */
+    concurrency: number;
+    /** Attempts before a task is given up. */
+    attempts: number;
+    /** The first and the longest wait between attempts; milliseconds. */
+    backoff: { first: number; max: number };
+    /** How long finished tasks are kept; milliseconds. */
+    retention: number;
+  };
+  sweep: {
+    /** Cron expression, in UTC, or `off`. */
+    schedule: string;
+    onStart: boolean;
+  };
+  /** File of the SQLite database. */
+  database: string;
+  log: { level: 'error' | 'warn' | 'info' | 'debug'; format: 'json' | 'pretty' };
+  /** Every secret that was known when the file was read, for the log to keep out. */
+  secrets: readonly string[];
+}
+
+export interface RegistryConfig {
+  /** Its key in the file. */
+  name: string;
+  type: 'harbor' | 'acr-ee' | 'oci';
+  /** Origin: scheme, host, port if it is not the scheme's own; no slash at the end. */
+  url: string;
+  /** Missing: anonymous. */
+  credential?: Credential | undefined;
+  /** Further hosts, `HOST` or `HOST:PORT`, that the credential may be sent to. */
+  tokenHosts: readonly string[];
+  /** PEM file of authorities to trust besides Node's own. */
+  caFile?: string | undefined;
+  insecureSkipVerify: boolean;
+  /** Requests in flight. */
+  concurrency: number;
+  /** 0: no limit. */
+  requestsPerSecond: number;
+  /** Bytes per second; 0: no limit. */
+  bandwidth: number;
+  /** Milliseconds that a connection may take to be made. */
+  connectTimeout: number;
+  /** Milliseconds without a byte after which an answer is given up. */
+  idleTimeout: number;
+}
+
+/** The last newline of a `passwordFile` does not count (`readPassword`); the file may change at any time. */
+export type Credential = { username: string; password: string } | { username: string; passwordFile: string };
+
+export { readPassword } from './config/file.ts';
+
+/** Reads and checks a file. Throws a ConfigError that names all of its mistakes at once. */
+export function loadConfig(file: string, env: Environment): Config {
+  const shape = loadShape(file, env);
+  const registries = Object.entries(shape.registries).map(([name, registry]) => toRegistry(name, registry));
+  const types = new Map(registries.map(({ name, type }) => [name, type]));
+  return {
+    ...shape,
+    file,
+    registries,
+    rules: shape.rules.map((rule) => toRule(rule, types.get(rule.destination) ?? 'oci')),
+    secrets: [...shape.webhook.secrets, ...shape.admin.tokens, ...registries.flatMap(secretsOf)],
+  };
+}
+
+/** `--config`, else `$TAGFERRY_CONFIG`, else the first of two usual places that exists. */
+export function findConfig(option: string | undefined, env: Environment, cwd: string): string {
+  const given = option ?? (env['TAGFERRY_CONFIG'] || undefined);
+  if (given !== undefined) return resolve(cwd, given);
+  const places = [join(cwd, 'config/tagferry.yaml'), '/etc/tagferry/tagferry.yaml'];
+  const found = places.find((place) => existsSync(place));
+  if (found !== undefined) return found;
+  const expected = `--config FILE, $TAGFERRY_CONFIG, or one of ${places.join(' and ')}`;
+  const file = places.join(', ');
+  throw new ConfigError(file, [{ file, path: '', expected, got: 'none of them' }]);
+}
+
+function toRegistry(name: string, shape: Shape['registries'][string]): RegistryConfig {
+  const { username, password, passwordFile, url, ...rest } = shape;
+  return {
+    ...rest,
+    name,
+    url: new URL(url).origin,
+    credential: toCredential(username, password, passwordFile),
+  };
+}
+
+function toCredential(username?: string, password?: string, passwordFile?: string): Credential | undefined {
+  if (username === undefined) return undefined;
+  if (password !== undefined) return { username, password };
+  return passwordFile === undefined ? undefined : { username, passwordFile };
+}
+
+/** The password, and what it becomes in an Authorization header. */
+function secretsOf({ credential }: RegistryConfig): string[] {
+  if (credential === undefined) return [];
+  const password = 'password' in credential ? credential.password : readPassword(credential.passwordFile);
+  return [password, Buffer.from(`${credential.username}:${password}`).toString('base64')];
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import type { Finding } from './finding.ts';
+import { isRecord, valueAt, type Path } from './path.ts';
+
+/** The password in a file: everything but the last newline. Throws what `readFileSync` throws. */
+export function readPassword(path: string): string {
+  return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+}
+
+/** Whether the files that the document names can be read and hold what they should. */
+export function checkFiles(document: unknown): Finding[] {
+  const registries = valueAt(document, ['registries']);
+  const names = isRecord(registries) ? Object.keys(registries) : [];
+  return [
+    ...names.flatMap((name) => [
+      ...checkFile(
+        document,
+        ['registries', name, 'passwordFile'],
+        'a password',
+        (file) => readPassword(file) !== '',
+      ),
+      ...checkFile(document, ['registries', name, 'caFile'], 'PEM certificates', isCertificate),
+    ]),
+    ...checkServerFiles(document),
+  ];
+}
+
+function checkServerFiles(document: unknown): Finding[] {
+  const certPath = ['server', 'tls', 'certFile'];
+  const keyPath = ['server', 'tls', 'keyFile'];
+  const findings = [
+    ...checkFile(document, certPath, 'a PEM certificate', isCertificate),
+    ...checkFile(document, keyPath, 'a PEM private key', (file) => read(file).includes('PRIVATE KEY-----')),
+  ];
+  const cert = valueAt(document, certPath);
+  const key = valueAt(document, keyPath);
+  if (findings.length > 0 || typeof cert !== 'string' || typeof key !== 'string') return findings;
+  return belong(cert, key)
+    ? []
+    : [
+        {
+          path: keyPath,
+          expected: 'the private key, not encrypted, of the certificate in certFile',
+          got: 'another',
+        },
+      ];
+}
+
+function checkFile(document: unknown, path: Path, what: string, holds: (file: string) => boolean): Finding[] {
+  const file = valueAt(document, path);
+  if (typeof file !== 'string' || file === '') return [];
+  const expected = `a readable file with ${what}`;
+  try {
+    return holds(file) ? [] : [{ path, expected, got: 'a file without' }];
+  } catch (error) {
+    return [{ path, expected, got: `one that cannot be read (${codeOf(error)})` }];
+  }
+}
+
+function read(file: string): string {
+  return readFileSync(file, 'utf8');
+}
+
+function isCertificate(file: string): boolean {
+  return read(file).includes('-----BEGIN CERTIFICATE-----');
+}
+
+function belong(cert: string, key: string): boolean {
+  try {
+    createSecureContext({ cert: read(cert), key: read(key) });
+    return true;
+  } catch {
+    return false; // OpenSSL's words say nothing about configuration
+  }
+}
+
+/** `ENOENT`, `EACCES`, `EISDIR`, … */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}

@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import type { Path } from './path.ts';
+
+/** The keys that the mapping at `path` may have. */
+export function knownKeys(schema: z.core.$ZodType, path: Path): string[] {
+  const [step, ...rest] = path;
+  const inner = unwrap(schema);
+  if (step === undefined) return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
+  const next = child(inner, step);
+  return next === undefined ? [] : knownKeys(next, rest);
+}
+
+function child(schema: z.core.$ZodType, step: string | number): z.core.$ZodType | undefined {
+  if (schema instanceof z.ZodObject) return schema.shape[step];
+  if (schema instanceof z.ZodRecord) return schema.valueType;
+  return schema instanceof z.ZodArray ? schema.element : undefined;
+}
+
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  const wrapped = schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault;
+  return wrapped ? unwrap(schema.unwrap()) : schema;
+}

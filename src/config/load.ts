@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { checkAgreement } from './agreement.ts';
+import { readDocument, type ConfigDocument } from './document.ts';
+import { substitute, type Environment, type Substituted } from './environment.ts';
+import { ConfigError, type Mistake } from './error.ts';
+import { checkFiles, codeOf } from './file.ts';
+import { describe, type Finding } from './finding.ts';
+import { formatPath } from './path.ts';
+import { checkRules } from './rule.ts';
+import { checkShape, type Shape } from './shape.ts';
+
+/** Reads and checks the file: its shape, or a ConfigError that holds everything that is wrong with it. */
+export function loadShape(file: string, env: Environment): Shape {
+  const document = readDocument(readText(file));
+  const faults = document.faults.map((fault) => ({ file, path: '', ...fault }));
+  if (!('value' in document)) throw new ConfigError(file, faults);
+
+  const substituted = substitute(document.value, env);
+  const { shape, findings } = check(substituted);
+  const mistakes = [...faults, ...locate(file, document, substituted, findings)];
+  if (shape === undefined || mistakes.length > 0) throw new ConfigError(file, mistakes);
+  return shape;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const got = `one that cannot be read (${codeOf(error)})`;
+    throw new ConfigError(file, [{ file, path: '', expected: 'a configuration file', got }]);
+  }
+}
+
+function check(document: Substituted): { shape?: Shape; findings: Finding[] } {
+  const { value, unset } = document;
+  const { shape, findings } = checkShape(value);
+  const missing = unset.map(({ path, name }) => ({
+    path,
+    expected: `the environment variable ${name} to be set`,
+    got: 'an unset one',
+  }));
+  const wrong = [...findings, ...checkAgreement(value), ...checkRules(document), ...checkFiles(value)];
+  const places = new Set(missing.map(({ path }) => formatPath(path)));
+  const rest = wrong.filter(({ path }) => !places.has(formatPath(path)));
+  return { ...(shape ? { shape } : {}), findings: [...missing, ...rest] };
+}
+
+function locate(
+  file: string,
+  document: ConfigDocument,
+  substituted: Substituted,
+  findings: Finding[],
+): Mistake[] {
+  const mistakes = findings.map(({ path, expected, got, nearest }) => ({
+    file,
+    line: document.lineOf(path),
+    path: formatPath(path),
+    expected,
+    got: got ?? describe(substituted, path),
+    nearest,
+  }));
+  // Several checks of one value may say the same.
+  return [...new Map(mistakes.map((mistake) => [JSON.stringify(mistake), mistake])).values()];
+}
