@@ -25,10 +25,7 @@ export interface Answer {
 }
 
 /** Stands between the client and the registry: answers itself, or changes what goes in or comes out. */
-export type Misbehaviour = (
-  call: Call,
-  next: () => Promise<Answer>,
-) => Promise<Answer | 'reset'> | Answer | 'reset';
+export type Misbehaviour = (call: Call, next: () => Promise<Answer>) => Promise<Answer | 'reset'>;
 
 /** What the registry remembers of a request. */
 export interface RequestRecord {

@@ -4,6 +4,8 @@ import type { Answer, Call, RequestRecord } from './call.ts';
 
 /** Node's request as a call, and what to remember of it. */
 export function callOf(incoming: IncomingMessage, scheme: string): { call: Call; record: RequestRecord } {
+  // The message lets go of its socket when it is destroyed.
+  const { socket } = incoming;
   const origin = `${scheme}://${incoming.headers.host ?? 'localhost'}`;
   const url = new URL(incoming.url ?? '/', origin);
   const method = incoming.method ?? 'GET';
@@ -24,7 +26,7 @@ export function callOf(incoming: IncomingMessage, scheme: string): { call: Call;
     headers: incoming.headers,
     body: counted(incoming, (length) => (record.bytesIn += length)),
     origin,
-    reset: () => void incoming.socket.resetAndDestroy(),
+    reset: () => void socket.resetAndDestroy(),
   };
   return { call, record };
 }
