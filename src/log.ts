@@ -1,0 +1,56 @@
+import winston from 'winston';
+import { jsonLine, prettyLine, type Entry } from './log/line.ts';
+import { redaction, type Fields } from './log/redact.ts';
+
+export type { Fields } from './log/redact.ts';
+
+/** Writes one line per call. Never throws, whatever the fields are; never writes a secret that it knows. */
+export interface Log {
+  error(message: string, fields?: Fields): void;
+  warn(message: string, fields?: Fields): void;
+  info(message: string, fields?: Fields): void;
+  debug(message: string, fields?: Fields): void;
+}
+
+export type Level = keyof Log;
+
+export interface LogOptions {
+  /** The least important level that is still written. */
+  level: Level;
+  /** One JSON document per line, or text for people. */
+  format: 'json' | 'pretty';
+  /** Default: standard error. */
+  stream?: NodeJS.WritableStream & { isTTY?: boolean };
+  /** Its NO_COLOR decides about colour on a terminal. Default: the process's. */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+}
+
+/** `secrets` are texts that stand in no line, not even within another text. */
+export function createLog(options: LogOptions, secrets: readonly string[] = []): Log {
+  const { level, format, stream = process.stderr, env = process.env, now = Date.now } = options;
+  const redact = redaction(secrets);
+  const colour = stream.isTTY === true && !env['NO_COLOR'];
+  const logger = winston.createLogger({
+    level,
+    format: winston.format.printf(({ message }) => String(message)),
+    transports: [new winston.transports.Stream({ stream, eol: '\n' })],
+  });
+  // Whoever reads the log may go away. That must not stop the mirror, and there is nowhere left to say it.
+  stream.on('error', () => undefined);
+
+  function write(at: Level, message: string, fields: Fields = {}): void {
+    if (!logger.isLevelEnabled(at)) return;
+    const time = new Date(now()).toISOString();
+    const entry: Entry = { time, level: at, message: redact.text(message), fields: redact.fields(fields) };
+    logger.log(at, format === 'json' ? jsonLine(entry) : prettyLine(entry, colour));
+  }
+
+  return {
+    error: (message, fields) => write('error', message, fields),
+    warn: (message, fields) => write('warn', message, fields),
+    info: (message, fields) => write('info', message, fields),
+    debug: (message, fields) => write('debug', message, fields),
+  };
+}
