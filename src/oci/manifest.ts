@@ -41,23 +41,24 @@ const digest = z.string().refine(isDigest, {
 const word = z.string().nullish();
 
 /** Go writes an absent member as null as often as it leaves it out. */
-const descriptor = z.looseObject({
+const descriptor = z.object({
   mediaType: mediaType.nullish(),
   digest,
   size: z.int().nonnegative(),
   urls: z.array(z.string()).nullish(),
   annotations: z.record(z.string(), z.string()).nullish(),
-  platform: z.looseObject({ os: word, architecture: word, variant: word }).nullish(),
+  platform: z.object({ os: word, architecture: word, variant: word }).nullish(),
 });
 
-const manifest = z.looseObject({
+const manifest = z.object({
   mediaType: mediaType.nullish(),
   config: descriptor.nullish(),
   layers: z.array(descriptor).nullish(),
   blobs: z.array(descriptor).nullish(),
   manifests: z.array(descriptor).nullish(),
   subject: descriptor.nullish(),
-  fsLayers: z.array(z.looseObject({ blobSum: digest })).nullish(),
+  fsLayers: z.array(z.object({ blobSum: digest })).nullish(),
+  signatures: z.unknown().optional(),
 });
 
 type Manifest = z.infer<typeof manifest>;
@@ -102,7 +103,7 @@ export function mediaTypeOf(bytes: Uint8Array, contentType: string | undefined):
   if (document.mediaType) return essence(document.mediaType);
   if (document.manifests) return ociIndex;
   if (document.config) return ociManifest;
-  if (document.fsLayers) return document['signatures'] ? dockerSchema1Signed : dockerSchema1;
+  if (document.fsLayers) return document.signatures ? dockerSchema1Signed : dockerSchema1;
   throw new ManifestError('manifest: neither the answer nor the document says which type it is');
 }
 
