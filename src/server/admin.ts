@@ -25,7 +25,7 @@ export function admin(options: AdminOptions | undefined): Router {
   if (options === undefined || options.tokens.length === 0) return router.use(switchedOff);
   const operations = [
     ...taskOperations(options.tasks, options.resync),
-    ...sweepOperations(options.sweeps),
+    ...sweepOperations(options.sweeps, options.rules),
     ...ruleOperations(options.rules),
   ];
   const document = openApiDocument(adminPath, operations);

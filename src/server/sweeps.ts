@@ -3,24 +3,22 @@ import type { SweepStore } from '../task/store.ts';
 import { cutPage } from './cursor.ts';
 import { HttpError } from './error.ts';
 import { nothing, operation, type Operation } from './operation.ts';
+import type { Rules } from './rules.ts';
 import { idParams, schemas, sweepQuery } from './schema.ts';
 import { sweepView } from './view.ts';
 
-export type SweepStart =
-  | { kind: 'started'; id: number }
-  /** One at a time: this one is not over. */
-  | { kind: 'running'; id: number }
-  | { kind: 'no-rule' };
-
 export interface Sweeps extends Pick<SweepStore, 'get' | 'list'> {
-  start(request: { rule?: string; dryRun: boolean }): SweepStart | Promise<SweepStart>;
+  /** The id of the sweep that was begun; `undefined` when one is running, since there is one at a time. */
+  start(request: { rule?: string; dryRun: boolean }): number | undefined;
+  /** The id of the sweep that runs now. */
+  readonly running: number | undefined;
 }
 
-export function sweepOperations(sweeps: Sweeps): Operation[] {
-  return [startSweep(sweeps), listSweeps(sweeps), showSweep(sweeps)];
+export function sweepOperations(sweeps: Sweeps, rules: Pick<Rules, 'list'>): Operation[] {
+  return [startSweep(sweeps, rules), listSweeps(sweeps), showSweep(sweeps)];
 }
 
-function startSweep(sweeps: Sweeps): Operation {
+function startSweep(sweeps: Sweeps, rules: Pick<Rules, 'list'>): Operation {
   return operation({
     method: 'POST',
     path: '/sweeps',
@@ -28,13 +26,15 @@ function startSweep(sweeps: Sweeps): Operation {
     input: z.object({ ...nothing, body: schemas.SweepStart }),
     success: { status: 202, description: 'It has begun.', schema: schemas.SweepStarted },
     problems: { 404: 'No such rule.', 409: 'A sweep is running: `sweep` is its ID.' },
-    async run({ body }) {
-      const start = await sweeps.start(body);
-      if (start.kind === 'started') return { id: start.id };
-      if (start.kind === 'no-rule')
-        throw new HttpError(404, `There is no rule ${JSON.stringify(body.rule)}.`);
-      const detail = `Sweep ${start.id} is running; wait for its end.`;
-      throw new HttpError(409, detail, { members: { sweep: start.id } });
+    run({ body }) {
+      const { rule } = body;
+      if (rule !== undefined && !rules.list().some(({ name }) => name === rule)) {
+        throw new HttpError(404, `There is no rule ${JSON.stringify(rule)}.`);
+      }
+      const id = sweeps.start(body);
+      if (id !== undefined) return { id };
+      const detail = `Sweep ${sweeps.running} is running; wait for its end.`;
+      throw new HttpError(409, detail, { members: { sweep: sweeps.running } });
     },
   });
 }

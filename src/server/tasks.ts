@@ -19,7 +19,11 @@ export interface ResyncRequest {
   force: boolean;
 }
 
-export type Resync = (request: ResyncRequest) => Promise<{ tasks: number[] } | 'no-rule'>;
+/**
+ * The ids of the tasks that stand for it; `undefined` when no rule matches. Rejects with `RegistryError` when the
+ * tags cannot be listed.
+ */
+export type Resync = (request: ResyncRequest) => Promise<readonly number[] | undefined>;
 
 export function taskOperations(tasks: Tasks, resync: Resync): Operation[] {
   return [listTasks(tasks), showTask(tasks), retryTask(tasks), cancelTask(tasks), resyncTags(resync)];
@@ -100,8 +104,8 @@ function resyncTags(resync: Resync): Operation {
     success: { status: 202, description: 'Tasks stand for them.', schema: schemas.Tasks },
     problems: { 404: 'No rule matches.', 502: 'The source registry does not list its tags.' },
     async run({ body }) {
-      const entered = await resync(body);
-      if (entered !== 'no-rule') return { tasks: entered.tasks };
+      const standing = await resync(body);
+      if (standing !== undefined) return { tasks: standing };
       const name = body.tag === undefined ? body.repository : `${body.repository}:${body.tag}`;
       throw new HttpError(404, `No rule matches ${name}; POST /api/v1/rules/test says why.`);
     },

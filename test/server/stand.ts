@@ -1,0 +1,165 @@
+import { join } from 'node:path';
+import { systemClock, type Clock } from '../../src/clock.ts';
+import { Ruleset } from '../../src/rule/match.ts';
+import type { Rule } from '../../src/rule/rule.ts';
+import { createApp, type AppOptions } from '../../src/server/app.ts';
+import type { Health } from '../../src/server/health.ts';
+import { listen, type Listening, type ListenOptions } from '../../src/server/listen.ts';
+import type { Sweeps } from '../../src/server/sweeps.ts';
+import type { Resync, ResyncRequest } from '../../src/server/tasks.ts';
+import { openState, type State } from '../../src/state/state.ts';
+import { Enqueue } from '../../src/task/enqueue.ts';
+import { type Received, type Sent, send } from '../support/http.ts';
+import { type Ending, temporaryFolder } from '../support/temporary.ts';
+
+export const secret = 'Bearer s3cret';
+export const token = 'a-token-for-the-admin-api';
+export const now = Date.UTC(2026, 10, 23, 12);
+
+export const rules: Rule[] = [
+  {
+    name: 'everything',
+    source: 'harbor',
+    repositories: ['**', '!private/**'],
+    tags: ['**', '!*-rc*'],
+    destination: 'acr',
+    destinationType: 'oci',
+    repository: 'mirror/{repository}',
+    tag: '{tag}',
+  },
+];
+
+export interface Stand {
+  url: string;
+  state: State;
+  server: Listening;
+  /** Outcomes of deliveries, in order. */
+  deliveries: string[];
+  /** Everything that was logged. */
+  logged: { level: string; message: string; fields: Record<string, unknown> }[];
+  /** What the health checks say; a test may change it. */
+  health: { live: Health; ready: Health };
+  post(body: string | Uint8Array, headers?: Record<string, string>): Promise<Received>;
+  /** A request to `/api/v1` with the token; `body` is sent as JSON. */
+  api(method: string, path: string, body?: unknown): Promise<Received>;
+}
+
+export interface StandOptions {
+  webhook?: Partial<AppOptions['webhook']>;
+  tokens?: string[];
+  resync?: Resync;
+  maxPages?: number;
+  timeouts?: NonNullable<ListenOptions['timeouts']>;
+  clock?: Clock;
+}
+
+/** The real thing behind a real socket: state in a temporary SQLite file, rules, and what takes events in. */
+export async function startStand(t: Ending, options: StandOptions = {}): Promise<Stand> {
+  const { maxPages, timeouts } = options;
+  const folder = await temporaryFolder(t);
+  const state = openState(join(folder, 'tagferry.db'), maxPages === undefined ? {} : { maxPages });
+  const told = { deliveries: [], logged: [], health: healthy() } satisfies Partial<Stand>;
+  const app = createApp(appOptions(state, told, options));
+  const clock = options.clock ?? systemClock;
+  const server = await listen(app, { host: '127.0.0.1', port: 0, clock, ...(timeouts && { timeouts }) });
+  t.after(async () => {
+    await server.close(0);
+    state.close();
+  });
+  return { url: server.url, state, server, ...told, ...clientOf(server.url) };
+}
+
+function healthy(): Stand['health'] {
+  return { live: { status: 'ok', checks: {} }, ready: { status: 'ok', checks: { database: 'ok' } } };
+}
+
+function appOptions(
+  state: State,
+  { deliveries, logged, health }: Pick<Stand, 'deliveries' | 'logged' | 'health'>,
+  { webhook, tokens = [token], resync }: StandOptions,
+): AppOptions {
+  const ruleset = new Ruleset(rules);
+  const clock = { ...systemClock, now: () => now };
+  const enqueue = new Enqueue({ store: state.enqueue, rules: () => ruleset, clock });
+  const log =
+    (level: string) =>
+    (message: string, fields: Record<string, unknown> = {}) =>
+      void logged.push({ level, message, fields });
+  return {
+    clock,
+    log: { error: log('error'), warn: log('warn') },
+    webhook: {
+      secrets: [secret],
+      allowUnauthenticated: false,
+      receive: (event) => enqueue.receive(event),
+      ...webhook,
+    },
+    admin: {
+      tokens,
+      tasks: {
+        list: (query) => state.tasks.list(query),
+        get: (id) => state.tasks.get(id),
+        retry: (id) => state.tasks.retry(id, now),
+        cancel: (id) => state.tasks.cancel(id, now),
+      },
+      resync: resync ?? ((request) => copyAgain(enqueue, ruleset, request)),
+      sweeps: sweepsOf(state),
+      rules: { list: () => rules, test: (repository, tags) => ruleset.explain(repository, tags) },
+    },
+    health: { live: () => health.live, ready: () => health.ready },
+    metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'tagferry_up 1\n' },
+    onDelivery: (outcome) => void deliveries.push(outcome),
+  };
+}
+
+async function copyAgain(
+  enqueue: Enqueue,
+  ruleset: Ruleset,
+  { repository, tag = 'latest', force }: ResyncRequest,
+): Promise<number[] | undefined> {
+  const wanted = ruleset.match(repository, tag);
+  if (wanted.length === 0) return undefined;
+  const entered = await enqueue.submit({ door: 'admin', force, wantedAt: now, wanted });
+  return entered.tasks;
+}
+
+/** Sweeps that begin, are kept, and end when the test says so: by `state.sweeps.save`. */
+function sweepsOf({ sweeps }: State): Sweeps {
+  return {
+    get: (id) => sweeps.get(id),
+    list: (limit, before) => sweeps.list(limit, before),
+    start(request) {
+      if (this.running !== undefined) return undefined;
+      return sweeps.begin({ ...request, trigger: 'admin' }, now).id;
+    },
+    get running() {
+      return sweeps.list(200).find(({ state }) => state === 'running')?.id;
+    },
+  };
+}
+
+function clientOf(url: string): Pick<Stand, 'post' | 'api'> {
+  return {
+    post(body, headers = {}) {
+      const all = { 'Content-Type': 'application/json', Authorization: secret, ...headers };
+      return send(`${url}/webhooks/harbor`, { method: 'POST', headers: all, body: Buffer.from(body) });
+    },
+    api(method, path, body) {
+      const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
+      const sent: Sent = { method, headers };
+      if (body !== undefined) sent.body = Buffer.from(JSON.stringify(body));
+      return send(`${url}/api/v1${path}`, sent);
+    },
+  };
+}
+
+/** A push of one tag in Harbor's Default format. */
+export function push(repository: string, tag: string): string {
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const event = { resources: [{ digest, tag }], repository: { repo_full_name: repository } };
+  return JSON.stringify({ type: 'PUSH_ARTIFACT', occur_at: now / 1000, operator: 'me', event_data: event });
+}
+
+export function jsonOf(received: Received): any {
+  return JSON.parse(received.body.toString());
+}
