@@ -23,7 +23,8 @@ export interface TransportOptions {
   credential: () => Promise<Credential | undefined>;
   tokenHosts: readonly string[];
   aliyun: boolean;
-  ca?: string | undefined;
+  /** PEM; instead of Node's own. */
+  ca?: readonly string[] | undefined;
   insecureSkipVerify: boolean;
   /** Milliseconds. */
   connectTimeout: number;
@@ -256,7 +257,7 @@ function newAgent(options: TransportOptions): Agent {
     connect: {
       timeout: options.connectTimeout,
       rejectUnauthorized: !options.insecureSkipVerify,
-      ...(options.ca !== undefined && { ca: options.ca }),
+      ...(options.ca !== undefined && { ca: [...options.ca] }),
     },
   });
 }

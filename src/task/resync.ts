@@ -12,9 +12,11 @@ export interface ResyncRequest {
 
 export interface ResyncOptions {
   registries: Registries;
-  match(repository: string, tag: string): (Wanted | Refused)[];
-  /** Registries whose rules match the repository. */
-  sourcesOf(repository: string): string[];
+  rules: {
+    match(repository: string, tag: string): (Wanted | Refused)[];
+    matchesRepository(rule: string, repository: string): boolean;
+    sources(): readonly { rule: string; source: string }[];
+  };
   submit(entry: Entry): Promise<Entered>;
   clock: Clock;
 }
@@ -44,17 +46,15 @@ async function wantedOf(
   options: ResyncOptions,
 ): Promise<(Wanted | Refused)[] | undefined> {
   const { repository, tag } = request;
-  const sources = options.sourcesOf(repository);
-  if (tag !== undefined) {
-    const wanted = options.match(repository, tag);
-    return wanted.length === 0 ? undefined : wanted;
-  }
-  if (sources.length === 0) return undefined;
-  const found: (Wanted | Refused)[] = [];
-  for (const source of sources) {
-    for await (const name of options.registries.source(source, repository).tags()) {
-      found.push(...options.match(repository, name).filter((copy) => copy.source === source));
+  const { rules, registries } = options;
+  const matching = rules.sources().filter(({ rule }) => rules.matchesRepository(rule, repository));
+  const wanted = tag === undefined ? [] : rules.match(repository, tag);
+  if (matching.length === 0 || (tag !== undefined && wanted.length === 0)) return undefined;
+  if (tag !== undefined) return wanted;
+  for (const source of new Set(matching.map((one) => one.source))) {
+    for await (const name of registries.source(source, repository).tags()) {
+      wanted.push(...rules.match(repository, name).filter((copy) => copy.source === source));
     }
   }
-  return found;
+  return wanted;
 }

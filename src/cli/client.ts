@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { UsageError } from './exit.ts';
+
+export interface ClientOptions {
+  server: string;
+  tokenFile?: string;
+}
+
+/** Adds the options that lead to a running mirror. */
+export function withServer(command: Command): Command {
+  return command
+    .option('--server <url>', 'the running mirror', process.env['TAGFERRY_SERVER'] ?? 'http://127.0.0.1:8080')
+    .option('--token-file <file>', 'file with an admin token (else $TAGFERRY_ADMIN_TOKEN)');
+}
+
+/** The admin API of a running mirror. */
+export class Client {
+  readonly #base: URL;
+  readonly #token: string;
+
+  constructor({ server, tokenFile }: ClientOptions) {
+    if (!URL.canParse(server)) throw new UsageError(`--server: expected a URL, got "${server}"`);
+    this.#base = new URL('/api/v1/', server);
+    this.#token = tokenOf(tokenFile);
+  }
+
+  /** The answer's JSON; throws with the server's own words when it is a refusal. */
+  async request<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
+    const url = new URL(path, this.#base);
+    const answer = await this.#fetch(url, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.#token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${url.pathname} answered ${answer.status}: ${detailOf(text)}`);
+    const document: T = JSON.parse(text);
+    return document;
+  }
+
+  async #fetch(url: URL, init: RequestInit): Promise<Response> {
+    try {
+      return await fetch(url, init);
+    } catch (error) {
+      const cause =
+        error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+      throw new Error(
+        `no mirror answers at ${url.origin}: ${cause}; is \`tagferry serve\` running there (--server)?`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+}
+
+/** What a problem document says; whatever else answered there is shown as it is. */
+function detailOf(text: string): string {
+  try {
+    const { detail }: { detail?: unknown } = JSON.parse(text);
+    if (typeof detail === 'string') return detail;
+  } catch {
+    // Not JSON: a proxy's page, perhaps.
+  }
+  return text.replace(/\s+/g, ' ').slice(0, 200);
+}
+
+function tokenOf(file: string | undefined): string {
+  const token = file === undefined ? process.env['TAGFERRY_ADMIN_TOKEN'] : readToken(file);
+  if (token === undefined || token === '') {
+    throw new UsageError('an admin token is needed: --token-file FILE or $TAGFERRY_ADMIN_TOKEN');
+  }
+  return token;
+}
+
+function readToken(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw new UsageError(`--token-file: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

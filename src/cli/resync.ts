@@ -1,0 +1,60 @@
+import { Command } from 'commander';
+import { parseRepositoryTag } from '../oci/reference.ts';
+import { systemClock } from '../clock.ts';
+import { Client, withServer } from './client.ts';
+import type { ClientOptions } from './client.ts';
+import { UsageError } from './exit.ts';
+import { isFinished, lineOf } from './task-view.ts';
+import type { TaskView } from './task-view.ts';
+
+interface Options extends ClientOptions {
+  force?: boolean;
+  wait?: boolean;
+}
+
+export function resyncCommand(): Command {
+  const command = new Command('resync')
+    .description(
+      'Asks a running mirror to copy again: one tag, or all tags of a repository that the rules match.',
+    )
+    .argument('<repository[:tag]...>', 'of the source')
+    .option('--force', 'copy even if the destination already has the digest')
+    .option('--wait', 'wait for the end; exit 1 when a task did not complete');
+  return withServer(command).action(async (names: string[], options: Options) => resync(names, options));
+}
+
+async function resync(names: readonly string[], options: Options): Promise<void> {
+  const references = names.map(parse);
+  const client = new Client(options);
+  const ids: number[] = [];
+  for (const reference of references) {
+    const body = { ...reference, force: options.force === true };
+    const { tasks } = await client.request<{ tasks: number[] }>('POST', 'resync', body);
+    ids.push(...tasks);
+  }
+  if (options.wait !== true) return console.log(`tasks: ${ids.join(' ')}`);
+  const failed = await finish(client, ids);
+  if (failed > 0) throw new Error(`${failed} of ${ids.length} tasks did not complete`);
+}
+
+function parse(name: string): { repository: string; tag?: string } {
+  try {
+    return parseRepositoryTag(name);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Prints each task at its end; returns how many did not complete. */
+async function finish(client: Client, ids: readonly number[]): Promise<number> {
+  let failed = 0;
+  for (const id of ids) {
+    let task = await client.request<TaskView>('GET', `tasks/${id}`);
+    for (; !isFinished(task); task = await client.request<TaskView>('GET', `tasks/${id}`)) {
+      await systemClock.sleep(200);
+    }
+    console.log(lineOf(task));
+    if (task.state !== 'completed') failed++;
+  }
+  return failed;
+}

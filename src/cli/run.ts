@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { ConfigError } from '../config.ts';
+import { demoCommand } from './demo.ts';
+import { exit, UsageError } from './exit.ts';
+import { resyncCommand } from './resync.ts';
+import { serveCommand } from './serve.ts';
+import { tasksCommand } from './tasks.ts';
+
+/** Runs the command line and returns the exit code. Errors are told on standard error, the last line saying what failed. */
+export async function run(argv: readonly string[]): Promise<number> {
+  try {
+    await program().parseAsync(argv);
+    return exit.done;
+  } catch (error) {
+    return tell(error);
+  }
+}
+
+function program(): Command {
+  const program = new Command('tagferry')
+    .description('A tag pushed to Harbor is in ACR Enterprise Edition seconds later, and none is ever lost.')
+    .version(version(), '--version')
+    .helpOption('-h, --help')
+    .showHelpAfterError('(tagferry --help lists the commands)')
+    .exitOverride();
+  for (const command of [serveCommand(), demoCommand(), resyncCommand(), tasksCommand()]) {
+    program.addCommand(command);
+  }
+  for (const command of allOf(program)) command.exitOverride().showHelpAfterError(false);
+  return program;
+}
+
+function allOf(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...allOf(child)]);
+}
+
+function version(): string {
+  const { version }: { version: string } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  );
+  return version;
+}
+
+function tell(error: unknown): number {
+  // Commander has written its message itself; help and version end by an exception too.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage;
+  console.error(error instanceof Error ? `tagferry: ${error.message}` : String(error));
+  return error instanceof ConfigError || error instanceof UsageError ? exit.usage : exit.failed;
+}

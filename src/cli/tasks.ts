@@ -1,0 +1,70 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { Client, withServer } from './client.ts';
+import type { ClientOptions } from './client.ts';
+import { lineOf } from './task-view.ts';
+import type { TaskView } from './task-view.ts';
+
+interface ListOptions extends ClientOptions {
+  state?: string;
+  repository?: string;
+  tag?: string;
+  limit: string;
+  json?: boolean;
+}
+
+export function tasksCommand(): Command {
+  return new Command('tasks')
+    .description('Looks at the tasks of a running mirror, and decides about them.')
+    .addCommand(listCommand())
+    .addCommand(showCommand())
+    .addCommand(changeCommand('retry', 'Tries a discarded, cancelled or waiting task again, now.'))
+    .addCommand(changeCommand('cancel', 'Cancels a task that is not finished.'));
+}
+
+function listCommand(): Command {
+  const command = new Command('list')
+    .description('The newest tasks.')
+    .option('--state <state>', 'only in this state')
+    .option('--repository <name>', 'only of this source repository')
+    .option('--tag <tag>', 'only of this source tag')
+    .option('--limit <count>', 'how many', '50')
+    .option('--json', 'one JSON document');
+  return withServer(command).action(async (options: ListOptions) => {
+    const { state, repository, tag, limit } = options;
+    const query = new URLSearchParams({ limit });
+    for (const [name, value] of Object.entries({ state, repository, tag }))
+      if (value !== undefined) query.set(name, value);
+    const page = await new Client(options).request<{ tasks: TaskView[] }>('GET', `tasks?${query}`);
+    if (options.json) return console.log(JSON.stringify(page, null, 2));
+    for (const task of page.tasks) console.log(lineOf(task));
+  });
+}
+
+function showCommand(): Command {
+  const command = new Command('show')
+    .description('One task with its attempts and their errors.')
+    .argument('<id>', 'of the task', parseId)
+    .option('--json', 'one JSON document');
+  return withServer(command).action(async (id: number, options: ClientOptions & { json?: boolean }) => {
+    const task = await new Client(options).request<TaskView>('GET', `tasks/${id}`);
+    if (options.json) return console.log(JSON.stringify(task, null, 2));
+    console.log(lineOf(task));
+    for (const attempt of task.attempts ?? []) {
+      const what = attempt.outcome ?? `${attempt.reason ?? ''} ${attempt.message ?? ''}`.trim();
+      console.log(`  attempt ${attempt.number} at ${attempt.startedAt}: ${what}`);
+    }
+  });
+}
+
+function changeCommand(verb: 'retry' | 'cancel', description: string): Command {
+  const command = new Command(verb).description(description).argument('<id>', 'of the task', parseId);
+  return withServer(command).action(async (id: number, options: ClientOptions) => {
+    await new Client(options).request('POST', `tasks/${id}/${verb}`);
+    console.log(`task ${id}: ${verb === 'retry' ? 'is tried again' : 'is cancelled'}`);
+  });
+}
+
+function parseId(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError(`expected the id of a task, got "${text}"`);
+}

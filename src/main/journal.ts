@@ -1,0 +1,104 @@
+import type { Log } from '../log.ts';
+import type { AttemptResult, Metrics } from '../metrics.ts';
+import type { TaskEvent } from '../task/dispatcher.ts';
+import type { Entered, Entry, Sweep } from '../task/store.ts';
+import type { Attempt, Task } from '../task/task.ts';
+
+/** What happens, told to the log, one line each, and to the metrics. */
+export class Journal {
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+
+  constructor(log: Log, metrics: Metrics) {
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  entered(entry: Entry, entered: Entered): void {
+    if (entered.tasks.length === 0) return;
+    const copy = entry.wanted[0];
+    const fields = {
+      tasks: entered.tasks,
+      created: entered.created,
+      door: entry.door,
+      event: entry.event?.type,
+    };
+    const from = copy && { source: `${copy.source}/${copy.sourceRepository}:${copy.sourceTag}` };
+    // A push that joins a waiting task changes nothing that anyone waits for.
+    this.#log[entered.created > 0 ? 'info' : 'debug']('tasks enqueued', { ...fields, ...from });
+  }
+
+  task(event: TaskEvent): void {
+    if (event.kind === 'storage-failed') {
+      return this.#log.error('database does not take writes; trying again', { error: event.error });
+    }
+    const fields = fieldsOf(event.task);
+    if (event.kind === 'settled') return this.#settled(event.task, event.attempt, event.verdict.kind);
+    if (event.kind === 'released') return this.#log.info('task put back', fields);
+    return this.#log.debug('task started', { ...fields, attempt: event.task.attempts });
+  }
+
+  sweep(sweep: Sweep): void {
+    const { id, rule, dryRun, trigger, listed, unchanged, enqueued, missed, failed, errors } = sweep;
+    const seconds = ((sweep.finishedAt ?? sweep.startedAt) - sweep.startedAt) / 1000;
+    const fields = {
+      sweep: id,
+      rule,
+      dryRun,
+      trigger,
+      seconds,
+      listed,
+      unchanged,
+      enqueued,
+      missed,
+      failed,
+      errors,
+    };
+    this.#metrics.sweepDuration(seconds);
+    if (missed > 0) this.#metrics.missed('unknown', missed);
+    if (sweep.state === 'failed') return this.#log.error('sweep failed', fields);
+    if (failed === 0 && !dryRun) this.#metrics.sweepSucceeded((sweep.finishedAt ?? sweep.startedAt) / 1000);
+    if (failed > 0) return this.#log.warn('sweep done, but not all could be compared', fields);
+    this.#log.info('sweep done', fields);
+  }
+
+  #settled(task: Task, attempt: Attempt, verdict: string): void {
+    this.#count(task, attempt);
+    const fields = { ...fieldsOf(task), ...didOf(attempt), state: task.state };
+    if (verdict === 'cancel') return this.#log.info('task cancelled', fields);
+    if (attempt.outcome !== undefined) return this.#log.info(`task ${attempt.outcome}`, fields);
+    if (task.state === 'discarded') return this.#log.error('task discarded', fields);
+    const nextAttempt = task.state === 'retryable' ? { nextAttempt: new Date(task.runAt).toISOString() } : {};
+    this.#log.warn('task failed', { ...fields, ...nextAttempt });
+  }
+
+  #count(task: Task, attempt: Attempt): void {
+    const metrics = this.#metrics;
+    metrics.taskAttempt(resultOf(task, attempt), attempt.reason);
+    metrics.copied(attempt.bytes);
+    metrics.blobs('copied', attempt.copied);
+    metrics.blobs('mounted', attempt.mounted);
+    metrics.blobs('skipped', attempt.skipped);
+    const there = attempt.outcome === 'copied' || attempt.outcome === 'unchanged';
+    if (there) metrics.lag(Math.max(0, attempt.finishedAt - task.wantedAt) / 1000);
+  }
+}
+
+function resultOf(task: Task, attempt: Attempt): AttemptResult {
+  if (attempt.outcome !== undefined) return attempt.outcome;
+  return task.state === 'running' || task.state === 'completed' ? 'available' : task.state;
+}
+
+function fieldsOf(task: Task): Record<string, unknown> {
+  return {
+    task: task.id,
+    rule: task.rule,
+    source: `${task.source}/${task.sourceRepository}:${task.sourceTag}`,
+    destination: `${task.destination}/${task.destinationRepository}:${task.destinationTag}`,
+  };
+}
+
+function didOf(attempt: Attempt): Record<string, unknown> {
+  const { number, startedAt, finishedAt, ...rest } = attempt;
+  return { ...rest, attempt: number, seconds: (finishedAt - startedAt) / 1000 };
+}
