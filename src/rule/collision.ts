@@ -14,8 +14,9 @@ export function collisionsOf(mappings: readonly Mapping[]): string[] {
     const destination = `${mapping.destination}/${mapping.destinationRepository}`;
     const owner = owners.get(destination) ?? mapping;
     owners.set(destination, owner);
-    if (sourceOf(owner) !== sourceOf(mapping))
-      messages.set(`${destination} ${sourceOf(mapping)}`, describe(owner, mapping));
+    const key = `${destination} ${sourceOf(mapping)}`;
+    if (sourceOf(owner) !== sourceOf(mapping) && !messages.has(key))
+      messages.set(key, describe(owner, mapping));
   }
   return [...messages.values()];
 }
