@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import Sqlite from 'better-sqlite3';
+import { openDatabase } from '../../src/state/database.ts';
+import { DatabaseError } from '../../src/state/error.ts';
+import { openState } from '../../src/state/state.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { enter, temporaryState, wanted } from './open.ts';
+
+test('the folder is made, and what was stored is there after opening again', async (t) => {
+  const { state, reopen } = await temporaryState(t);
+  const { task } = enter(state, wanted());
+  assert.deepEqual(reopen().tasks.get(task.id), { task, attempts: [] });
+});
+
+test('commits are durable and keys between tables are checked', async (t) => {
+  const connection = openDatabase(join(await temporaryFolder(t), 'a.db'));
+  t.after(() => connection.close());
+  const setting = (name: string) => connection.pragma(name, { simple: true });
+  assert.equal(setting('journal_mode'), 'wal');
+  assert.equal(setting('synchronous'), 2, 'FULL');
+  assert.equal(setting('locking_mode'), 'exclusive');
+  assert.equal(setting('foreign_keys'), 1);
+  assert.deepEqual(connection.pragma('integrity_check'), [{ integrity_check: 'ok' }]);
+});
+
+test('a database that a newer program has migrated is refused, and is not touched', async (t) => {
+  const file = join(await temporaryFolder(t), 'new.db');
+  openState(file).close();
+  const newer = new Sqlite(file);
+  const known = Number(newer.pragma('user_version', { simple: true }));
+  newer.pragma(`user_version = ${known + 2}`);
+  newer.close();
+  const before = readFileSync(file);
+  assert.throws(() => openState(file), {
+    name: 'DatabaseError',
+    file,
+    message:
+      `database ${file}: has version ${known + 2}, this program knows versions up to ${known}; ` +
+      'run the newer program, or restore an older backup',
+  });
+  assert.deepEqual(readFileSync(file), before);
+});
+
+test('a database of another program is refused, and is not touched', async (t) => {
+  const file = join(await temporaryFolder(t), 'other.db');
+  const other = new Sqlite(file);
+  other.exec('CREATE TABLE task (id)');
+  other.close();
+  const before = readFileSync(file);
+  assert.throws(() => openState(file), { name: 'DatabaseError', message: /not one of Tagferry; give/ });
+  assert.deepEqual(readFileSync(file), before);
+
+  const numbered = new Sqlite(file);
+  numbered.pragma('user_version = 1');
+  numbered.close();
+  assert.throws(() => openState(file), { name: 'DatabaseError', message: /not one of Tagferry; give/ });
+});
+
+test('a file that is not a database is refused, and is not touched', async (t) => {
+  const file = join(await temporaryFolder(t), 'notes.txt');
+  const text = 'not a database\n'.repeat(100);
+  writeFileSync(file, text);
+  assert.throws(() => openState(file), { name: 'DatabaseError', message: /notes\.txt: is not a database; / });
+  assert.equal(readFileSync(file, 'utf8'), text);
+});
+
+test('a path that cannot be written is refused', async (t) => {
+  const folder = await temporaryFolder(t);
+  writeFileSync(join(folder, 'file'), '');
+  mkdirSync(join(folder, 'folder'));
+  for (const file of [join(folder, 'file', 'a.db'), join(folder, 'folder')])
+    assert.throws(
+      () => openState(file),
+      (error) => error instanceof DatabaseError && /cannot be opened for writing; see to/.test(error.message),
+      file,
+    );
+});
+
+test('a second process is refused while the first one lives, and only so long', async (t) => {
+  const { file, state } = await temporaryState(t);
+  state.close();
+  const script = `
+    import { openState } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../src/state/state.ts')))};
+    openState(${JSON.stringify(file)});
+    console.log('open');
+    setInterval(() => {}, 1000);`;
+  const first = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const gone = once(first, 'exit');
+  t.after(() => first.kill('SIGKILL'));
+  await once(first.stdout, 'data');
+  assert.throws(() => openState(file), {
+    name: 'DatabaseError',
+    message: /is in use by another process; stop it, or give this one its own file/,
+  });
+  first.kill('SIGKILL');
+  await gone;
+  openState(file).close();
+});

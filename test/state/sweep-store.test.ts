@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Sweep } from '../../src/task/store.ts';
+import { enter, temporaryState, wanted } from './open.ts';
+
+test('a sweep is begun, saved and found again as it was', async (t) => {
+  const { state, reopen } = await temporaryState(t);
+  const begun = state.sweeps.begin({ rule: 'library', dryRun: true, trigger: 'admin' }, 1_000);
+  const counts = { listed: 0, unchanged: 0, enqueued: 0, missed: 0, failed: 0 };
+  const expected = { rule: 'library', dryRun: true, trigger: 'admin', state: 'running', startedAt: 1_000 };
+  assert.deepEqual(begun, { id: begun.id, ...expected, ...counts, errors: [] });
+  assert.deepEqual(state.sweeps.get(begun.id), begun);
+
+  const saved: Sweep = {
+    ...begun,
+    state: 'completed',
+    finishedAt: 2_000,
+    listed: 10,
+    unchanged: 4,
+    enqueued: 5,
+    missed: 3,
+    failed: 1,
+    errors: ['library/a: denied', 'it\'s "quoted"'],
+  };
+  state.sweeps.save(saved);
+  assert.deepEqual(reopen().sweeps.get(begun.id), saved);
+});
+
+test('sweeps are listed from the newest to the oldest', async (t) => {
+  const { state } = await temporaryState(t);
+  for (let at = 1; at <= 3; at++) state.sweeps.begin({ dryRun: false, trigger: 'schedule' }, at);
+  const ids = (limit: number, before?: number) => state.sweeps.list(limit, before).map(({ id }) => id);
+  assert.deepEqual(ids(10), [3, 2, 1]);
+  assert.deepEqual(ids(1), [3]);
+  assert.deepEqual(ids(10, 3), [2, 1]);
+  assert.equal(state.sweeps.get(99), undefined);
+});
+
+test('saving a sweep that is not there is a mistake', async (t) => {
+  const { state } = await temporaryState(t);
+  const begun = state.sweeps.begin({ dryRun: false, trigger: 'start' }, 1_000);
+  assert.throws(() => state.sweeps.save({ ...begun, id: 99 }), {
+    name: 'TransitionError',
+    message: /sweep 99/,
+  });
+});
+
+test('every source repository that was named is known, each once, after its tasks are gone too', async (t) => {
+  const { state } = await temporaryState(t);
+  for (const sourceRepository of ['library/b', 'library/a', 'library/b'])
+    enter(state, wanted({ sourceRepository }));
+  for (const { id } of state.tasks.list({ limit: 10 })) state.tasks.cancel(id, 2_000);
+  assert.equal(state.prune.prune(9_000, 100), 2);
+  assert.deepEqual(state.sweeps.repositories(), ['library/a', 'library/b']);
+});
