@@ -38,16 +38,25 @@ const faultsByCode: Record<string, Omit<Fault, 'line'>> = {
 /** With these the rest can be read nevertheless, so that its mistakes are reported as well. */
 const harmless = new Set(['DUPLICATE_KEY', 'TAG_RESOLVE_FAILED']);
 
+/** Against files made to fill the memory with aliases of aliases; ten thousand rules may share one list. */
+const maxAliasCount = 100_000;
+
 export function readDocument(text: string): ConfigDocument {
   const lines = new LineCounter();
-  const document = parseDocument(hideReferences(text), { lineCounter: lines, prettyErrors: false });
+  const options = { lineCounter: lines, prettyErrors: false, merge: true };
+  const document = parseDocument(hideReferences(text), options);
+  const lineOf = (path: Path) => lines.linePos(offsetOf(document, path)).line;
   const aliases = aliasFaults(document, lines);
+  const faults = [...syntaxFaults(document, lines), ...aliases];
   const readable = aliases.length === 0 && document.errors.every(({ code }) => harmless.has(code));
-  return {
-    ...(readable ? { value: document.toJS() } : {}),
-    faults: [...syntaxFaults(document, lines), ...aliases],
-    lineOf: (path) => lines.linePos(offsetOf(document, path)).line,
-  };
+  if (!readable) return { faults, lineOf };
+  try {
+    return { value: document.toJS({ maxAliasCount }), faults, lineOf };
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    const bomb = { line: 1, expected: 'a document of sensible size', got: 'aliases of aliases' };
+    return { faults: [...faults, bomb], lineOf };
+  }
 }
 
 function syntaxFaults(document: Document.Parsed, lines: LineCounter): Fault[] {
@@ -57,13 +66,16 @@ function syntaxFaults(document: Document.Parsed, lines: LineCounter): Fault[] {
   }));
 }
 
-/** Anchors and aliases would let one line stand at many paths; a text that begins with `*` is what was meant. */
+/** Most often a text that begins with `*` was meant. */
 function aliasFaults(document: Document.Parsed, lines: LineCounter): Fault[] {
   const faults: Fault[] = [];
   visit(document, {
-    Alias: (_, alias) => {
+    Alias: (_, alias, around) => {
+      const anchored = alias.resolve(document);
+      if (anchored !== undefined && !around.includes(anchored)) return;
       const line = lines.linePos(alias.range?.[0] ?? 0).line;
-      faults.push({ line, expected: 'a text in quotes when it begins with *', got: 'a YAML alias' });
+      const got = `an alias ${anchored === undefined ? 'without an' : 'inside its own'} anchor`;
+      faults.push({ line, expected: 'a text in quotes when it begins with *', got });
     },
   });
   return faults;
@@ -73,7 +85,7 @@ function offsetOf(document: Document.Parsed, path: Path): number {
   let node: unknown = document.contents;
   let offset = 0;
   for (const step of path) {
-    const found = stepInto(node, step);
+    const found = stepInto(isAlias(node) ? node.resolve(document) : node, step);
     if (!found) break;
     offset = found.offset ?? offset;
     node = found.node;

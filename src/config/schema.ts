@@ -44,10 +44,8 @@ const name = text(
   /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
 );
 
-const origin = text(
-  'https://HOST[:PORT] (or http://) without path, user or query',
-  /^https?:\/\/[^\s/?#@\\]+\/?$/,
-).refine(URL.canParse, { error: 'https://HOST[:PORT] with a valid host and port' });
+const originError = 'https://HOST[:PORT] (or http://) without path, user or query';
+const origin = text(originError, /^https?:\/\/[^\s/?#@\\]+\/?$/).refine(URL.canParse, { error: originError });
 
 const listen = text('HOST:PORT, e.g. 0.0.0.0:8080 or [::]:8080', /^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]]+):\d{1,5}$/)
   .transform((value) => {
