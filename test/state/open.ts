@@ -14,7 +14,7 @@ export const nobody: ReadonlySet<string> = new Set();
 export async function temporaryState(
   t: Ending,
   options: DatabaseOptions = {},
-): Promise<{ state: State; file: string; reopen(): State }> {
+): Promise<{ state: State; file: string; reopen: () => State }> {
   const folder = await makeTemporary();
   const file = join(folder, 'data', 'tagferry.db');
   let state = openState(file, options);

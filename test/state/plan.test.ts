@@ -50,8 +50,8 @@ test('claiming is one seek into its index', async (t) => {
   assert.deepEqual(plan, ['SEARCH task USING INDEX task_available (urgency=? AND lane>?)']);
 });
 
-/** Of tables that grow with the events; repositories are listed whole, and sweeps are few. */
-const scan = /^SCAN (?!repository|task_count|json_each|sweep)/;
+/** Not so: repositories are listed whole, sweeps are few, and of `task_due` only the first entry is read. */
+const scan = /^SCAN (?!repository|task_count|json_each|sweep|task USING COVERING INDEX task_due)/;
 
 test('no statement of the stores scans a table that grows with the events', async (t) => {
   const connection = await open(t);
