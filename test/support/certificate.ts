@@ -29,37 +29,61 @@ const extensions = [
 
 async function makeCertificate(): Promise<Certificate> {
   const folder = await makeTemporary();
-  const path = (name: string) => join(folder, name);
   const openssl = (...args: string[]) => run('openssl', args, { cwd: folder });
-  const newKey = (key: string) => [
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-keyout',
-    key,
-  ];
+  const read = (name: string) => readFile(join(folder, name), 'utf8');
   try {
-    await writeFile(path('extensions'), extensions);
-    await openssl('req', '-x509', ...newKey('ca.key'), '-subj', '/CN=tests', '-days', '2', '-out', 'ca.crt');
-    await openssl('req', ...newKey('server.key'), '-subj', '/CN=localhost', '-out', 'server.csr');
-    const sign = [
-      '-CA',
-      'ca.crt',
-      '-CAkey',
-      'ca.key',
-      '-CAcreateserial',
-      '-extfile',
-      'extensions',
-      '-days',
-      '2',
-    ];
-    await openssl('x509', '-req', '-in', 'server.csr', ...sign, '-out', 'server.crt');
-    const [key, cert, ca] = await Promise.all(
-      ['server.key', 'server.crt', 'ca.crt'].map((name) => readFile(path(name), 'utf8')),
-    );
-    return { key: key ?? '', cert: cert ?? '', ca: ca ?? '' };
+    await writeFile(join(folder, 'extensions'), extensions);
+    await openssl('req', '-x509', ...newKey('ca.key'), ...subject('tests'), '-out', 'ca.crt');
+    await openssl('req', ...newKey('server.key'), ...subject('localhost'), '-out', 'server.csr');
+    await openssl('x509', '-req', '-in', 'server.csr', ...signed, '-out', 'server.crt');
+    return { key: await read('server.key'), cert: await read('server.crt'), ca: await read('ca.crt') };
+  } finally {
+    await removeTemporary(folder);
+  }
+}
+
+const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+const signed = [
+  '-CA',
+  'ca.crt',
+  '-CAkey',
+  'ca.key',
+  '-CAcreateserial',
+  '-extfile',
+  'extensions',
+  '-days',
+  '2',
+];
+
+function newKey(path: string): string[] {
+  return [...curve, '-nodes', '-keyout', path, '-days', '2'];
+}
+
+function subject(name: string): string[] {
+  return ['-subj', `/CN=${name}`];
+}
+
+export interface Signer {
+  key: string;
+  cert: string;
+}
+
+let signer: Promise<Signer> | undefined;
+
+/** An RSA key with a certificate for itself: what token services sign with. The same one in this process. */
+export function tokenSigner(): Promise<Signer> {
+  return (signer ??= makeSigner());
+}
+
+async function makeSigner(): Promise<Signer> {
+  const folder = await makeTemporary();
+  try {
+    const rsa = ['-newkey', 'rsa:2048', '-nodes', '-keyout', 'token.key', '-days', '2'];
+    await run('openssl', ['req', '-x509', ...rsa, ...subject('tokens'), '-out', 'token.crt'], {
+      cwd: folder,
+    });
+    const [key, cert] = ['token.key', 'token.crt'].map((name) => readFile(join(folder, name), 'utf8'));
+    return { key: (await key) ?? '', cert: (await cert) ?? '' };
   } finally {
     await removeTemporary(folder);
   }

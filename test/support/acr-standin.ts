@@ -1,0 +1,132 @@
+import * as http from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { type Answer, type Call, json } from '../../src/demo/registry/call.ts';
+import { isDigest } from '../../src/oci/digest.ts';
+import { manifestTypes } from '../../src/oci/media-type.ts';
+import { type AcrAccounts, acrAccounts, acrTokens } from './acr-tokens.ts';
+import { type CallServer, startCallServer } from './call-server.ts';
+import { startDockerRegistry } from './docker-registry.ts';
+import { type Storage, startStorage } from './storage.ts';
+import type { Ending } from './temporary.ts';
+import { type TokenServer, startTokenServer } from './token-server.ts';
+
+/*
+ * Stands in for an ACR Enterprise Edition instance. The registry is a real one, CNCF Distribution 2.8, which
+ * ACR resembles; in front of it is an edge with what that one lacks:
+ *
+ *   client ──▶ edge ──▶ docker-registry        whitelist · immutable tags · expired tokens · faults
+ *          ──▶ token service                   namespaces, creation on push, RAM: acr-tokens.ts
+ *          ──▶ storage                         where the edge sends whoever wants a blob
+ */
+export interface AcrStandIn extends CallServer {
+  readonly tokens: TokenServer;
+  readonly storage: Storage;
+  readonly accounts: AcrAccounts;
+  readonly edge: Edge;
+}
+
+/** What the edge does; a test may change it at any time. */
+export interface Edge {
+  /** For an address that is not on it: connections are reset, or nothing ever comes back. */
+  whitelist: 'open' | 'reset' | 'hang';
+  /** Repositories whose tags cannot be written twice, `latest` excepted. */
+  immutable: Set<string>;
+  redirectBlobs: boolean;
+  /** Tokens handed out so far count as expired from now on. */
+  expireTokens(): void;
+}
+
+/** `imagesOnly` refuses what is no image, as the personal edition does; of EE it is not known. */
+export async function startAcr(t: Ending, options: { imagesOnly?: boolean } = {}): Promise<AcrStandIn> {
+  const accounts = acrAccounts();
+  const tokens = await startTokenServer(t, acrTokens(accounts));
+  const registry = await startDockerRegistry(t, { token: tokens.trust, ...options });
+  const storage = await startStorage(t);
+  const expired = new Set<string>();
+  const seen = new Set<string>();
+  const edge: Edge = {
+    whitelist: 'open',
+    immutable: new Set(),
+    redirectBlobs: true,
+    expireTokens: () => seen.forEach((authorization) => expired.add(authorization)),
+  };
+  const server = await startCallServer(t, async (call) => {
+    if (edge.whitelist === 'reset') call.reset();
+    if (edge.whitelist !== 'open') return new Promise<never>(() => undefined);
+    const { authorization = '' } = call.headers;
+    seen.add(authorization);
+    // The real registry then says what it says of an expired token.
+    if (expired.has(authorization)) call.headers.authorization = `Bearer ${tokens.expiredToken()}`;
+    return pass(call, { upstream: registry.url, edge, storage });
+  });
+  return { ...server, tokens, storage, accounts, edge };
+}
+
+interface Way {
+  upstream: string;
+  edge: Edge;
+  storage: Storage;
+}
+
+async function pass(call: Call, { upstream, edge, storage }: Way): Promise<Answer> {
+  const [, repository = '', kind, reference = ''] =
+    /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(call.path) ?? [];
+  const writesTag = call.method === 'PUT' && kind === 'manifests' && !isDigest(reference);
+  if (
+    writesTag &&
+    reference !== 'latest' &&
+    edge.immutable.has(repository) &&
+    (await isThere(upstream, call))
+  )
+    return json(403, tagImmutable);
+  const readsBlob = call.method === 'GET' && kind === 'blobs';
+  if (!readsBlob || !edge.redirectBlobs) return forward(upstream, call);
+  const head = await forward(upstream, { ...call, method: 'HEAD' });
+  if (head.status !== 200) return forward(upstream, call);
+  return storage.redirectTo((there) => {
+    return forward(upstream, { ...call, headers: { ...call.headers, range: there.headers.range } });
+  });
+}
+
+/** The vendor's text; the code is a guess. */
+const tagImmutable = {
+  errors: [
+    {
+      code: 'TAG_IMMUTABLE',
+      message: 'The requested tag already exists and cannot be overwritten.',
+      detail: null,
+    },
+  ],
+};
+
+async function isThere(upstream: string, { path, headers, ...call }: Call): Promise<boolean> {
+  const { authorization } = headers;
+  const asked = { accept: manifestTypes.join(', '), authorization };
+  return (await forward(upstream, { ...call, path, method: 'HEAD', headers: asked })).status === 200;
+}
+
+/** Passes the call on; `Host` stays, so that each `Location` leads back here. */
+async function forward(upstream: string, call: Call): Promise<Answer> {
+  const query = call.query.toString();
+  const url = new URL(`${call.path}${query === '' ? '' : `?${query}`}`, upstream);
+  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+  const host = new URL(call.origin).host;
+  const options = { method: call.method, headers: { ...endToEnd(call.headers), host }, agent: false };
+  const request = http.request(url, options, resolve);
+  request.on('error', reject);
+  if (call.method === 'HEAD' || call.method === 'GET') request.end();
+  else pipeline(call.body, request).catch(reject);
+  const answer = await promise;
+  const given = { status: answer.statusCode ?? 502, headers: endToEnd(answer.headers) };
+  if (call.method !== 'HEAD') return { ...given, body: answer };
+  answer.resume();
+  return given;
+}
+
+const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding', 'expect']);
+
+/** Without what belongs to one connection. */
+function endToEnd(headers: http.IncomingHttpHeaders): Answer['headers'] {
+  const kept = Object.entries(headers).filter(([name]) => !hopByHop.has(name));
+  return Object.fromEntries(kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+}

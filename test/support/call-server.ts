@@ -1,0 +1,41 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { Answer, Call, RequestRecord } from '../../src/demo/registry/call.ts';
+import { refusalOf } from '../../src/demo/registry/error.ts';
+import { callOf, send } from '../../src/demo/registry/exchange.ts';
+import { Faults } from './fault.ts';
+import type { Ending } from './temporary.ts';
+
+/** A server that stands beside a registry: answers calls, remembers them, meets faults. Closed with the test. */
+export interface CallServer {
+  readonly url: string;
+  readonly requests: readonly RequestRecord[];
+  readonly faults: Faults;
+}
+
+export async function startCallServer(
+  t: Ending,
+  answer: (call: Call) => Answer | Promise<Answer>,
+): Promise<CallServer> {
+  const requests: RequestRecord[] = [];
+  const faults = new Faults();
+  const server = createServer({ requestTimeout: 0 }, async (incoming, response) => {
+    const { call, record } = callOf(incoming, 'http');
+    requests.push(record);
+    const given = await faults.misbehave(call, async () => answer(call)).catch(refusalOf);
+    if (given === 'reset') return call.reset();
+    await send(given, response, record).catch(() => call.reset());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const address = server.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : address}`,
+    requests,
+    faults,
+  };
+}
