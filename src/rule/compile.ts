@@ -11,16 +11,23 @@ export interface CompiledRule extends Pick<Rule, 'name' | 'source' | 'destinatio
 }
 
 /** Throws `PatternError` and `TemplateError`. */
-export function compileRule(rule: Rule): CompiledRule {
-  const { name, source, destination, destinationType } = rule;
-  return {
-    name,
-    source,
-    destination,
-    destinationType,
-    repositories: compilePatterns(rule.repositories),
-    tags: compilePatterns(rule.tags),
+export function compileRules(rules: readonly Rule[]): CompiledRule[] {
+  // Most rules have the same patterns of tags: equal lists are compiled once.
+  const lists = new Map<string, Patterns>();
+  const compileOnce = (patterns: readonly string[]) => {
+    const key = JSON.stringify(patterns);
+    const compiled = lists.get(key) ?? compilePatterns(patterns);
+    lists.set(key, compiled);
+    return compiled;
+  };
+  return rules.map((rule) => ({
+    name: rule.name,
+    source: rule.source,
+    destination: rule.destination,
+    destinationType: rule.destinationType,
+    repositories: compileOnce(rule.repositories),
+    tags: compileOnce(rule.tags),
     repository: compileRepositoryTemplate(rule.repository),
     tag: compileTagTemplate(rule.tag),
-  };
+  }));
 }

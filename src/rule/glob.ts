@@ -31,7 +31,8 @@ function compileAlternative(text: string): Alternative {
     return { literal, firstPart: unescape(first), matches: (other) => other === literal };
   }
   const matcher = new Minimatch(text, options);
-  const matches = (other: string) => matcher.match(other);
+  const needed = longestPlainRun(text);
+  const matches = (other: string) => other.includes(needed) && matcher.match(other);
   return isMagic(first) ? { matches } : { matches, firstPart: unescape(first) };
 }
 
@@ -48,6 +49,12 @@ const options = {
 
 function isMagic(text: string): boolean {
   return /[*?[]/.test(text.replace(/\\./g, ''));
+}
+
+/** Characters that are in every match: looking for them is far cheaper than matching. */
+function longestPlainRun(text: string): string {
+  const runs = text.replace(/\\.|\[(?:\\.|[^\]\\])+\]/g, '*').split(/[*?/]/);
+  return runs.reduce((longest, run) => (run.length > longest.length ? run : longest));
 }
 
 function unescape(text: string): string {

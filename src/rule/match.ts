@@ -1,6 +1,6 @@
 import { companionOf } from '../oci/companion.ts';
 import { collisionsOf } from './collision.ts';
-import { type CompiledRule, compileRule } from './compile.ts';
+import { type CompiledRule, compileRules } from './compile.ts';
 import { explainRule, type RuleExplanation } from './explain.ts';
 import { Memo } from './memo.ts';
 import { repositoryProblem, tagProblem } from './name.ts';
@@ -34,7 +34,7 @@ export class Ruleset {
   readonly #targets = new Memo(remembered, (repository) => this.#findTargets(repository));
 
   constructor(rules: readonly Rule[]) {
-    this.#rules = rules.map(compileRule);
+    this.#rules = compileRules(rules);
     this.#index = new RuleIndex(this.#rules);
   }
 

@@ -35,6 +35,9 @@ const refused: [string, unknown][] = [
   ['a push with too many resources', push({ resources: Array(1001).fill({ tag: 'v1' }) })],
   ['a resource with neither tag nor digest', push({ resources: [{}] })],
   ['a tag with control characters', push({ resources: [{ tag: 'v1\u0007\u001b[31m' }] })],
+  ['a tag that grows when it is quoted', push({ resources: [{ tag: '\u0007'.repeat(80) }] })],
+  ['a tag of other letters', push({ resources: [{ tag: 'versión\u2028' }] })],
+  ['a CloudEvent before 1970', { specversion: '1.0', type: 'a', time: '0001-01-01T00:00:00Z', data: {} }],
   ['a tag that is a path', push({ resources: [{ tag: '../v1' }] })],
   [
     'a tag on the prototype',
@@ -60,9 +63,14 @@ suite('bodies that are no event', () => {
       );
     });
 
-  test('invalid UTF-8', () => {
-    const body = Buffer.from(JSON.stringify(push()).replace('web', 'w\u00ff'), 'latin1');
-    assert.throws(() => parseHarbor('application/json', body, receivedAt), EventError);
+  test('invalid UTF-8, wherever it is', () => {
+    const text = JSON.stringify(push({ more: { operator: 'M\u00fcller' } }));
+    assert.equal(parse(text).kind, 'push');
+    assert.throws(() => parseHarbor('application/json', Buffer.from(text, 'latin1'), receivedAt), EventError);
+  });
+
+  test('the Default format delivered as a CloudEvent', () => {
+    assert.throws(() => parse(push(), 'application/cloudevents+json; charset=utf-8'), EventError);
   });
 
   test('whatever comes, only an EventError is thrown', () => {
@@ -130,16 +138,12 @@ suite('bodies that are odd, and still an event', () => {
   });
 
   test('an unknown digest is not passed on, a tag named twice is there once', () => {
-    const event = parse(
-      push({
-        resources: [
-          { tag: 'v1', digest: 'md5:1' },
-          { tag: 'v1', digest: null },
-        ],
-      }),
-    );
-    assert.ok(event.kind === 'push');
-    assert.deepEqual(event.references, [{ tag: 'v1' }]);
+    const odd = parse(push({ resources: [{ tag: 'v1', digest: 'md5:1' }] }));
+    assert.ok(odd.kind === 'push');
+    assert.deepEqual(odd.references, [{ tag: 'v1' }]);
+    const twice = parse(push({ resources: [{ tag: 'v1' }, { tag: 'v2' }, { tag: 'v1' }] }));
+    assert.ok(twice.kind === 'push');
+    assert.deepEqual(twice.references, [{ tag: 'v1' }, { tag: 'v2' }]);
   });
 
   test('a digest without a tag is no tag', () => {

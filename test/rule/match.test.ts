@@ -242,4 +242,19 @@ suite('many rules', () => {
       `10,000 rules took ${ratio} times as long as 10; trying them all takes about 1,000`,
     );
   });
+
+  test('a repository seen before is not tried again, even with rules that may match anything', () => {
+    const open = many.map(({ name }) => rule({ name, repositories: [`/^x-${name}$/`] }));
+    const measure = (rules: readonly Rule[]) => {
+      const ruleset = new Ruleset([...rules, rule()]);
+      ruleset.match('library/web', 'v1');
+      const start = process.hrtime.bigint();
+      for (let number = 0; number < 5_000; number++)
+        assert.equal(ruleset.match('library/web', `v${number}`).length, 1);
+      return Number(process.hrtime.bigint() - start);
+    };
+    measure(open.slice(0, 10));
+    const ratio = measure(open.slice(0, 2_000)) / measure(open.slice(0, 10));
+    assert.ok(ratio < 30, `2,000 rules took ${ratio} times as long as 10; trying them all takes about 200`);
+  });
 });

@@ -22,6 +22,7 @@ suite('templates', () => {
     ];
     for (const [template, name] of expected)
       assert.equal(compileRepositoryTemplate(template)('team/a/svc', 'v1'), name, template);
+    assert.equal(compileRepositoryTemplate('{flat}')('team/a/b/c', 'v1'), 'a-b-c');
     assert.equal(compileTagTemplate('{project}-{tag}')('team/a/svc', 'v1'), 'team-v1');
   });
 

@@ -87,6 +87,7 @@ suite('patterns', () => {
       assert.equal(mixed.onlyLiterals, false);
     }
     assert.equal(compilePatterns(['!a']).onlyLiterals, false);
+    assert.deepEqual(compilePatterns([String.raw`a\*b`, 'c,d']).literals, ['a*b', 'c,d']);
   });
 
   test('first parts, when all are spelled out', () => {
