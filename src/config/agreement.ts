@@ -1,3 +1,4 @@
+import { checkCircles } from './circle.ts';
 import type { Finding } from './finding.ts';
 import { nearest } from './nearest.ts';
 import { isRecord, valueAt, type Path } from './path.ts';
@@ -15,6 +16,7 @@ export function checkAgreement(document: unknown): Finding[] {
     ),
     ...entries(document, 'rules').flatMap(([key, value]) => ruleFindings(document, ['rules', key], value)),
     ...duplicateRules(document),
+    ...checkCircles(entries(document, 'rules')),
     ...webhookFindings(document),
     ...backoffFindings(document),
   ];

@@ -82,3 +82,22 @@ test('a registry may stand unused', () => {
   const config = load({ ...smallest, registries: { ...smallest.registries, spare } });
   assert.equal(config.registries[2]?.url, 'http://spare.test:5000');
 });
+
+test('rules do not lead around in a circle', () => {
+  const registries = {
+    a: { url: 'https://a.test' },
+    b: { url: 'https://b.test' },
+    c: { url: 'https://c.test' },
+  };
+  const lead = (source: string, destination: string): object => ({
+    ...rule,
+    name: `${source}-${destination}`,
+    source,
+    destination,
+  });
+  const chain = [lead('a', 'b'), lead('b', 'c'), lead('a', 'c')];
+  assert.equal(load({ ...smallest, registries, rules: chain }).rules.length, 3);
+  assert.deepEqual(wrong({ ...smallest, registries, rules: [...chain, lead('c', 'a')] }), [
+    'rules[3].destination: expected rules that do not lead back to their source, got c → a → c',
+  ]);
+});
