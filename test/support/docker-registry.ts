@@ -79,6 +79,8 @@ function configuration(folder: string, { tls, token, imagesOnly }: DockerRegistr
       addr: '127.0.0.1:0',
       ...(tls && { tls: { key: join(folder, 'tls.key'), certificate: join(folder, 'tls.crt') } }),
     },
+    // Layers kept elsewhere are taken, wherever that is.
+    validation: { manifests: { urls: { allow: ['^https?://'] } } },
     ...(token && { auth: { token: { ...auth, rootcertbundle: join(folder, 'token.crt') } } }),
     ...(imagesOnly && { policy: { repository: { classes: ['image'] } } }),
   };

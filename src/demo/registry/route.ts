@@ -1,7 +1,7 @@
 import type { Scope } from '../../oci/scope.ts';
 import { isRepository } from '../../oci/reference.ts';
 import type { Blobs } from './blobs.ts';
-import { type Answer, type Call, empty, json } from './call.ts';
+import { type Answer, type Call, json } from './call.ts';
 import type { Lists } from './lists.ts';
 import type { Manifests } from './manifests.ts';
 import type { Uploads } from './uploads.ts';
@@ -85,5 +85,5 @@ function needsOf(call: Call, repository: string | undefined): Scope[] {
 }
 
 function text(status: number, body: string): Answer {
-  return { ...empty(status, { 'content-type': 'text/plain; charset=utf-8' }), body: Buffer.from(body) };
+  return { status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: Buffer.from(body) };
 }
