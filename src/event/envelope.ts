@@ -11,22 +11,22 @@ export interface Envelope {
 /** The last moment that a `Date` can hold; milliseconds. */
 const lastMoment = 8.64e15;
 
-const type = z.string().regex(/^[\x21-\x7e]{1,100}$/, 'expected a word');
-const content = z.object({}).catchall(z.unknown());
+const word = z.string().regex(/^[\x21-\x7e]{1,100}$/, 'expected a word');
+const members = z.object({}).catchall(z.unknown());
 
 const defaultFormat = z.object({
-  type,
+  type: word,
   /** Seconds. */
   occur_at: z
     .number()
     .min(0)
     .max(lastMoment / 1000)
     .nullish(),
-  event_data: content,
+  event_data: members,
 });
 
 const cloudEvent = z.object({
-  type,
+  type: word,
   id: z
     .string()
     .regex(/^[\x21-\x7e]{1,200}$/, 'expected a word')
@@ -35,7 +35,7 @@ const cloudEvent = z.object({
     .datetime({ offset: true })
     .refine((time) => Date.parse(time) >= 0, 'expected a time after 1970')
     .nullish(),
-  data: content,
+  data: members,
 });
 
 /** Reads Harbor's Default format. Throws `EventError`. */

@@ -15,10 +15,10 @@ const maxResources = 1_000;
  * Unknown members are dropped, since Harbor adds some from version to version. Members that are only sometimes
  * there may be missing or null; `resource_url` is not read at all: its host is Harbor's own idea of its name.
  */
-const repository = z.object({ repo_full_name: z.string().refine(isRepository, 'expected a repository') });
+const named = z.object({ repo_full_name: z.string().refine(isRepository, 'expected a repository') });
 const resource = z.object({ tag: z.string().nullish(), digest: z.string().nullish() });
-const pushed = z.object({ repository, resources: z.array(resource).min(1).max(maxResources) });
-const scanned = z.object({ repository });
+const pushed = z.object({ repository: named, resources: z.array(resource).min(1).max(maxResources) });
+const scanned = z.object({ repository: named });
 
 /** What Harbor's event types mean here; both names of each. Types not listed are `unknown-type`. */
 const ignoredTypes: ReadonlyMap<string, string> = new Map([

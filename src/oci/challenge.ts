@@ -60,7 +60,8 @@ class Parser {
     const start = this.#at;
     this.#run(space);
     if (this.#at > start && !this.#token68()) this.#at = start;
-    const parameters: Record<string, string> = Object.create(null);
+    const parameters: Record<string, string> = {};
+    Object.setPrototypeOf(parameters, null);
     return { scheme, parameters };
   }
 

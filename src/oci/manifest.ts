@@ -35,15 +35,15 @@ export const maxSuccessors = 10_000;
 
 /** Printable, so that it can stand in a header and in a log line. */
 const mediaType = z.string().regex(/^[\x20-\x7e]{0,255}$/, 'expected up to 255 printable ASCII characters');
-const digest = z.string().refine(isDigest, {
+const digestMember = z.string().refine(isDigest, {
   error: ({ input }) => `expected a sha256 or sha512 digest, got ${brief(String(input))}`,
 });
 const word = z.string().nullish();
 
 /** Go writes an absent member as null as often as it leaves it out. */
-const descriptor = z.object({
+const described = z.object({
   mediaType: mediaType.nullish(),
-  digest,
+  digest: digestMember,
   size: z.int().nonnegative(),
   urls: z.array(z.string()).nullish(),
   annotations: z.record(z.string(), z.string()).nullish(),
@@ -52,12 +52,12 @@ const descriptor = z.object({
 
 const manifest = z.object({
   mediaType: mediaType.nullish(),
-  config: descriptor.nullish(),
-  layers: z.array(descriptor).nullish(),
-  blobs: z.array(descriptor).nullish(),
-  manifests: z.array(descriptor).nullish(),
-  subject: descriptor.nullish(),
-  fsLayers: z.array(z.object({ blobSum: digest })).nullish(),
+  config: described.nullish(),
+  layers: z.array(described).nullish(),
+  blobs: z.array(described).nullish(),
+  manifests: z.array(described).nullish(),
+  subject: described.nullish(),
+  fsLayers: z.array(z.object({ blobSum: digestMember })).nullish(),
   signatures: z.unknown().optional(),
 });
 
@@ -166,16 +166,16 @@ function blobsOf(document: Manifest): Descriptor[] {
   ];
 }
 
-function blobDescriptor(written: z.infer<typeof descriptor>): Descriptor {
+function blobDescriptor(written: z.infer<typeof described>): Descriptor {
   return toDescriptor(written, written.mediaType || unknownBlob);
 }
 
-function manifestDescriptor(written: z.infer<typeof descriptor>): Descriptor {
+function manifestDescriptor(written: z.infer<typeof described>): Descriptor {
   if (written.mediaType) return toDescriptor(written, written.mediaType);
   throw new ManifestError(`manifest: ${written.digest}: expected a mediaType, found none`);
 }
 
-function toDescriptor(written: z.infer<typeof descriptor>, type: string): Descriptor {
+function toDescriptor(written: z.infer<typeof described>, type: string): Descriptor {
   const { digest, size, urls, annotations, platform } = written;
   return {
     mediaType: type,
@@ -187,7 +187,7 @@ function toDescriptor(written: z.infer<typeof descriptor>, type: string): Descri
   };
 }
 
-function toPlatform(written: NonNullable<z.infer<typeof descriptor>['platform']>) {
+function toPlatform(written: NonNullable<z.infer<typeof described>['platform']>) {
   const { os, architecture, variant } = written;
   return { os: os ?? '', architecture: architecture ?? '', ...(variant && { variant }) };
 }

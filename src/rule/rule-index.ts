@@ -27,7 +27,7 @@ export class RuleIndex {
       ...(this.#byName.get(repository) ?? []),
       ...(this.#byFirstPart.get(firstPart) ?? []),
       ...this.#anywhere,
-    ].sort((a, b) => a - b);
+    ].toSorted((a, b) => a - b);
     return positions.flatMap((position) => this.#rules[position] ?? []);
   }
 }

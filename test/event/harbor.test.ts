@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { suite, test } from 'node:test';
+import { test } from 'node:test';
 import { fixtureOutcomes } from './outcome.ts';
 import type { Event } from '../../src/event/event.ts';
 import { parseHarbor } from '../../src/event/harbor.ts';
@@ -20,7 +20,7 @@ function deliveries(): string[] {
   const recorded = readdirSync(join(folder, 'real')).map((file) => `real/${file}`);
   return [...readdirSync(folder), ...recorded]
     .filter((file) => file.endsWith('.json') && !/(^|\/)index\.json$/.test(file))
-    .sort();
+    .toSorted();
 }
 
 function deliver(file: string): Event {
@@ -29,37 +29,35 @@ function deliver(file: string): Event {
   return parseHarbor(cloudEvent ? 'application/cloudevents+json' : 'application/json', body, receivedAt);
 }
 
-suite('deliveries of Harbor', () => {
-  test('every fixture has an expected outcome', () => {
-    assert.equal(deliveries().length, 131);
-    assert.deepEqual(deliveries(), [...fixtureOutcomes.keys()].sort());
-  });
+test('deliveries of Harbor: every fixture has an expected outcome', () => {
+  assert.equal(deliveries().length, 131);
+  assert.deepEqual(deliveries(), [...fixtureOutcomes.keys()].toSorted());
+});
 
-  for (const [file, expected] of fixtureOutcomes)
-    test(`${file}: ${expected}`, () => assert.equal(outcome(deliver(file)), expected));
+for (const [file, expected] of fixtureOutcomes)
+  test(`deliveries of Harbor: ${file}: ${expected}`, () => assert.equal(outcome(deliver(file)), expected));
 
-  test('both formats of one push give the same, but for the id', () => {
-    const { type: _, ...plain } = deliver('01-default-push-tag-robot.json');
-    const { type: __, id, ...cloud } = deliver('07-cloudevents-push-tag.json');
-    assert.equal(id, '4b2f89a6-548d-4c12-9993-a1f5790b97d2');
-    assert.deepEqual({ ...cloud, occurredAt: plain.occurredAt }, plain);
-  });
+test('deliveries of Harbor: both formats of one push give the same, but for the id', () => {
+  const { type: _, ...plain } = deliver('01-default-push-tag-robot.json');
+  const { type: __, id, ...cloud } = deliver('07-cloudevents-push-tag.json');
+  assert.equal(id, '4b2f89a6-548d-4c12-9993-a1f5790b97d2');
+  assert.deepEqual({ ...cloud, occurredAt: plain.occurredAt }, plain);
+});
 
-  test('the time is the event’s own, in milliseconds', () => {
-    assert.equal(deliver('01-default-push-tag-robot.json').occurredAt, 1_787_212_800_000);
-    assert.equal(deliver('07-cloudevents-push-tag.json').occurredAt, Date.parse('2026-08-20T08:00:00Z'));
-  });
+test('deliveries of Harbor: the time is the event’s own, in milliseconds', () => {
+  assert.equal(deliver('01-default-push-tag-robot.json').occurredAt, 1_787_212_800_000);
+  assert.equal(deliver('07-cloudevents-push-tag.json').occurredAt, Date.parse('2026-08-20T08:00:00Z'));
+});
 
-  test('a reference carries the digest that the event named, and an ignored event its repository', () => {
-    const push = deliver('01-default-push-tag-robot.json');
-    assert.ok(push.kind === 'push');
-    assert.deepEqual(push.references, [
-      {
-        tag: 'v1.42.0',
-        digest: 'sha256:1059717a1f2e07a2a6922831dca8952a5aab890ef56f69961a73d2647caed71f',
-      },
-    ]);
-    assert.equal(deliver('03-default-push-by-digest-index-child.json').repository, 'library/web');
-    assert.equal(deliver('17-default-replication.json').repository, undefined);
-  });
+test('deliveries of Harbor: a reference carries the digest that the event named, and an ignored event its repository', () => {
+  const push = deliver('01-default-push-tag-robot.json');
+  assert.ok(push.kind === 'push');
+  assert.deepEqual(push.references, [
+    {
+      tag: 'v1.42.0',
+      digest: 'sha256:1059717a1f2e07a2a6922831dca8952a5aab890ef56f69961a73d2647caed71f',
+    },
+  ]);
+  assert.equal(deliver('03-default-push-by-digest-index-child.json').repository, 'library/web');
+  assert.equal(deliver('17-default-replication.json').repository, undefined);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { suite, test } from 'node:test';
-import fc from 'fast-check';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
 import { parseChallenges } from '../../src/oci/challenge.ts';
 
 /** Challenges as plain arrays: parameters have no prototype, so that they are never equal to a literal. */
@@ -128,57 +128,55 @@ const cases: [string, string | readonly string[] | undefined, ReturnType<typeof 
   ['garbage', '\u0000"";=@(Bearer realm="x")', [['bearer', [['realm', 'x']]]]],
 ];
 
-suite('WWW-Authenticate', () => {
-  for (const [name, header, expected] of cases) test(name, () => assert.deepEqual(parse(header), expected));
+for (const [name, header, expected] of cases) test(name, () => assert.deepEqual(parse(header), expected));
 
-  test('names of the prototype are ordinary names', () => {
-    const [challenge] = parseChallenges('Bearer __proto__="x", constructor="y"');
-    assert.ok(challenge);
-    assert.equal(challenge.parameters['__proto__'], 'x');
-    assert.equal(challenge.parameters['toString'], undefined);
-    assert.equal(Object.getPrototypeOf(challenge.parameters), null);
-    assert.equal('x' in {}, false);
-  });
+test('WWW-Authenticate: names of the prototype are ordinary names', () => {
+  const [challenge] = parseChallenges('Bearer __proto__="x", constructor="y"');
+  assert.ok(challenge);
+  assert.equal(challenge.parameters['__proto__'], 'x');
+  assert.equal(challenge.parameters['toString'], undefined);
+  assert.equal(Object.getPrototypeOf(challenge.parameters), null);
+  assert.equal('x' in {}, false);
+});
 
-  test('of an endless header only the beginning is read', () => {
-    assert.equal(parseChallenges('a,'.repeat(1_000_000)).length, 8_192);
-    assert.equal(parseChallenges([' '.repeat(16_384), 'Basic realm="x"']).length, 0);
-  });
+test('WWW-Authenticate: of an endless header only the beginning is read', () => {
+  assert.equal(parseChallenges('a,'.repeat(1_000_000)).length, 8_192);
+  assert.equal(parseChallenges([' '.repeat(16_384), 'Basic realm="x"']).length, 0);
+});
 
-  test('whatever a registry sends, there is an answer', () => {
-    const part = fc.constantFrom('Bearer', ' ', ',', '=', '"', '\\', 'realm', 'a', '\t', '/', '\u0000');
-    const text = fc.oneof(
-      fc.string({ unit: 'binary' }),
-      fc.array(part).map((parts) => parts.join('')),
-    );
-    fc.assert(
-      fc.property(fc.array(text), (headers) => {
-        for (const { scheme } of parseChallenges(headers)) assert.match(scheme, /^[^\s,="\\/]+$/);
-      }),
-    );
-  });
+test('WWW-Authenticate: whatever a registry sends, there is an answer', () => {
+  const part = fc.constantFrom('Bearer', ' ', ',', '=', '"', '\\', 'realm', 'a', '\t', '/', '\u0000');
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(part).map((parts) => parts.join('')),
+  );
+  fc.assert(
+    fc.property(fc.array(text), (headers) => {
+      for (const { scheme } of parseChallenges(headers)) assert.match(scheme, /^[^\s,="\\/]+$/);
+    }),
+  );
+});
 
-  test('what is written well is read back', () => {
-    const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,9}$/);
-    const value = fc.string({ unit: 'grapheme-ascii' });
-    const challenge = fc.record({
-      scheme: name,
-      parameters: fc.uniqueArray(fc.tuple(name, value), { selector: ([key]) => key, minLength: 1 }),
-    });
-    fc.assert(
-      fc.property(fc.array(challenge, { maxLength: 4 }), (challenges) => {
-        const header = challenges
-          .map(
-            ({ scheme, parameters }) =>
-              `${scheme} ${parameters.map(([key, text]) => `${key}="${text.replace(/["\\]/g, '\\$&')}"`).join(', ')}`,
-          )
-          .join(', ');
-        fc.pre(header.length <= 16_384);
-        assert.deepEqual(
-          parse(header),
-          challenges.map(({ scheme, parameters }) => [scheme, parameters]),
-        );
-      }),
-    );
+test('WWW-Authenticate: what is written well is read back', () => {
+  const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,9}$/);
+  const value = fc.string({ unit: 'grapheme-ascii' });
+  const challenge = fc.record({
+    scheme: name,
+    parameters: fc.uniqueArray(fc.tuple(name, value), { selector: ([key]) => key, minLength: 1 }),
   });
+  fc.assert(
+    fc.property(fc.array(challenge, { maxLength: 4 }), (challenges) => {
+      const header = challenges
+        .map(
+          ({ scheme, parameters }) =>
+            `${scheme} ${parameters.map(([key, text]) => `${key}="${text.replace(/["\\]/g, '\\$&')}"`).join(', ')}`,
+        )
+        .join(', ');
+      fc.pre(header.length <= 16_384);
+      assert.deepEqual(
+        parse(header),
+        challenges.map(({ scheme, parameters }) => [scheme, parameters]),
+      );
+    }),
+  );
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { suite, test } from 'node:test';
-import fc from 'fast-check';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
 import { unknownSize } from '../../src/oci/descriptor.ts';
 import { ManifestError, maxSuccessors, mediaTypeOf, parseManifest } from '../../src/oci/manifest.ts';
 import * as types from '../../src/oci/media-type.ts';
@@ -19,81 +19,79 @@ function digestsOf(document: unknown, type: string): string[] {
   return [...blobs, ...manifests].map((descriptor) => descriptor.digest);
 }
 
-suite('successors', () => {
-  test('of an image: config and layers as described, and the subject', () => {
-    const subject = { mediaType: types.ociManifest, digest: digest('5'), size: 7 };
-    const described = { ...layer, annotations: { title: 'x' }, urls: ['https://else.example/1'] };
-    const document = { ...image, layers: [described], subject };
-    assert.deepEqual(parseManifest(bytes(document), types.ociManifest), {
-      blobs: [config, described],
-      manifests: [],
-      subject,
-    });
+test('successors: of an image: config and layers as described, and the subject', () => {
+  const subject = { mediaType: types.ociManifest, digest: digest('5'), size: 7 };
+  const described = { ...layer, annotations: { title: 'x' }, urls: ['https://else.example/1'] };
+  const document = { ...image, layers: [described], subject };
+  assert.deepEqual(parseManifest(bytes(document), types.ociManifest), {
+    blobs: [config, described],
+    manifests: [],
+    subject,
   });
+});
 
-  test('of an index: manifests with platform and annotations, one digest for two platforms twice', () => {
-    const arm = {
-      ...layer,
-      mediaType: types.ociManifest,
-      platform: { os: 'linux', architecture: 'arm', variant: 'v6' },
-    };
-    const attestation = {
-      mediaType: types.ociManifest,
-      digest: digest('a'),
-      size: 5,
-      platform: { os: 'unknown', architecture: 'unknown' },
-      annotations: { 'vnd.docker.reference.type': 'attestation-manifest' },
-    };
-    const manifests = [arm, { ...arm, platform: { ...arm.platform, variant: 'v7' } }, attestation];
-    assert.deepEqual(parseManifest(bytes({ schemaVersion: 2, manifests }), types.ociIndex), {
-      blobs: [],
-      manifests,
-    });
+test('successors: of an index: manifests with platform and annotations, one digest for two platforms twice', () => {
+  const arm = {
+    ...layer,
+    mediaType: types.ociManifest,
+    platform: { os: 'linux', architecture: 'arm', variant: 'v6' },
+  };
+  const attestation = {
+    mediaType: types.ociManifest,
+    digest: digest('a'),
+    size: 5,
+    platform: { os: 'unknown', architecture: 'unknown' },
+    annotations: { 'vnd.docker.reference.type': 'attestation-manifest' },
+  };
+  const manifests = [arm, { ...arm, platform: { ...arm.platform, variant: 'v7' } }, attestation];
+  assert.deepEqual(parseManifest(bytes({ schemaVersion: 2, manifests }), types.ociIndex), {
+    blobs: [],
+    manifests,
   });
+});
 
-  test('of a schema 1 manifest: layers of unknown size', () => {
-    const document = { schemaVersion: 1, fsLayers: [{ blobSum: digest('1') }, { blobSum: digest('1') }] };
-    assert.deepEqual(parseManifest(bytes(document), types.dockerSchema1Signed).blobs, [
-      { mediaType: types.dockerLayer, digest: digest('1'), size: unknownSize },
-    ]);
-  });
+test('successors: of a schema 1 manifest: layers of unknown size', () => {
+  const document = { schemaVersion: 1, fsLayers: [{ blobSum: digest('1') }, { blobSum: digest('1') }] };
+  assert.deepEqual(parseManifest(bytes(document), types.dockerSchema1Signed).blobs, [
+    { mediaType: types.dockerLayer, digest: digest('1'), size: unknownSize },
+  ]);
+});
 
-  test('of an old artifact manifest, and of a type that nobody knows', () => {
-    const artifact = { mediaType: types.ociArtifactManifest, blobs: [layer] };
-    assert.deepEqual(digestsOf(artifact, types.ociArtifactManifest), [layer.digest]);
-    assert.deepEqual(digestsOf({ config, blobs: [layer] }, 'application/vnd.new+json'), [
-      config.digest,
-      layer.digest,
-    ]);
-    assert.deepEqual(digestsOf({ manifests: [layer] }, 'application/vnd.new.index+json'), [layer.digest]);
-    assert.deepEqual(digestsOf({ hello: 1 }, 'application/vnd.new+json'), []);
-  });
+test('successors: of an old artifact manifest, and of a type that nobody knows', () => {
+  const artifact = { mediaType: types.ociArtifactManifest, blobs: [layer] };
+  assert.deepEqual(digestsOf(artifact, types.ociArtifactManifest), [layer.digest]);
+  assert.deepEqual(digestsOf({ config, blobs: [layer] }, 'application/vnd.new+json'), [
+    config.digest,
+    layer.digest,
+  ]);
+  assert.deepEqual(digestsOf({ manifests: [layer] }, 'application/vnd.new.index+json'), [layer.digest]);
+  assert.deepEqual(digestsOf({ hello: 1 }, 'application/vnd.new+json'), []);
+});
 
-  test('a blob listed twice is there once, a foreign layer is there', () => {
-    const foreign = {
-      ...layer,
-      digest: digest('f'),
-      mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
-    };
-    const document = { ...image, layers: [layer, foreign, layer] };
-    assert.deepEqual(digestsOf(document, types.ociManifest), [config.digest, layer.digest, foreign.digest]);
-  });
+test('successors: a blob listed twice is there once, a foreign layer is there', () => {
+  const foreign = {
+    ...layer,
+    digest: digest('f'),
+    mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+  };
+  const document = { ...image, layers: [layer, foreign, layer] };
+  assert.deepEqual(digestsOf(document, types.ociManifest), [config.digest, layer.digest, foreign.digest]);
+});
 
-  test('null is as good as absent; a blob without type is any blob', () => {
-    const bare = { digest: digest('1'), size: 1, urls: null, annotations: null, platform: null };
-    const document = { mediaType: null, config, layers: [bare], manifests: null, subject: null };
-    assert.deepEqual(parseManifest(bytes(document), types.ociManifest).blobs[1], {
-      mediaType: types.unknownBlob,
-      digest: digest('1'),
-      size: 1,
-    });
-    assert.deepEqual(digestsOf({ manifests: null }, types.dockerList), []);
+test('successors: null is as good as absent; a blob without type is any blob', () => {
+  const bare = { digest: digest('1'), size: 1, urls: null, annotations: null, platform: null };
+  const document = { mediaType: null, config, layers: [bare], manifests: null, subject: null };
+  assert.deepEqual(parseManifest(bytes(document), types.ociManifest).blobs[1], {
+    mediaType: types.unknownBlob,
+    digest: digest('1'),
+    size: 1,
   });
+  assert.deepEqual(digestsOf({ manifests: null }, types.dockerList), []);
+});
 
-  test('parameters and case of the delivered type do not matter', () => {
-    const type = 'Application/vnd.oci.image.manifest.v1+JSON; charset=utf-8';
-    assert.equal(digestsOf(image, type).length, 2);
-  });
+test('successors: parameters and case of the delivered type do not matter', () => {
+  const type = 'Application/vnd.oci.image.manifest.v1+JSON; charset=utf-8';
+  assert.equal(digestsOf(image, type).length, 2);
 });
 
 const refused: [string, unknown, string, RegExp][] = [
@@ -156,112 +154,103 @@ const refused: [string, unknown, string, RegExp][] = [
   ],
 ];
 
-suite('documents that are not the manifest they should be', () => {
-  for (const [name, document, type, message] of refused)
-    test(name, () => {
-      assert.throws(() => parseManifest(bytes(document), type), { name: 'ManifestError', message });
-    });
-
-  test('invalid UTF-8', () => {
-    const document = Buffer.from(JSON.stringify({ ...image, note: '\u00ff' }), 'latin1');
-    assert.throws(() => parseManifest(document, types.ociManifest), ManifestError);
+for (const [name, document, type, message] of refused)
+  test(`documents that are not the manifest they should be: ${name}`, () => {
+    assert.throws(() => parseManifest(bytes(document), type), { name: 'ManifestError', message });
   });
 
-  test('too many successors, in one list or in several', () => {
-    const layers = Array.from({ length: maxSuccessors }, () => layer);
-    assert.equal(digestsOf({ config, layers }, types.ociManifest).length, 2);
-    const many = { config, layers, blobs: [layer] };
-    assert.throws(
-      () => parseManifest(bytes(many), types.ociManifest),
-      /at most 10000 descriptors, got 10001/,
-    );
-  });
-
-  test('members of the prototype are not members', () => {
-    const document = '{"__proto__":{"config":{"digest":"x"},"manifests":[]}}';
-    assert.throws(() => parseManifest(bytes(document), types.ociIndex), /expected "manifests"/);
-  });
-
-  test('whatever comes, only a ManifestError is thrown', () => {
-    const part = fc.oneof(fc.constant(config), fc.array(fc.constant(layer)), fc.anything());
-    const shaped = fc.record(
-      { config: part, layers: part, manifests: part, blobs: part },
-      { requiredKeys: [] },
-    );
-    const text = fc.oneof(
-      fc.json(),
-      shaped.map((document) => JSON.stringify(document)),
-    );
-    const type = fc.constantFrom(...types.manifestTypes, 'text/html', '');
-    fc.assert(
-      fc.property(fc.oneof(fc.uint8Array(), text.map(bytes)), type, (document, delivered) => {
-        try {
-          parseManifest(document, delivered);
-          mediaTypeOf(document, delivered);
-        } catch (error) {
-          assert.ok(error instanceof ManifestError, String(error));
-          assert.match(error.message, /^[\x20-\x7e]{1,400}$/);
-        }
-      }),
-      { numRuns: 1000 },
-    );
-  });
+test('documents that are not the manifest they should be: invalid UTF-8', () => {
+  const document = Buffer.from(JSON.stringify({ ...image, note: '\u00ff' }), 'latin1');
+  assert.throws(() => parseManifest(document, types.ociManifest), ManifestError);
 });
 
-suite('the type of a manifest', () => {
-  test('is the header’s, without parameters', () => {
-    assert.equal(mediaTypeOf(bytes('<html>'), 'Text/HTML; charset=utf-8'), 'text/html');
-    assert.equal(mediaTypeOf(bytes(image), types.dockerManifest), types.dockerManifest);
-  });
-
-  test('is the document’s own, when the header says nothing', () => {
-    const own: [unknown, string][] = [
-      [image, types.ociManifest],
-      [{ mediaType: types.dockerList, manifests: [] }, types.dockerList],
-      [{ manifests: [] }, types.ociIndex],
-      [{ config }, types.ociManifest],
-      [{ fsLayers: [] }, types.dockerSchema1],
-      [{ fsLayers: [], signatures: [{}] }, types.dockerSchema1Signed],
-    ];
-    for (const header of [
-      undefined,
-      '',
-      'application/json',
-      'text/plain; charset=utf-8',
-      'application/octet-stream',
-    ])
-      for (const [document, type] of own) assert.equal(mediaTypeOf(bytes(document), header), type);
-  });
-
-  test('cannot be told of anything else', () => {
-    assert.throws(() => mediaTypeOf(bytes({}), undefined), ManifestError);
-    assert.throws(() => mediaTypeOf(bytes('nothing'), 'text/plain'), ManifestError);
-  });
+test('documents that are not the manifest they should be: too many successors, in one list or in several', () => {
+  const layers = Array.from({ length: maxSuccessors }, () => layer);
+  assert.equal(digestsOf({ config, layers }, types.ociManifest).length, 2);
+  const many = { config, layers, blobs: [layer] };
+  assert.throws(() => parseManifest(bytes(many), types.ociManifest), /at most 10000 descriptors, got 10001/);
 });
 
-suite('media types', () => {
-  test('Accept names every type once, the current ones first', () => {
-    assert.equal(new Set(types.manifestTypes).size, 7);
-    assert.equal(types.manifestTypes[0], types.ociIndex);
-    assert.ok(types.isSchema1(types.manifestTypes.at(-1) ?? ''));
-  });
+test('documents that are not the manifest they should be: members of the prototype are not members', () => {
+  const document = '{"__proto__":{"config":{"digest":"x"},"manifests":[]}}';
+  assert.throws(() => parseManifest(bytes(document), types.ociIndex), /expected "manifests"/);
+});
 
-  test('kinds', () => {
-    assert.deepEqual(types.manifestTypes.filter(types.isIndex), [types.ociIndex, types.dockerList]);
-    assert.deepEqual(types.manifestTypes.filter(types.isSchema1), [
-      types.dockerSchema1Signed,
-      types.dockerSchema1,
-    ]);
-  });
+test('documents that are not the manifest they should be: whatever comes, only a ManifestError is thrown', () => {
+  const part = fc.oneof(fc.constant(config), fc.array(fc.constant(layer)), fc.anything());
+  const shaped = fc.record(
+    { config: part, layers: part, manifests: part, blobs: part },
+    { requiredKeys: [] },
+  );
+  const text = fc.oneof(
+    fc.json(),
+    shaped.map((document) => JSON.stringify(document)),
+  );
+  const type = fc.constantFrom(...types.manifestTypes, 'text/html', '');
+  fc.assert(
+    fc.property(fc.oneof(fc.uint8Array(), text.map(bytes)), type, (document, delivered) => {
+      try {
+        parseManifest(document, delivered);
+        mediaTypeOf(document, delivered);
+      } catch (error) {
+        assert.ok(error instanceof ManifestError, String(error));
+        assert.match(error.message, /^[\x20-\x7e]{1,400}$/);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
 
-  test('a foreign layer has such a type, or an address elsewhere', () => {
-    const foreign = [
-      'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
-      'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd',
-    ];
-    for (const mediaType of foreign) assert.ok(types.isForeignLayer({ mediaType }), mediaType);
-    assert.ok(types.isForeignLayer({ mediaType: layerType, urls: ['https://else.example'] }));
-    assert.equal(types.isForeignLayer({ mediaType: layerType, urls: [] }), false);
-    assert.equal(types.isForeignLayer({ mediaType: layerType }), false);
-  });
+test('the type of a manifest: is the header’s, without parameters', () => {
+  assert.equal(mediaTypeOf(bytes('<html>'), 'Text/HTML; charset=utf-8'), 'text/html');
+  assert.equal(mediaTypeOf(bytes(image), types.dockerManifest), types.dockerManifest);
+});
+
+test('the type of a manifest: is the document’s own, when the header says nothing', () => {
+  const own: [unknown, string][] = [
+    [image, types.ociManifest],
+    [{ mediaType: types.dockerList, manifests: [] }, types.dockerList],
+    [{ manifests: [] }, types.ociIndex],
+    [{ config }, types.ociManifest],
+    [{ fsLayers: [] }, types.dockerSchema1],
+    [{ fsLayers: [], signatures: [{}] }, types.dockerSchema1Signed],
+  ];
+  for (const header of [
+    undefined,
+    '',
+    'application/json',
+    'text/plain; charset=utf-8',
+    'application/octet-stream',
+  ])
+    for (const [document, type] of own) assert.equal(mediaTypeOf(bytes(document), header), type);
+});
+
+test('the type of a manifest: cannot be told of anything else', () => {
+  assert.throws(() => mediaTypeOf(bytes({}), undefined), ManifestError);
+  assert.throws(() => mediaTypeOf(bytes('nothing'), 'text/plain'), ManifestError);
+});
+
+test('media types: Accept names every type once, the current ones first', () => {
+  assert.equal(new Set(types.manifestTypes).size, 7);
+  assert.equal(types.manifestTypes[0], types.ociIndex);
+  assert.ok(types.isSchema1(types.manifestTypes.at(-1) ?? ''));
+});
+
+test('media types: kinds', () => {
+  assert.deepEqual(types.manifestTypes.filter(types.isIndex), [types.ociIndex, types.dockerList]);
+  assert.deepEqual(types.manifestTypes.filter(types.isSchema1), [
+    types.dockerSchema1Signed,
+    types.dockerSchema1,
+  ]);
+});
+
+test('media types: a foreign layer has such a type, or an address elsewhere', () => {
+  const foreign = [
+    'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+    'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd',
+  ];
+  for (const mediaType of foreign) assert.ok(types.isForeignLayer({ mediaType }), mediaType);
+  assert.ok(types.isForeignLayer({ mediaType: layerType, urls: ['https://else.example'] }));
+  assert.equal(types.isForeignLayer({ mediaType: layerType, urls: [] }), false);
+  assert.equal(types.isForeignLayer({ mediaType: layerType }), false);
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { suite, test } from 'node:test';
+import { test } from 'node:test';
 import { compilePatterns, PatternError } from '../../src/rule/pattern.ts';
 
 /** Patterns, then texts that match and texts that do not. */
@@ -54,63 +54,61 @@ const cases: [string[], string[], string[]][] = [
   [[], [], ['a', '']],
 ];
 
-suite('patterns', () => {
-  for (const [patterns, matching, others] of cases)
-    test(JSON.stringify(patterns), () => {
-      const compiled = compilePatterns(patterns);
-      for (const text of matching) assert.equal(compiled.matches(text), true, `${text} should match`);
-      for (const text of others) assert.equal(compiled.matches(text), false, `${text} should not match`);
-    });
-
-  test('the deciding pattern is the one that keeps out, or else the one that lets in', () => {
-    const patterns = compilePatterns(['lib/{a,b}', 'lib/*', '!lib/tmp-*', '!lib/b']);
-    assert.equal(patterns.deciding('lib/a'), 'lib/{a,b}');
-    assert.equal(patterns.deciding('lib/c'), 'lib/*');
-    assert.equal(patterns.deciding('lib/b'), '!lib/b');
-    assert.equal(patterns.deciding('lib/tmp-1'), '!lib/tmp-*');
-    assert.equal(patterns.deciding('other'), undefined);
+for (const [patterns, matching, others] of cases)
+  test(`patterns: ${JSON.stringify(patterns)}`, () => {
+    const compiled = compilePatterns(patterns);
+    for (const text of matching) assert.equal(compiled.matches(text), true, `${text} should match`);
+    for (const text of others) assert.equal(compiled.matches(text), false, `${text} should not match`);
   });
 
-  test('with exclusions only, nothing decides for what is let in', () => {
-    const patterns = compilePatterns(['!tmp']);
-    assert.equal(patterns.deciding('a'), undefined);
-    assert.equal(patterns.matches('a'), true);
-  });
+test('patterns: the deciding pattern is the one that keeps out, or else the one that lets in', () => {
+  const patterns = compilePatterns(['lib/{a,b}', 'lib/*', '!lib/tmp-*', '!lib/b']);
+  assert.equal(patterns.deciding('lib/a'), 'lib/{a,b}');
+  assert.equal(patterns.deciding('lib/c'), 'lib/*');
+  assert.equal(patterns.deciding('lib/b'), '!lib/b');
+  assert.equal(patterns.deciding('lib/tmp-1'), '!lib/tmp-*');
+  assert.equal(patterns.deciding('other'), undefined);
+});
 
-  test('texts that are spelled out', () => {
-    const plain = compilePatterns(['a/b', 'c/{d,e}', '!c/e', 'a/b']);
-    assert.deepEqual(plain.literals, ['a/b', 'c/d']);
-    assert.equal(plain.onlyLiterals, true);
-    for (const more of ['x/*', '/x/']) {
-      const mixed = compilePatterns(['a/b', more]);
-      assert.deepEqual(mixed.literals, ['a/b']);
-      assert.equal(mixed.onlyLiterals, false);
-    }
-    assert.equal(compilePatterns(['!a']).onlyLiterals, false);
-    assert.deepEqual(compilePatterns([String.raw`a\*b`, 'c,d']).literals, ['a*b', 'c,d']);
-  });
+test('patterns: with exclusions only, nothing decides for what is let in', () => {
+  const patterns = compilePatterns(['!tmp']);
+  assert.equal(patterns.deciding('a'), undefined);
+  assert.equal(patterns.matches('a'), true);
+});
 
-  test('first parts, when all are spelled out', () => {
-    assert.deepEqual(compilePatterns(['a/**', '{b,c}/x*', 'd/e', 'f', '!g/**']).firstParts, [
-      'd',
-      'f',
-      'a',
-      'b',
-      'c',
-    ]);
-    for (const open of ['**', '*/a', 'a*/b', '[a]/b', '/^a/'])
-      assert.equal(compilePatterns(['a/**', open]).firstParts, undefined, open);
-    assert.equal(compilePatterns(['!a/**']).firstParts, undefined);
-  });
+test('patterns: texts that are spelled out', () => {
+  const plain = compilePatterns(['a/b', 'c/{d,e}', '!c/e', 'a/b']);
+  assert.deepEqual(plain.literals, ['a/b', 'c/d']);
+  assert.equal(plain.onlyLiterals, true);
+  for (const more of ['x/*', '/x/']) {
+    const mixed = compilePatterns(['a/b', more]);
+    assert.deepEqual(mixed.literals, ['a/b']);
+    assert.equal(mixed.onlyLiterals, false);
+  }
+  assert.equal(compilePatterns(['!a']).onlyLiterals, false);
+  assert.deepEqual(compilePatterns([String.raw`a\*b`, 'c,d']).literals, ['a*b', 'c,d']);
+});
 
-  test('first parts never leave out what matches', () => {
-    for (const [patterns, matching] of cases) {
-      const { firstParts } = compilePatterns(patterns);
-      for (const text of matching)
-        if (firstParts)
-          assert.ok(firstParts.includes(text.split('/', 1).join('')), `${patterns.join()}: ${text}`);
-    }
-  });
+test('patterns: first parts, when all are spelled out', () => {
+  assert.deepEqual(compilePatterns(['a/**', '{b,c}/x*', 'd/e', 'f', '!g/**']).firstParts, [
+    'd',
+    'f',
+    'a',
+    'b',
+    'c',
+  ]);
+  for (const open of ['**', '*/a', 'a*/b', '[a]/b', '/^a/'])
+    assert.equal(compilePatterns(['a/**', open]).firstParts, undefined, open);
+  assert.equal(compilePatterns(['!a/**']).firstParts, undefined);
+});
+
+test('patterns: first parts never leave out what matches', () => {
+  for (const [patterns, matching] of cases) {
+    const { firstParts } = compilePatterns(patterns);
+    for (const text of matching)
+      if (firstParts)
+        assert.ok(firstParts.includes(text.split('/', 1).join('')), `${patterns.join()}: ${text}`);
+  }
 });
 
 const wrong: [string, RegExp][] = [
@@ -136,21 +134,19 @@ const wrong: [string, RegExp][] = [
   ['{'.repeat(4096), /"{" without "}"/],
 ];
 
-suite('patterns that cannot be compiled', () => {
-  for (const [pattern, message] of wrong)
-    test(JSON.stringify(pattern.slice(0, 40)), () => {
-      assert.throws(
-        () => compilePatterns(['a', pattern]),
-        (error) => {
-          assert.ok(error instanceof PatternError);
-          assert.equal(error.pattern, pattern);
-          assert.ok(
-            error.message.startsWith(`pattern ${JSON.stringify(pattern.slice(0, 80))}: `),
-            error.message,
-          );
-          assert.match(error.message, message);
-          return true;
-        },
-      );
-    });
-});
+for (const [pattern, message] of wrong)
+  test(`patterns that cannot be compiled: ${JSON.stringify(pattern.slice(0, 40))}`, () => {
+    assert.throws(
+      () => compilePatterns(['a', pattern]),
+      (error) => {
+        assert.ok(error instanceof PatternError);
+        assert.equal(error.pattern, pattern);
+        assert.ok(
+          error.message.startsWith(`pattern ${JSON.stringify(pattern.slice(0, 80))}: `),
+          error.message,
+        );
+        assert.match(error.message, message);
+        return true;
+      },
+    );
+  });
