@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { Answer, Call, RequestRecord } from '../../src/demo/registry/call.ts';
 import { refusalOf } from '../../src/demo/registry/error.ts';
 import { callOf, send } from '../../src/demo/registry/exchange.ts';
@@ -19,13 +19,14 @@ export async function startCallServer(
 ): Promise<CallServer> {
   const requests: RequestRecord[] = [];
   const faults = new Faults();
-  const server = createServer({ requestTimeout: 0 }, async (incoming, response) => {
+  const serve = async (incoming: IncomingMessage, response: ServerResponse) => {
     const { call, record } = callOf(incoming, 'http');
     requests.push(record);
     const given = await faults.misbehave(call, async () => answer(call)).catch(refusalOf);
     if (given === 'reset') return call.reset();
     await send(given, response, record).catch(() => call.reset());
-  });
+  };
+  const server = createServer({ requestTimeout: 0 }, (...exchange) => void serve(...exchange));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {

@@ -7,7 +7,7 @@ import { Refusal } from './error.ts';
 export type Action = 'pull' | 'push';
 
 /** What is allowed in the repositories whose whole name the pattern fits. */
-export interface Grant {
+interface Grant {
   repositories: RegExp;
   actions: readonly Action[];
 }
