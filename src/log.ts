@@ -1,6 +1,6 @@
 import winston from 'winston';
 import { jsonLine, prettyLine, type Entry } from './log/line.ts';
-import { redaction, type Fields } from './log/redact.ts';
+import { Redaction, type Fields } from './log/redact.ts';
 
 export type { Fields } from './log/redact.ts';
 
@@ -30,7 +30,7 @@ export interface LogOptions {
 /** `secrets` are texts that stand in no line, not even within another text. */
 export function createLog(options: LogOptions, secrets: readonly string[] = []): Log {
   const { level, format, stream = process.stderr, env = process.env, now = Date.now } = options;
-  const redact = redaction(secrets);
+  const redact = new Redaction(secrets);
   const colour = stream.isTTY === true && !env['NO_COLOR'];
   const logger = winston.createLogger({
     level,

@@ -95,8 +95,10 @@ function webhookFindings(document: unknown): Finding[] {
 function backoffFindings(document: unknown): Finding[] {
   const path = ['dispatch', 'backoff', 'max'];
   const first = valueAt(document, ['dispatch', 'backoff', 'first']) ?? '2s';
-  const max = valueAt(document, path);
-  if (!(parseDuration(String(max ?? '10m')) < parseDuration(String(first)))) return [];
+  const max = valueAt(document, path) ?? '10m';
+  if (typeof first !== 'string' || typeof max !== 'string') return [];
+  if (!(parseDuration(max) < parseDuration(first))) return [];
+  const given = valueAt(document, path) !== undefined;
   const expected = 'a longest wait that is not shorter than the first';
-  return [{ path, expected, ...(max === undefined ? { got: '10m, the default' } : {}) }];
+  return [{ path, expected, ...(given ? {} : { got: `${max}, the default` }) }];
 }

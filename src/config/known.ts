@@ -11,7 +11,8 @@ export function knownKeys(schema: z.core.$ZodType, path: Path): string[] {
 }
 
 function child(schema: z.core.$ZodType, step: string | number): z.core.$ZodType | undefined {
-  if (schema instanceof z.ZodObject) return schema.shape[step];
+  if (schema instanceof z.ZodObject)
+    return new Map<unknown, z.core.$ZodType>(Object.entries(schema.shape)).get(step);
   if (schema instanceof z.ZodRecord) return schema.valueType;
   return schema instanceof z.ZodArray ? schema.element : undefined;
 }

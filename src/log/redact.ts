@@ -1,12 +1,5 @@
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** The last line of defence: what is written has passed it. */
-export interface Redaction {
-  text(value: string): string;
-  /** Plain values that `JSON.stringify` takes, without secrets, cycles or errors' hidden parts. */
-  fields(fields: Fields): Record<string, unknown>;
-}
-
 const mask = '***';
 const secretKey = /(password|passwd|authorization|token|secret|credential|cookie)s?$/i;
 /** Whatever stands behind an authentication scheme, even if nobody told us that secret. */
@@ -19,57 +12,61 @@ const longestText = 8_192;
 const mostItems = 100;
 const deepest = 8;
 
-/** Secrets shorter than four characters would black out half of every line: they are left alone. */
-export function redaction(secrets: readonly string[]): Redaction {
-  const known = secretPattern(secrets);
+/** The last line of defence: whatever is written has passed it. */
+export class Redaction {
+  readonly #secrets: RegExp | undefined;
 
-  function text(value: string): string {
+  /** Secrets shorter than four characters would black out half of every line: they are left alone. */
+  constructor(secrets: readonly string[]) {
+    this.#secrets = secretPattern(secrets);
+  }
+
+  text(value: string): string {
     const named = value.replace(authorization, `$1 ${mask}`).replace(userinfo, `//${mask}@`);
-    const shown = known === undefined ? named : named.replace(known, mask);
+    const shown = this.#secrets === undefined ? named : named.replace(this.#secrets, mask);
     return shown.length > longestText
       ? `${shown.slice(0, longestText)}… (${shown.length} characters)`
       : shown;
   }
 
-  function visit(value: unknown, around: readonly object[]): unknown {
-    if (typeof value === 'string') return text(value);
-    if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
-    if (typeof value === 'boolean' || value === null || value === undefined) return value;
-    if (typeof value !== 'object') return text(String(value));
-    if (around.includes(value)) return '[circular]';
-    if (around.length >= deepest) return '[too deep]';
-    return visitObject(value, [...around, value]);
-  }
-
-  function visitObject(value: object, around: readonly object[]): unknown {
-    if (value instanceof Error) return mapValues(partsOf(value), around);
-    if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
-    if (value instanceof URL) return text(value.href);
-    if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-    if (value instanceof Map) return mapValues(Object.fromEntries(value), around);
-    if (Array.isArray(value) || value instanceof Set) {
-      return [...value].slice(0, mostItems).map((item: unknown) => visit(item, around));
-    }
-    return mapValues(value, around);
-  }
-
-  function mapValues(values: object, around: readonly object[]): Record<string, unknown> {
-    return Object.fromEntries(
-      Object.entries(values)
-        .slice(0, mostItems)
-        .map(([key, value]) => [text(key), secretKey.test(key) && value ? mask : visit(value, around)]),
-    );
-  }
-
-  function fields(given: Fields): Record<string, unknown> {
+  /** Plain values that `JSON.stringify` takes: no cycles, no errors with hidden parts. Never throws. */
+  fields(fields: Fields): Record<string, unknown> {
     try {
-      return mapValues(given, [given]);
+      return this.#mapping(Object.entries(fields), [fields]);
     } catch {
       return { unreadable: true }; // a getter or a proxy threw: the message matters more than its fields
     }
   }
 
-  return { text, fields };
+  #value(value: unknown, around: readonly object[]): unknown {
+    if (typeof value === 'string') return this.text(value);
+    if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
+    if (typeof value === 'boolean' || value === null || value === undefined) return value;
+    if (typeof value === 'bigint' || typeof value === 'symbol') return this.text(String(value));
+    if (typeof value === 'function') return '[function]';
+    if (around.includes(value)) return '[circular]';
+    if (around.length >= deepest) return '[too deep]';
+    return this.#object(value, [...around, value]);
+  }
+
+  #object(value: object, around: readonly object[]): unknown {
+    if (value instanceof Error) return this.#mapping(Object.entries(partsOf(value)), around);
+    if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+    if (value instanceof URL) return this.text(value.href);
+    if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+    if (value instanceof Map) return this.#mapping([...value], around);
+    if (!Array.isArray(value) && !(value instanceof Set)) return this.#mapping(Object.entries(value), around);
+    return [...value].slice(0, mostItems).map((item: unknown) => this.#value(item, around));
+  }
+
+  #mapping(entries: (readonly [unknown, unknown])[], around: readonly object[]): Record<string, unknown> {
+    return Object.fromEntries(
+      entries.slice(0, mostItems).map(([name, value]) => {
+        const key = String(name);
+        return [this.text(key), secretKey.test(key) && value ? mask : this.#value(value, around)];
+      }),
+    );
+  }
 }
 
 /** One expression for all secrets, also as they look inside a URL or a JSON text; the longest first. */
