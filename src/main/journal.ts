@@ -1,5 +1,6 @@
 import type { Log } from '../log.ts';
 import type { AttemptResult, Metrics } from '../metrics.ts';
+import type { Wanted } from '../rule/rule.ts';
 import type { TaskEvent } from '../task/dispatcher.ts';
 import type { Entered, Entry, Sweep } from '../task/store.ts';
 import type { Attempt, Task } from '../task/task.ts';
@@ -15,17 +16,13 @@ export class Journal {
   }
 
   entered(entry: Entry, entered: Entered): void {
-    if (entered.tasks.length === 0) return;
-    const copy = entry.wanted[0];
-    const fields = {
-      tasks: entered.tasks,
-      created: entered.created,
-      door: entry.door,
-      event: entry.event?.type,
-    };
-    const from = copy && { source: `${copy.source}/${copy.sourceRepository}:${copy.sourceTag}` };
-    // A push that joins a waiting task changes nothing that anyone waits for.
-    this.#log[entered.created > 0 ? 'info' : 'debug']('tasks enqueued', { ...fields, ...from });
+    const { door, event, wanted } = entry;
+    // A push that joins waiting tasks changes nothing that anyone waits for.
+    const level = entered.created > 0 ? 'info' : 'debug';
+    for (const [position, task] of entered.tasks.entries()) {
+      const copy = wanted[position];
+      this.#log[level]('task enqueued', { task, door, event: event?.type, ...(copy && endsOf(copy)) });
+    }
   }
 
   task(event: TaskEvent): void {
@@ -35,7 +32,7 @@ export class Journal {
     const fields = fieldsOf(event.task);
     if (event.kind === 'settled') return this.#settled(event.task, event.attempt, event.verdict.kind);
     if (event.kind === 'released') return this.#log.info('task put back', fields);
-    return this.#log.debug('task started', { ...fields, attempt: event.task.attempts });
+    this.#log.info('task started', { ...fields, attempt: event.task.attempts });
   }
 
   sweep(sweep: Sweep): void {
@@ -90,11 +87,14 @@ function resultOf(task: Task, attempt: Attempt): AttemptResult {
 }
 
 function fieldsOf(task: Task): Record<string, unknown> {
+  return { task: task.id, ...endsOf(task) };
+}
+
+function endsOf(copy: Wanted): Record<string, unknown> {
   return {
-    task: task.id,
-    rule: task.rule,
-    source: `${task.source}/${task.sourceRepository}:${task.sourceTag}`,
-    destination: `${task.destination}/${task.destinationRepository}:${task.destinationTag}`,
+    rule: copy.rule,
+    source: `${copy.source}/${copy.sourceRepository}:${copy.sourceTag}`,
+    destination: `${copy.destination}/${copy.destinationRepository}:${copy.destinationTag}`,
   };
 }
 
