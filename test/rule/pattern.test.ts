@@ -36,6 +36,18 @@ const cases: [string[], string[], string[]][] = [
     ['a', 'b', 'ab'],
   ],
   [['/^team-[0-9]+\\/api$/'], ['team-12/api'], ['team-x/api', 'xteam-1/api', 'team-1/api2']],
+  [
+    ['+(a|b)*', '#x*'],
+    ['+(a|b)c', '#xy'],
+    ['ac', 'abab'],
+  ],
+  [
+    ['a,b', '[xy]-{c,d},*'],
+    ['a,b', 'x-c,e'],
+    ['a', 'b', 'x-c'],
+  ],
+  [['*a[bc]long*'], ['xablongy', 'aclong'], ['xalong', 'bclong']],
+  [['**/[!x]y?z'], ['a/byaz', 'byaz'], ['xyaz', 'a/by/z']],
   [['/rc/'], ['v1-rc2', 'rc'], ['v1']],
   [['/(?i)RELEASE/'], ['v1-Release'], ['v1']],
   [['v*', '!*-rc*'], ['v1'], ['v1-rc1', 'x']],
