@@ -13,7 +13,7 @@ export interface Descriptor {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-export interface Platform {
+interface Platform {
   readonly os: string;
   readonly architecture: string;
   readonly variant?: string;

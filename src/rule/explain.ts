@@ -4,7 +4,7 @@ import { repositoryProblem, tagProblem } from './name.ts';
 import type { Patterns } from './pattern.ts';
 
 /** Whether a list of patterns takes a text, and the pattern that decides, when one does. */
-export interface Decision {
+interface Decision {
   matches: boolean;
   pattern?: string;
 }
@@ -22,7 +22,7 @@ export interface RuleExplanation {
   problem?: string;
 }
 
-export interface TagExplanation extends Decision {
+interface TagExplanation extends Decision {
   tag: string;
   /** The name at the destination, when repository and tag match. */
   destinationTag?: string;

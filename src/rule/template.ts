@@ -20,9 +20,6 @@ const placeholders = new Map<string, Template>([
   ['tag', (_, tag) => tag],
 ]);
 
-/** The destination's tag when a rule does not say. */
-export const defaultTag = '{tag}';
-
 /** The destination's repository when a rule does not say; ACR EE takes exactly two parts. */
 export function defaultRepository(destinationType: 'harbor' | 'acr-ee' | 'oci'): string {
   return destinationType === 'acr-ee' ? '{project}/{flat}' : '{repository}';
