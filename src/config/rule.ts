@@ -31,7 +31,7 @@ export function checkRules(document: Substituted): Finding[] {
   );
   const findings = [
     ...found.flat(),
-    ...sound.flatMap(([path, rule]) => nameFindings(path, rule)),
+    ...sound.flatMap(([path, rule]) => [...nameFindings(path, rule), ...tagFindings(path, rule)]),
     ...collisionFindings(sound.map(([, rule]) => rule)),
   ];
   return findings.map((finding) => withoutReplaced(document, finding));
@@ -84,6 +84,15 @@ function nameFindings(path: Path, rule: Rule): Finding[] {
     const got = `${JSON.stringify(name)} from ${JSON.stringify(repository)}: ${problem}`;
     return [{ path: [...path, 'repository'], expected: `a name that ${rule.destination} can have`, got }];
   });
+}
+
+/** Several tags under one name would take it from each other, with every push and every sweep. */
+function tagFindings(path: Path, rule: Rule): Finding[] {
+  const { literals, onlyLiterals } = compilePatterns(rule.tags);
+  if (onlyLiterals && literals.length === 1) return [];
+  const template = compileTagTemplate(rule.tag);
+  if (template('a/b', 'one') !== template('a/b', 'two')) return [];
+  return [{ path: [...path, 'tag'], expected: 'a template with {tag}, or a single plain tag in tags' }];
 }
 
 function collisionFindings(rules: readonly Rule[]): Finding[] {

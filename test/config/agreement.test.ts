@@ -101,3 +101,13 @@ test('rules do not lead around in a circle', () => {
     'rules[3].destination: expected rules that do not lead back to their source, got c → a → c',
   ]);
 });
+
+test('several tags do not meet under one name', () => {
+  const renamed = (tags: string[], tag: string): object => ({ ...smallest, rules: [{ ...rule, tags, tag }] });
+  assert.equal(load(renamed(['v1'], 'stable')).rules.length, 1);
+  assert.equal(load(renamed(['v*'], 'from-{tag}')).rules.length, 1);
+  const expected =
+    'rules[0].tag: expected a template with {tag}, or a single plain tag in tags, got "stable"';
+  assert.deepEqual(wrong(renamed(['v*'], 'stable')), [expected]);
+  assert.deepEqual(wrong(renamed(['v1', 'v2'], 'stable')), [expected]);
+});
