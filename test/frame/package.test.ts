@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { test } from 'node:test';
 
 function read(path: string): string {
@@ -27,6 +30,28 @@ test('the image: not root, stopped by SIGTERM, healthy without curl, its databas
   assert.doesNotMatch(dockerfile, /curl|wget/);
 });
 
+test('the health check of the image tells a healthy server from a sick and from a missing one', async (t) => {
+  const [, command = ''] = /^HEALTHCHECK [^\n]*\n {2}CMD (.*)$/m.exec(dockerfile) ?? [];
+  const [, ...args]: string[] = JSON.parse(command);
+  let status = 200;
+  const server = createServer((_, response) => response.writeHead(status).end());
+  t.after(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address);
+  const env = { TAGFERRY_HEALTH_URL: `http://127.0.0.1:${address.port}/healthz` };
+  const check = async () => {
+    const [code] = await once(spawn(process.execPath, args, { env, stdio: 'ignore' }), 'exit');
+    return code;
+  };
+
+  assert.equal(await check(), 0);
+  status = 503;
+  assert.equal(await check(), 1);
+  server.close();
+  assert.equal(await check(), 1);
+});
+
 test('what the image copies is not ignored', () => {
   const kept = read('.dockerignore')
     .split('\n')
@@ -48,8 +73,8 @@ test('the lock file names no registry, and every direct version is exact', () =>
 
 test('CI runs the test command of the README, then every other gate', () => {
   const { scripts } = JSON.parse(read('package.json'));
-  const steps = [...read('.ci/run').matchAll(/^step npm (?:run )?([\w-]+)$/gm)].map(([, step]) => step);
+  const steps = [...read('.ci/run').matchAll(/^step npm (?:run )?([\w-]+)$/gm)].map(([, step = '']) => step);
   assert.deepEqual(steps, ['ci', 'test', 'lint', 'types', 'format', 'dead-code', 'pack-install']);
-  for (const step of steps.slice(1)) assert.ok(scripts[String(step)], `${step} is no script`);
+  for (const step of steps.slice(1)) assert.ok(Object.hasOwn(scripts, step), `${step} is no script`);
   assert.ok(read('README.md').includes('npm ci && npm test'));
 });
