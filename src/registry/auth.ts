@@ -2,8 +2,8 @@ import { RegistryError } from '../copy/error.ts';
 import { parseChallenges } from '../oci/challenge.ts';
 import { covers } from '../oci/scope.ts';
 import type { Challenge } from '../oci/challenge.ts';
-import { TokenCache } from './token.ts';
-import type { Credential, TokenIssuer } from './token.ts';
+import { shared } from './shared.ts';
+import type { Credential, TokenCache, TokenIssuer } from './token.ts';
 
 /*
  * How a registry wants to be spoken to is learnt once, from the challenge of an unauthenticated `GET /v2/`, and
@@ -21,12 +21,12 @@ export interface Held {
   header: string;
   /** Got for this very request: asking for another one would get the same. */
   fresh: boolean;
+  /** Of its token, if it is one. */
+  scopes: readonly string[];
 }
 
-/** The answer to the first, unauthenticated ping: its status and challenges. */
-export type Ping = (
-  signal: AbortSignal | undefined,
-) => Promise<{ status: number; challenges: readonly string[] }>;
+/** The answer to the first, unauthenticated ping: its status and challenges, and where it came from. */
+export type Ping = () => Promise<{ status: number; challenges: readonly string[]; url: string }>;
 
 /** `Authorization` for one registry's requests. */
 export class Authorizer {
@@ -46,71 +46,83 @@ export class Authorizer {
     const mode = await this.#learn(signal);
     if (mode.kind === 'none') return undefined;
     if (mode.kind === 'basic') return this.basic();
-    return this.#bearer(mode, scopes);
+    return this.#bearer(mode, scopes, signal);
   }
 
   /** The credential itself, for the few calls that take nothing else. */
   async basic(): Promise<Held | undefined> {
     const credential = await this.#credential();
-    return credential && { header: basicHeader(credential), fresh: true };
+    return credential && { header: basicHeader(credential), fresh: true, scopes: [] };
   }
 
   /**
    * After a 401: another header worth trying once, or `undefined` when the refusal is meant. A token from the
    * cache may have expired, so it is fetched anew once; a fresh one that was refused is a "no", unless the
-   * registry names a scope that was never asked for. What was refused is forgotten, so that a later attempt sees permissions granted meanwhile.
+   * registry names a scope that was never asked for.
    */
   async renew(
     scopes: readonly string[],
     refused: Held | undefined,
     challenges: readonly string[],
+    signal?: AbortSignal,
   ): Promise<Held | undefined> {
-    const mode = await this.#adopt(challenges);
-    if (mode.kind !== 'bearer')
-      return mode.kind === 'basic' && refused === undefined ? this.basic() : undefined;
-    this.#tokens.forget(scopes);
-    const further = scopeOf(challenges);
-    if (further !== undefined && !covers(scopes, further)) return this.#bearer(mode, [further]);
-    return refused?.fresh ? undefined : this.#bearer(mode, scopes);
+    const mode = await this.#adopt(challenges, signal);
+    if (mode.kind === 'none') return undefined;
+    if (mode.kind === 'basic') return refused === undefined ? this.basic() : undefined;
+    const further = scopesOf(challenges);
+    if (!covers(scopes, further.join(' '))) return this.#bearer(mode, further, signal);
+    if (refused !== undefined) this.forget(refused);
+    return refused?.fresh ? undefined : this.#bearer(mode, scopes, signal);
   }
 
-  async #bearer(mode: TokenIssuer, scopes: readonly string[]): Promise<Held> {
-    const { token, fresh } = await this.#tokens.get(mode, scopes);
-    return { header: `Bearer ${token}`, fresh };
+  /** What was refused is not used again, so that a later attempt sees permissions granted meanwhile. */
+  forget({ scopes, header }: Held): void {
+    this.#tokens.forget(scopes, header.slice(bearer.length));
   }
 
-  async #learn(signal: AbortSignal | undefined): Promise<Mode> {
-    this.#mode ??= this.#ask(signal);
-    const asked = this.#mode;
-    try {
-      return await asked;
-    } catch (error) {
-      // A registry that could not be asked is asked again by the next request.
-      if (this.#mode === asked) this.#mode = undefined;
-      throw error;
-    }
+  async #bearer(
+    mode: TokenIssuer,
+    scopes: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<Held> {
+    const { token, fresh } = await this.#tokens.get(mode, scopes, signal);
+    return { header: bearer + token, fresh, scopes };
   }
 
-  async #ask(signal: AbortSignal | undefined): Promise<Mode> {
-    const { status, challenges } = await this.#ping(signal);
+  #learn(signal: AbortSignal | undefined): Promise<Mode> {
+    return shared((this.#mode ??= this.#asking()), signal);
+  }
+
+  #asking(): Promise<Mode> {
+    const asking = this.#ask();
+    // A registry that could not be asked is asked again by the next request.
+    asking.catch(() => (this.#mode = undefined));
+    return asking;
+  }
+
+  async #ask(): Promise<Mode> {
+    const { status, challenges, url } = await this.#ping();
     if (status === 200) return { kind: 'none' };
     const mode = modeOf(challenges);
     if (status === 401 && mode !== undefined) return mode;
     throw new RegistryError(
-      'protocol',
-      `GET /v2/ answered ${status} without a Basic or Bearer challenge; is this a registry?`,
+      status === 403 ? 'denied' : 'protocol',
+      `GET ${url}: expected 200, or 401 with a Basic or Bearer challenge, got ${status}; is this a registry?`,
+      { status },
     );
   }
 
   /** Some registries let anyone ping and challenge later; a challenge after that is never a new lesson. */
-  async #adopt(challenges: readonly string[]): Promise<Mode> {
-    const known = await this.#learn(undefined);
+  async #adopt(challenges: readonly string[], signal: AbortSignal | undefined): Promise<Mode> {
+    const known = await this.#learn(signal);
     const mode = known.kind === 'none' ? modeOf(challenges) : undefined;
     if (mode === undefined) return known;
     this.#mode = Promise.resolve(mode);
     return mode;
   }
 }
+
+const bearer = 'Bearer ';
 
 function modeOf(headers: readonly string[]): Mode | undefined {
   const challenges = parseChallenges(headers);
@@ -122,12 +134,12 @@ function modeOf(headers: readonly string[]): Mode | undefined {
   return challenges.some(({ scheme }) => scheme === 'basic') ? { kind: 'basic' } : undefined;
 }
 
-/** The scope that a refusal says was missing. */
-function scopeOf(headers: readonly string[]): string | undefined {
+/** The scopes that a refusal says are wanted. */
+function scopesOf(headers: readonly string[]): string[] {
   const named = parseChallenges(headers).find(
     ({ scheme, parameters }) => scheme === 'bearer' && parameters.scope,
   );
-  return named?.parameters.scope;
+  return (named?.parameters.scope ?? '').split(/\s+/).filter(Boolean);
 }
 
 function realmOf(challenge: Challenge): string | undefined {

@@ -87,13 +87,21 @@ export function refused(refusal: Refusal): RegistryError {
 const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 const tls = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO$)/;
 
+/** What came is not HTTP, or more of it than anyone means; an early end is the connection's fault, though. */
+const garbage = /^(HPE_(?!INVALID_EOF_STATE)|UND_ERR_HEADERS_OVERFLOW$)/;
+
 /** The error for a request that got no answer, or whose answer broke off. */
 export function unanswered(method: string, url: string, cause: unknown): RegistryError {
   if (cause instanceof RegistryError) return cause;
   const code = codeOf(cause);
-  const fault = tls.test(code) ? 'tls' : timeouts.has(code) ? 'timeout' : 'unreachable';
   const text = cause instanceof Error ? cause.message : String(cause);
-  return new RegistryError(fault, `${method} ${url}: ${text === '' ? code : text}`, { code, cause });
+  return new RegistryError(faultOf(code), `${method} ${url}: ${text === '' ? code : text}`, { code, cause });
+}
+
+function faultOf(code: string): Fault {
+  if (tls.test(code)) return 'tls';
+  if (timeouts.has(code)) return 'timeout';
+  return garbage.test(code) ? 'protocol' : 'unreachable';
 }
 
 function codeOf(cause: unknown): string {

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
+import { reasonOf } from './shared.ts';
 
 export interface Limits {
   /** Requests in flight at once. */
@@ -10,16 +11,28 @@ export interface Limits {
   bandwidth: number;
 }
 
-/** A pause up to this long is waited for; a longer one fails the request with the time to come back. */
-const patience = 30_000;
+/**
+ * What a slot is for: reading a blob, writing, or any other question. Only who writes holds another slot
+ * meanwhile, that of the blob it reads.
+ */
+export type Use = 'read' | 'write' | 'ask';
+
+/** Milliseconds. A pause up to this long is waited for; a longer one fails the request with the time to come back. */
+export const patience = 30_000;
+
+interface Waiter {
+  use: Use;
+  enter: () => void;
+}
 
 /** One registry's budget, shared by every kind of request. */
 export class Limiter {
   readonly #limits: Limits;
   readonly #clock: Clock;
   readonly #name: string;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: Waiter[] = [];
   #inFlight = 0;
+  #reading = 0;
   #pausedUntil = 0;
   #nextRequest = 0;
   #nextByte = 0;
@@ -30,20 +43,28 @@ export class Limiter {
     this.#clock = clock;
   }
 
-  /** Waits for a slot; call the returned function once, when the answer's body is done with. */
-  async acquire(signal: AbortSignal | undefined): Promise<() => void> {
-    await this.#slot(signal);
-    try {
-      await this.#turn(signal);
-    } catch (error) {
-      this.#release();
-      throw error;
-    }
+  /** Waits for a slot; call the returned function when the answer's body is done with. */
+  async acquire(use: Use, signal: AbortSignal | undefined): Promise<() => void> {
+    signal?.throwIfAborted();
+    if (this.#mayEnter(use)) this.#enter(use);
+    else await this.#wait(use, signal);
     let held = true;
     return () => {
-      if (held) this.#release();
+      if (held) this.#leave(use);
       held = false;
     };
+  }
+
+  /** Waits until one more request may begin: right before each, for a registry may ask for silence at any time. */
+  async turn(signal: AbortSignal | undefined): Promise<void> {
+    while (this.#pausedUntil > this.#clock.now()) {
+      if (this.#pausedUntil - this.#clock.now() > patience) throw this.#tooLong();
+      await this.#sleepUntil(this.#pausedUntil, signal);
+    }
+    if (this.#limits.requestsPerSecond === 0) return;
+    const begin = Math.max(this.#clock.now(), this.#nextRequest);
+    this.#nextRequest = begin + 1000 / this.#limits.requestsPerSecond;
+    await this.#sleepUntil(begin, signal);
   }
 
   /** The registry asked for silence: nobody begins a request before `until`. */
@@ -59,42 +80,48 @@ export class Limiter {
     await this.#sleepUntil(begin, signal);
   }
 
-  async #slot(signal: AbortSignal | undefined): Promise<void> {
-    signal?.throwIfAborted();
-    if (this.#inFlight < this.#limits.concurrency) {
-      this.#inFlight++;
-      return;
-    }
-    // The slot passes from the one that leaves straight to the first that waits, so `#inFlight` stays.
-    await new Promise<void>((resolve, reject) => {
-      const enter = (): void => {
-        signal?.removeEventListener('abort', leave);
-        resolve();
-      };
-      const leave = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(enter), 1);
-        reject(reasonOf(signal));
-      };
-      this.#waiting.push(enter);
-      signal?.addEventListener('abort', leave, { once: true });
-    });
+  /**
+   * A write goes ahead, one slot beyond the limit, where nothing but reads is in flight: each of them may wait for
+   * a write before it ends. Else copies within one registry, or both ways between two, would stand still.
+   */
+  #mayEnter(use: Use): boolean {
+    if (this.#inFlight < this.#limits.concurrency) return true;
+    return use === 'write' && this.#inFlight === this.#reading;
   }
 
-  #release(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#inFlight--;
-    else next();
+  #enter(use: Use): void {
+    this.#inFlight++;
+    if (use === 'read') this.#reading++;
   }
 
-  async #turn(signal: AbortSignal | undefined): Promise<void> {
-    while (this.#pausedUntil > this.#clock.now()) {
-      if (this.#pausedUntil - this.#clock.now() > patience) throw this.#tooLong();
-      await this.#sleepUntil(this.#pausedUntil, signal);
-    }
-    if (this.#limits.requestsPerSecond === 0) return;
-    const begin = Math.max(this.#clock.now(), this.#nextRequest);
-    this.#nextRequest = begin + 1000 / this.#limits.requestsPerSecond;
-    await this.#sleepUntil(begin, signal);
+  #leave(use: Use): void {
+    this.#inFlight--;
+    if (use === 'read') this.#reading--;
+    for (let next = this.#next(); next !== undefined; next = this.#next()) next.enter();
+  }
+
+  /** The first that may enter now, taken from the queue. */
+  #next(): Waiter | undefined {
+    const index = this.#waiting.findIndex(({ use }) => this.#mayEnter(use));
+    return index < 0 ? undefined : this.#waiting.splice(index, 1)[0];
+  }
+
+  async #wait(use: Use, signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const enter = (): void => {
+      this.#enter(use);
+      resolve();
+    };
+    const waiter = { use, enter };
+    const abort = (): void => {
+      const index = this.#waiting.indexOf(waiter);
+      if (index < 0 || signal === undefined) return; // it has just got its slot, and sees to the abort itself
+      this.#waiting.splice(index, 1);
+      reject(reasonOf(signal));
+    };
+    this.#waiting.push(waiter);
+    signal?.addEventListener('abort', abort, { once: true });
+    await promise.finally(() => signal?.removeEventListener('abort', abort));
   }
 
   #tooLong(): RegistryError {
@@ -108,9 +135,4 @@ export class Limiter {
     const ms = time - this.#clock.now();
     if (ms > 0) await this.#clock.sleep(ms, signal);
   }
-}
-
-function reasonOf(signal: AbortSignal | undefined): Error {
-  const reason: unknown = signal?.reason;
-  return reason instanceof Error ? reason : new Error('aborted');
 }

@@ -1,15 +1,20 @@
 import { RegistryError } from '../copy/error.ts';
 import { caps, parseObject } from './body.ts';
-import type { Call, Transport } from './transport.ts';
+import type { Call } from './call.ts';
+import type { Transport } from './transport.ts';
 import { follow, sameOrigin, shown } from './url.ts';
 
 /** Asked for; registries give fewer, and some refuse more. */
 const pageSize = 1000;
 
+/** Where a list ends that has no end: pages in all, and pages in a row that bring nothing new. */
+const maxPages = 10_000;
+const maxBarren = 10;
+
 /**
  * The names in a paged list, `tags` or `repositories`. The next page is where `Link` says (relative or not, also after
- * a short page); a full page without one is asked on from its `last` name, for old registries; a registry that does
- * not page at all sends everything, twice at most. A 404 is an empty list.
+ * a short page); a full page without one is asked on from its `last` name, for old registries. One that does not
+ * page at all gives everything again then: what was on the page before is not new. A 404 is an empty list.
  */
 export async function* listed(
   transport: Transport,
@@ -17,23 +22,22 @@ export async function* listed(
   member: 'tags' | 'repositories',
 ): AsyncGenerator<string> {
   let url: URL | undefined = withQuery(call.url, {});
-  let last = '';
+  let before: ReadonlySet<string> = new Set();
+  let barren = 0;
   const followed = new Set<string>();
   while (url !== undefined) {
-    if (followed.size > 100_000 || followed.has(url.href)) throw standing(url);
+    if (followed.has(url.href) || followed.size === maxPages || barren === maxBarren) throw standing(url);
     followed.add(url.href);
     const page = await transport.send({ ...call, url }, caps.list);
     if (page.status === 404) return;
     const names = namesOf(parseObject(page.bytes, shown(url))[member], url);
-    // An unpaged registry ignores `last`: what was given already is not given again.
-    const fresh: string[] =
-      last !== '' && names[0] !== undefined && names[0] <= last ? names.filter((name) => name > last) : names;
+    const fresh = names.filter((name) => !before.has(name));
     yield* fresh;
+    barren = fresh.length === 0 ? barren + 1 : 0;
     const linked = linkOf(page.headers.get('link'), url, call.url);
-    const end = fresh.at(-1);
-    if (linked === undefined && (end === undefined || names.length < pageSize)) return;
-    url = linked ?? withQuery(call.url, { last: end ?? '' });
-    last = linked === undefined ? (end ?? '') : '';
+    const end = names.length < pageSize ? undefined : fresh.at(-1);
+    before = new Set(names);
+    url = linked ?? (end === undefined ? undefined : withQuery(call.url, { last: end }));
   }
 }
 

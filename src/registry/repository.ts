@@ -4,14 +4,15 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, digestOf, isDigest } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import { mediaTypeOf } from '../oci/manifest.ts';
-import { essence, manifestTypes } from '../oci/media-type.ts';
+import { essence, isSchema1, manifestTypes } from '../oci/media-type.ts';
 import { isTag } from '../oci/reference.ts';
 import { formatScope } from '../oci/scope.ts';
 import type { Clock } from '../clock.ts';
 import { caps } from './body.ts';
 import { unanswered } from './error.ts';
 import { listed } from './list.ts';
-import type { Answer, Call, Transport } from './transport.ts';
+import type { Answer, Call } from './call.ts';
+import type { Transport } from './transport.ts';
 import { writeBlob } from './upload.ts';
 import { shown } from './url.ts';
 
@@ -128,16 +129,14 @@ export class Repository implements Source, Destination {
       caps.manifest,
     );
     if (status === 404) return undefined;
+    const mediaType = manifestType(bytes, headers.get('content-type') ?? undefined, shown(call.url));
     const named = isDigest(reference) ? reference : headers.get('docker-content-digest');
     const digest = digestOf(bytes, named !== null && isDigest(named) ? algorithmOf(named) : 'sha256');
-    if (named !== null && named !== digest) {
-      throw new RegistryError(
-        'corrupt',
-        `${shown(call.url)}: expected ${named.slice(0, 140)}, got bytes of ${digest}`,
-      );
+    if (named === null || named === digest) {
+      return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
     }
-    const mediaType = mediaTypeOf(bytes, headers.get('content-type') ?? undefined);
-    return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
+    const message = `${shown(call.url)}: expected ${named.slice(0, 140)}, got bytes of ${digest}`;
+    throw new RegistryError('corrupt', message);
   }
 
   async *#chunks(call: Call, answer: Answer): AsyncGenerator<Uint8Array> {
@@ -151,6 +150,28 @@ export class Repository implements Source, Destination {
       call.signal?.throwIfAborted();
       throw unanswered('GET', shown(answer.url), error);
     }
+  }
+}
+
+/** The manifest's type; throws when what came, a proxy's page perhaps, is none that was asked for. */
+function manifestType(bytes: Uint8Array, contentType: string | undefined, url: string): string {
+  const mediaType = typeOrMistake(bytes, contentType);
+  if (isSchema1(mediaType)) {
+    // Its digest is not of its bytes, but of the part that its signatures cover; ended with Docker 1.10.
+    throw new RegistryError(
+      'artifact-refused',
+      `${url}: expected a manifest of schema 2 or OCI, got schema 1`,
+    );
+  }
+  if (manifestTypes.includes(mediaType)) return mediaType;
+  throw new RegistryError('protocol', `${url}: expected a manifest, got ${mediaType.slice(0, 200)}`);
+}
+
+function typeOrMistake(bytes: Uint8Array, contentType: string | undefined): string {
+  try {
+    return mediaTypeOf(bytes, contentType);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
 import { parseObject } from './body.ts';
+import { shared } from './shared.ts';
 import { isInternal, shown } from './url.ts';
 
 export interface Credential {
@@ -47,17 +48,23 @@ export class TokenCache {
   }
 
   /** `fresh`: fetched for this call or one that waited with it. */
-  async get(issuer: TokenIssuer, scopes: readonly string[]): Promise<{ token: string; fresh: boolean }> {
+  async get(
+    issuer: TokenIssuer,
+    scopes: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ token: string; fresh: boolean }> {
     const key = scopes.join(' ');
     const known = this.#tokens.get(key);
     if (known !== undefined && known.usableUntil > this.#clock.now())
       return { token: known.token, fresh: false };
     const fetching = this.#fetching.get(key) ?? this.#begin(key, issuer, scopes);
-    return { token: (await fetching).token, fresh: true };
+    return { token: (await shared(fetching, signal)).token, fresh: true };
   }
 
-  forget(scopes: readonly string[]): void {
-    this.#tokens.delete(scopes.join(' '));
+  /** Drops the token for the scopes if it is still this one: another request may have renewed it already. */
+  forget(scopes: readonly string[], token: string): void {
+    const key = scopes.join(' ');
+    if (this.#tokens.get(key)?.token === token) this.#tokens.delete(key);
   }
 
   #begin(key: string, issuer: TokenIssuer, scopes: readonly string[]): Promise<Token> {

@@ -1,21 +1,22 @@
-import { Agent } from 'undici';
-import type { Dispatcher } from 'undici';
-import type { Readable } from 'node:stream';
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
 import { Authorizer, basicHeader } from './auth.ts';
-import type { Held } from './auth.ts';
-import { caps, parseErrors, readCapped, readWhole } from './body.ts';
+import type { Held, Ping } from './auth.ts';
 import { backoff } from './backoff.ts';
+import { caps, parseErrors, readCapped, readWhole } from './body.ts';
+import { isStreamed } from './call.ts';
+import type { Answer, Call } from './call.ts';
 import { refused, triesOf, unanswered } from './error.ts';
-import { Limiter } from './limit.ts';
-import type { Limits } from './limit.ts';
+import { Limiter, patience } from './limit.ts';
+import type { Limits, Use } from './limit.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { RealmPolicy, TokenCache } from './token.ts';
 import type { Credential } from './token.ts';
 import { follow, sameOrigin, shown } from './url.ts';
+import { Wire } from './wire.ts';
+import type { WireOptions } from './wire.ts';
 
-export interface TransportOptions {
+export interface TransportOptions extends WireOptions {
   /** The configuration's name of the registry, for messages. */
   name: string;
   url: URL;
@@ -23,45 +24,8 @@ export interface TransportOptions {
   credential: () => Promise<Credential | undefined>;
   tokenHosts: readonly string[];
   aliyun: boolean;
-  /** PEM; instead of Node's own. */
-  ca?: readonly string[] | undefined;
-  insecureSkipVerify: boolean;
-  /** Milliseconds. */
-  connectTimeout: number;
-  /** Milliseconds without a byte in either direction after which a peer is given up. */
-  idleTimeout: number;
   limits: Limits;
   clock: Clock;
-  /** Called after every answer; status 0 when there was none. */
-  onRequest: (method: string, status: number) => void;
-}
-
-type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
-
-/** One request as the protocol's steps see it. */
-export interface Call {
-  method: Method;
-  url: URL;
-  /** What the token must allow, the needed scope first. */
-  scopes: readonly string[];
-  /** `basic`: the credential itself, where a token is not taken. */
-  auth?: 'basic';
-  headers?: Record<string, string>;
-  /** Bytes are sent again when tried again; a stream is sent once, and its failures are the caller's. */
-  body?: Uint8Array | Readable;
-  /** Statuses that are answers to this call; every other one is an error. */
-  expect: readonly number[];
-  /** Milliseconds to wait for the answer's head; default `idleTimeout`. */
-  patience?: number;
-  signal?: AbortSignal | undefined;
-}
-
-export interface Answer {
-  status: number;
-  headers: Headers;
-  /** Where it came from, after redirects. */
-  url: URL;
-  body: Readable;
 }
 
 const maxRedirects = 5;
@@ -70,49 +34,61 @@ const maxRedirects = 5;
 export class Transport {
   readonly limiter: Limiter;
   readonly #options: TransportOptions;
-  readonly #agent: Agent;
+  readonly #wire: Wire;
   readonly #authorizer: Authorizer;
+  /** Failures after the last try: of a token, say, which the request that wanted it must not try again as well. */
+  readonly #final = new WeakSet<RegistryError>();
 
   constructor(options: TransportOptions) {
     this.#options = options;
-    this.limiter = new Limiter(options.name, options.limits, options.clock);
-    this.#agent = newAgent(options);
-    const { credential, clock } = options;
-    const realms = new RealmPolicy(options.url, options.tokenHosts, options.aliyun);
-    const tokens = new TokenCache((url, held) => this.#token(url, held), credential, realms, clock);
-    this.#authorizer = new Authorizer((signal) => this.#ping(signal), credential, tokens);
+    const { name, url, limits, clock } = options;
+    this.limiter = new Limiter(name, limits, clock);
+    // Beside the slots: a write that goes first, and a token's request.
+    this.#wire = new Wire(options, limits.concurrency + 2);
+    const realms = new RealmPolicy(url, options.tokenHosts, options.aliyun);
+    const credential = (): Promise<Credential | undefined> => this.#credential();
+    const tokens = new TokenCache((from, held) => this.#token(from, held), credential, realms, clock);
+    this.#authorizer = new Authorizer(() => this.#ping(), credential, tokens);
   }
 
   /** Sends a call and reads its answer whole, at most `cap` bytes. */
   async send(call: Call, cap: number = caps.small): Promise<Omit<Answer, 'body'> & { bytes: Buffer }> {
+    const use = call.method === 'GET' || call.method === 'HEAD' ? 'ask' : 'write';
     return this.#retrying(call, async () => {
-      const answer = await this.#open(call);
-      const bytes = await this.#read(call, answer, cap);
-      return { status: answer.status, headers: answer.headers, url: answer.url, bytes };
+      const { body, ...head } = await this.#open(call, use);
+      return { ...head, bytes: await this.#read(call, { ...head, body }, cap) };
     });
   }
 
   /** Sends a call whose answer is a stream. The slot is held until the body has ended or is destroyed. */
   async stream(call: Call): Promise<Answer> {
-    return this.#retrying(call, () => this.#open(call));
+    return this.#retrying(call, () => this.#open(call, 'read'));
   }
 
   /** Ends what is under way. */
   close(): Promise<void> {
-    return this.#agent.destroy();
+    return this.#wire.close();
   }
 
   async #retrying<T>(call: Call, once: () => Promise<T>): Promise<T> {
-    const replayable = call.body === undefined || call.body instanceof Uint8Array;
     for (let tried = 1; ; tried++) {
       try {
         return await once();
       } catch (error) {
         call.signal?.throwIfAborted();
-        if (!(error instanceof RegistryError) || !replayable || tried >= triesOf(error.fault)) throw error;
+        if (!(error instanceof RegistryError)) throw error;
+        if (!this.#isWorthAnother(call, error, tried)) this.#final.add(error);
+        if (this.#final.has(error)) throw error;
         await this.#pause(error, tried, call.signal);
       }
     }
+  }
+
+  #isWorthAnother(call: Call, { fault, retryAt }: RegistryError, tried: number): boolean {
+    if (isStreamed(call) || tried >= triesOf(fault)) return false;
+    // No byte is sent more than twice: what still fails then is for another attempt of the task.
+    if (call.body !== undefined && tried >= 2) return false;
+    return retryAt === undefined || retryAt - this.#options.clock.now() <= patience;
   }
 
   /** `Retry-After` stops everybody; without it only this request waits. */
@@ -122,12 +98,13 @@ export class Transport {
     await clock.sleep(backoff(tried, clock.random()), signal);
   }
 
-  async #open(call: Call): Promise<Answer> {
-    const release = await this.limiter.acquire(call.signal);
+  async #open(call: Call, use: Use): Promise<Answer> {
+    const release = await this.limiter.acquire(use, call.signal);
     try {
       const answer = await this.#authorized(call);
-      answer.body.once('close', release);
       if (!call.expect.includes(answer.status)) throw await this.#refusal(call, answer);
+      if (answer.body.closed) release();
+      else answer.body.once('close', release);
       return answer;
     } catch (error) {
       release();
@@ -138,26 +115,34 @@ export class Transport {
   async #authorized(call: Call): Promise<Answer> {
     const held = await this.#header(call);
     const answer = await this.#redirected(call, held);
-    if (answer.status !== 401 || call.auth === 'basic') return answer;
-    const renewed = await this.#authorizer.renew(call.scopes, held, challengesOf(answer.headers));
-    if (renewed === undefined) return answer;
-    if (isStream(call.body)) throw await this.#refusal(call, answer, 'unreachable');
-    await discard(answer);
-    return this.#redirected(call, renewed);
+    // What another host refuses is no reason to think about our credential.
+    if (answer.status !== 401 || !this.#isOurs(answer.url)) return answer;
+    const refusal = await this.#refusal(call, answer);
+    if (call.auth === 'basic') throw refusal;
+    const renewed = await this.#authorizer.renew(call.scopes, held, answer.challenges, call.signal);
+    if (renewed === undefined) throw refusal;
+    // The stream has begun to flow; whoever owns it may send it again, with the new token.
+    if (isStreamed(call)) throw new RegistryError('unreachable', refusal.message, { status: 401 });
+    const second = await this.#redirected(call, renewed);
+    if (second.status === 401) this.#authorizer.forget(renewed);
+    return second;
   }
 
-  #header(call: Call): Promise<Held | undefined> {
-    if (!sameOrigin(call.url, this.#options.url)) return Promise.resolve(undefined);
-    return call.auth === 'basic'
-      ? this.#authorizer.basic()
-      : this.#authorizer.header(call.scopes, call.signal);
+  #isOurs(url: URL): boolean {
+    return sameOrigin(url, this.#options.url);
+  }
+
+  async #header(call: Call): Promise<Held | undefined> {
+    if (!this.#isOurs(call.url)) return undefined;
+    if (call.auth === 'basic') return this.#authorizer.basic();
+    return this.#authorizer.header(call.scopes, call.signal);
   }
 
   async #redirected(call: Call, held: Held | undefined): Promise<Answer> {
     let url = call.url;
     for (let hops = 0; hops <= maxRedirects; hops++) {
-      const answer = await this.#exchange(call, url, sameOrigin(url, this.#options.url) ? held : undefined);
-      if (!isRedirect(answer.status) || isStream(call.body)) return answer;
+      const answer = await this.#exchange(call, url, this.#isOurs(url) ? held?.header : undefined);
+      if (!isRedirect(answer.status) || isStreamed(call)) return answer;
       await discard(answer);
       url = follow(url, answer.headers.get('location') ?? undefined, 'a redirect');
     }
@@ -167,34 +152,9 @@ export class Transport {
     );
   }
 
-  async #exchange(call: Call, url: URL, held: Held | undefined): Promise<Answer> {
-    const { idleTimeout, onRequest } = this.#options;
-    try {
-      const answer = await this.#agent.request({
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: call.method,
-        headers: {
-          'user-agent': 'tagferry',
-          // Stored bytes are wanted, even where a layer is labelled as compressed in transit.
-          'accept-encoding': 'identity',
-          ...call.headers,
-          ...(held !== undefined && { authorization: held.header }),
-        },
-        body: call.body ?? null,
-        signal: call.signal ?? null,
-        headersTimeout: call.patience ?? idleTimeout,
-        bodyTimeout: idleTimeout,
-        // Without it undici closes the connection after every HEAD.
-        reset: false,
-      });
-      onRequest(call.method, answer.statusCode);
-      return { status: answer.statusCode, headers: headersOf(answer.headers), url, body: answer.body };
-    } catch (error) {
-      call.signal?.throwIfAborted();
-      onRequest(call.method, 0);
-      throw unanswered(call.method, shown(url), error);
-    }
+  async #exchange(call: Call, url: URL, authorization: string | undefined): Promise<Answer> {
+    await this.limiter.turn(call.signal);
+    return this.#wire.exchange(call, url, authorization);
   }
 
   async #read(call: Call, answer: Answer, cap: number): Promise<Buffer> {
@@ -207,7 +167,7 @@ export class Transport {
   }
 
   /** Reads what the registry says of its refusal, and passes its wish for silence on to everybody. */
-  async #refusal(call: Call, answer: Answer, fault?: 'unreachable'): Promise<RegistryError> {
+  async #refusal(call: Call, answer: Answer): Promise<RegistryError> {
     const said = await readCapped(answer.body, caps.small).catch(() => undefined);
     const now = this.#options.clock.now();
     const retryAt = [429, 503].includes(answer.status)
@@ -215,76 +175,52 @@ export class Transport {
       : undefined;
     if (retryAt !== undefined) this.limiter.pause(retryAt);
     const url = shown(answer.url);
-    const error = refused({ method: call.method, url, status: answer.status, retryAt, ...parseErrors(said) });
-    return fault === undefined ? error : new RegistryError(fault, error.message, { status: answer.status });
+    return refused({ method: call.method, url, status: answer.status, retryAt, ...parseErrors(said) });
   }
 
-  async #ping(signal: AbortSignal | undefined): Promise<{ status: number; challenges: readonly string[] }> {
-    const call: Call = {
-      method: 'GET',
-      url: new URL('/v2/', this.#options.url),
-      scopes: [],
-      expect: [],
-      signal,
-    };
+  // The ping and tokens are asked for without a slot: the request that waits for them holds one already. They
+  // have no signal, since others may wait for them as well.
+
+  async #ping(): ReturnType<Ping> {
+    const url = new URL('/v2/', this.#options.url);
+    const call: Call = { method: 'GET', url, scopes: [], expect: [] };
     return this.#retrying(call, async () => {
-      const answer = await this.#exchange(call, call.url, undefined);
+      const answer = await this.#redirected(call, undefined);
       if (answer.status >= 500 || answer.status === 429) throw await this.#refusal(call, answer);
       await discard(answer);
-      return { status: answer.status, challenges: challengesOf(answer.headers) };
+      return { status: answer.status, challenges: answer.challenges, url: shown(url) };
     });
   }
 
-  /** Token servers are asked without a slot: the request that waits for the token holds one already. */
   async #token(url: URL, credential: Credential | undefined): Promise<Uint8Array> {
-    const headers = credential && { authorization: basicHeader(credential) };
-    const call: Call = { method: 'GET', url, scopes: [], expect: [200], ...(headers && { headers }) };
+    const call: Call = { method: 'GET', url, scopes: [], expect: [200] };
+    const authorization = credential && basicHeader(credential);
     return this.#retrying(call, async () => {
-      const answer = await this.#exchange(call, url, undefined);
-      if (answer.status !== 200) throw await this.#refusal(call, answer);
-      return this.#read(call, answer, caps.small);
+      const answer = await this.#exchange(call, url, authorization);
+      if (answer.status === 200) return this.#read(call, answer, caps.small);
+      const refusal = await this.#refusal(call, answer);
+      // It is the token server that is not there, not what was to be copied.
+      if (refusal.fault === 'not-found') throw new RegistryError('protocol', refusal.message);
+      throw refusal;
     });
   }
-}
 
-function newAgent(options: TransportOptions): Agent {
-  return new Agent({
-    // One connection is one congestion window: several serve big blobs better than streams in one.
-    allowH2: false,
-    pipelining: 1,
-    connections: options.limits.concurrency + 2,
-    keepAliveTimeout: 30_000,
-    connect: {
-      timeout: options.connectTimeout,
-      rejectUnauthorized: !options.insecureSkipVerify,
-      ...(options.ca !== undefined && { ca: [...options.ca] }),
-    },
-  });
-}
-
-function headersOf(raw: Dispatcher.ResponseData['headers']): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(raw)) {
-    for (const one of [value ?? []].flat()) headers.append(name, one);
+  async #credential(): Promise<Credential | undefined> {
+    try {
+      return await this.#options.credential();
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const message = `registry ${this.#options.name}: its credential cannot be read: ${why}`;
+      throw new RegistryError('denied', message, { cause });
+    }
   }
-  return headers;
-}
-
-function challengesOf(headers: Headers): readonly string[] {
-  const challenge = headers.get('www-authenticate');
-  return challenge === null ? [] : [challenge];
 }
 
 function isRedirect(status: number): boolean {
   return [301, 302, 303, 307, 308].includes(status);
 }
 
-function isStream(body: Call['body']): boolean {
-  return body !== undefined && !(body instanceof Uint8Array);
-}
-
 /** Reads the little that is left, so that the connection can be used again. */
 async function discard(answer: Answer): Promise<void> {
-  if (answer.body.destroyed) return;
   await readCapped(answer.body, caps.small).catch(() => undefined);
 }

@@ -5,6 +5,7 @@ import type { Bytes } from '../copy/repository.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { backoff } from './backoff.ts';
 import { triesOf } from './error.ts';
+import { patience } from './limit.ts';
 import type { Transport } from './transport.ts';
 import { follow, sameOrigin } from './url.ts';
 import { VerifiedBody } from './verified-body.ts';
@@ -13,13 +14,16 @@ import { VerifiedBody } from './verified-body.ts';
  * Writing a blob, in the specification's words ("Pushing blobs", "Mounting a blob from another repository"):
  *
  *   POST …/uploads/?mount=&from=  ──201──▶ mounted
- *        │ 202: now we own a session
+ *        │ 202: a session is ours; refused, or nowhere to mount from: none yet
  *        ▼
- *   source bytes in hand  ──▶  PUT <Location>?digest=  ──201──▶ copied
+ *   source bytes in hand  ──▶  POST …/uploads/, without a session  ──▶  PUT <Location>?digest=  ──201──▶ copied
  *
  * One PUT carries the whole blob: its token is checked when it begins, so a blob that takes longer than a token
  * lives is not lost at the end, as with PATCH and PUT. The last chunk is held back until digest and length
- * are known to be right, so a wrong blob is never finished.
+ * are known to be right, so a wrong blob is never finished. No byte is sent more than twice.
+ *
+ * Memory: whatever the blob's size, one chunk held back, one on its way, one waiting for the socket, and the buffers
+ * of two sockets, each of at most 64 KiB: below 1 MiB for each blob under way.
  */
 export interface UploadTarget {
   transport: Transport;
@@ -36,79 +40,73 @@ export interface UploadTarget {
 /** After the last byte: registries on object storage move the whole blob before they answer. */
 const finishPatience = 15 * 60_000;
 
+/** Nobody waits longer for a session to be given back. */
+const cancelPatience = 5_000;
+
 /** No chunk is fetched before the one before it has been taken. */
 const oneAtATime = { objectMode: true, highWaterMark: 1 };
 
-/** Opens the source again for each try; see `Destination.writeBlob`. */
+interface Options {
+  from?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+type Open = (signal: AbortSignal) => Promise<Bytes>;
+
+/** See `Destination.writeBlob`. */
 export async function writeBlob(
   target: UploadTarget,
   descriptor: Descriptor,
-  open: (signal: AbortSignal) => Promise<Bytes>,
-  options: { from?: string | undefined; signal?: AbortSignal | undefined },
+  open: Open,
+  options: Options,
 ): Promise<'copied' | 'mounted'> {
+  let session = await mount(target, descriptor, options);
+  if (session === 'mounted') return session;
   for (let tried = 1; ; tried++) {
-    try {
-      const session = await begin(target, descriptor, options);
-      if (session === 'mounted') return session;
-      await put(target, session, descriptor, open, options.signal);
-      return 'copied';
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      const fault = faultOf(error);
-      if (fault === undefined || tried >= triesOf(fault)) throw error;
-      await target.clock.sleep(backoff(tried, target.clock.random()), options.signal);
-    }
+    const broken = await upload(target, session, descriptor, open, options.signal);
+    if (broken === undefined) return 'copied';
+    if (tried === 2) throw meant(broken);
+    session = undefined;
+    await target.clock.sleep(pauseAfter(broken, target.clock), options.signal);
   }
 }
 
-/** The source's failures come out of the stream wrapped; what to do is the same at either side. */
-function faultOf(error: unknown): RegistryError['fault'] | undefined {
-  if (error instanceof RegistryError) return error.fault;
-  return error instanceof Error && error.cause instanceof RegistryError ? error.cause.fault : undefined;
-}
-
-async function begin(
-  target: UploadTarget,
-  descriptor: Descriptor,
-  options: { from?: string | undefined; signal?: AbortSignal | undefined },
-): Promise<URL | 'mounted'> {
-  if (options.from === undefined) return post(target, options.signal);
-  try {
-    return await mount(target, descriptor, options.from, options.signal);
-  } catch (error) {
-    // A mount is only a short cut: whatever a registry has against it, the upload decides.
-    if (
-      error instanceof RegistryError &&
-      error.status !== undefined &&
-      error.status < 500 &&
-      error.status !== 429
-    ) {
-      return post(target, options.signal);
-    }
-    throw error;
-  }
+/** A token that had run out was replaced after the first 401: the second one is a "no". */
+function meant(error: unknown): unknown {
+  if (!(error instanceof RegistryError) || error.status !== 401) return error;
+  return new RegistryError('denied', error.message, { status: 401 });
 }
 
 function uploads(target: UploadTarget): URL {
   return new URL(`/v2/${target.repository}/blobs/uploads/`, target.origin);
 }
 
+/** Where the mount becomes an upload: its session. `undefined` when there was nothing to try, or no use in it. */
 async function mount(
   target: UploadTarget,
   descriptor: Descriptor,
-  from: string,
-  signal: AbortSignal | undefined,
-): Promise<URL | 'mounted'> {
+  { from, signal }: Options,
+): Promise<URL | 'mounted' | undefined> {
+  if (from === undefined) return undefined;
   const url = uploads(target);
   url.searchParams.set('mount', descriptor.digest);
   url.searchParams.set('from', from);
   // Without `pull` on the other repository in the same token the whole request is refused.
   const scopes = [target.scope, `repository:${from}:pull`];
-  const answer = await target.transport.send({ method: 'POST', url, scopes, expect: [201, 202], signal });
-  return answer.status === 201 ? 'mounted' : location(answer);
+  const { transport } = target;
+  try {
+    const answer = await transport.send({ method: 'POST', url, scopes, expect: [201, 202], signal });
+    return answer.status === 201 ? 'mounted' : location(answer);
+  } catch (error) {
+    // A mount is only a short cut: whatever a registry has against it, the upload decides.
+    if (error instanceof RegistryError && error.status !== undefined && error.retryAt === undefined) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
-async function post(target: UploadTarget, signal: AbortSignal | undefined): Promise<URL> {
+async function post(target: UploadTarget, signal: AbortSignal): Promise<URL> {
   const scopes = [target.scope];
   return location(
     await target.transport.send({ method: 'POST', url: uploads(target), scopes, expect: [202], signal }),
@@ -119,30 +117,53 @@ function location(answer: { url: URL; headers: Headers }): URL {
   return follow(answer.url, answer.headers.get('location') ?? undefined, 'the Location of an upload');
 }
 
-async function put(
+/** One try. Gives what broke the transfer if it is worth another; what failed before it is thrown. */
+async function upload(
   target: UploadTarget,
-  session: URL,
+  begun: URL | undefined,
   descriptor: Descriptor,
-  open: (signal: AbortSignal) => Promise<Bytes>,
+  open: Open,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<unknown> {
   // Either leg's end is the other's: one signal stops both.
   const stop = new AbortController();
   const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const { limiter } = target.transport;
+  let session = begun;
+  let sending = false;
   try {
-    const body = new VerifiedBody(await open(both), descriptor, {
-      ...target,
-      limiter: target.transport.limiter,
-      stop,
-    });
+    const body = new VerifiedBody(await open(both), descriptor, { ...target, limiter, stop });
     await body.ready();
+    session ??= await post(target, both);
+    sending = true;
     await finish(target, session, descriptor, body, both);
+    return undefined;
   } catch (error) {
     await cancel(target, session, error);
-    throw error;
+    signal?.throwIfAborted();
+    if (!sending || !isWorthAnother(error, target.clock)) throw error;
+    return error;
   } finally {
     stop.abort();
   }
+}
+
+function isWorthAnother(error: unknown, clock: Clock): boolean {
+  const cause = causeOf(error);
+  if (cause === undefined || triesOf(cause.fault) < 2) return false;
+  return pauseAfter(error, clock) <= patience;
+}
+
+/** Milliseconds: as long as the registry asked for, if it did. */
+function pauseAfter(error: unknown, clock: Clock): number {
+  const asked = (causeOf(error)?.retryAt ?? 0) - clock.now();
+  return Math.max(asked, backoff(1, clock.random()));
+}
+
+/** The source's failures come out of the stream wrapped; what to do is the same at either side. */
+function causeOf(error: unknown): RegistryError | undefined {
+  if (error instanceof RegistryError) return error;
+  return error instanceof Error && error.cause instanceof RegistryError ? error.cause : undefined;
 }
 
 async function finish(
@@ -173,9 +194,14 @@ async function finish(
 }
 
 /** A session that nobody will finish is given back; that this fails (some want another scope) does not matter. */
-async function cancel(target: UploadTarget, session: URL, error: unknown): Promise<void> {
+async function cancel(target: UploadTarget, session: URL | undefined, error: unknown): Promise<void> {
   const gone = error instanceof RegistryError && ['unreachable', 'timeout', 'tls'].includes(error.fault);
-  if (gone || !sameOrigin(session, target.origin)) return;
-  const call = { method: 'DELETE', url: session, scopes: [target.scope], expect: [200, 202, 204] } as const;
+  if (session === undefined || gone || !sameOrigin(session, target.origin)) return;
+  const stop = new AbortController();
+  const timer = target.clock.after(cancelPatience, () => stop.abort());
+  const scopes = [target.scope];
+  const expect = [200, 202, 204];
+  const call = { method: 'DELETE', url: session, scopes, expect, signal: stop.signal } as const;
   await target.transport.send(call).catch(() => undefined);
+  timer.cancel();
 }

@@ -36,9 +36,11 @@ function misled(from: URL, what: string, got: string): RegistryError {
 
 /** Loopback, link-local and Alibaba Cloud's metadata address: nothing a registry elsewhere may send us to. */
 export function isInternal(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  const host = hostname.replace(/^\[|\]$|\.$/g, '').toLowerCase();
   if (host === 'localhost' || host.endsWith('.localhost')) return true;
   if (isIP(host) === 4) return /^(127\.|0\.|169\.254\.|100\.100\.100\.200$)/.test(host);
   if (isIP(host) !== 6) return false;
-  return host === '::' || host === '::1' || /^fe[89ab]/.test(host) || /^::ffff:(7f|a9fe:)/.test(host);
+  return (
+    host === '::' || host === '::1' || /^fe[89ab]/.test(host) || /^::ffff:(7f|a9fe:|6464:64c8$)/.test(host)
+  );
 }

@@ -15,8 +15,8 @@ interface Options {
 }
 
 /**
- * A blob on its way: hashed as it passes, its last chunk held back until digest and length are right. Holds two
- * chunks at most, whatever the blob's size.
+ * A blob on its way: hashed as it passes, its last chunk held back until digest and length are right. Holds one
+ * chunk while the next is read, whatever the blob's size.
  */
 export class VerifiedBody implements AsyncIterable<Uint8Array> {
   /** What ended the body, if not its end: undici reports such errors in words of its own. */
@@ -61,12 +61,12 @@ export class VerifiedBody implements AsyncIterable<Uint8Array> {
 
   /** The next chunk; at the end `undefined`, once everything before has proved right. */
   async #read(): Promise<Uint8Array | undefined> {
-    const { done, value } = await this.#source.next();
-    if (done) return this.#verify();
-    this.#length += value.length;
+    const next = await this.#source.next();
+    if (next.done) return this.#verify();
+    this.#length += next.value.length;
     if (this.#length > this.#descriptor.size) throw this.#wrong('more');
-    this.#digester.update(value);
-    return value;
+    this.#digester.update(next.value);
+    return next.value;
   }
 
   #verify(): undefined {

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Misbehaviour } from '../../src/demo/registry/call.ts';
+import { answer, html, registryError, unavailable } from '../support/fault.ts';
+import { layer, ociImage } from '../support/image.ts';
+import { push } from '../support/push.ts';
+import * as token from '../support/token-fault.ts';
+import { basic, bearer, failure, opens, robot, startStand } from './stand.ts';
+
+const image = ociImage('auth', { layers: [2_000] });
+const credential = { name: robot.username, password: robot.password };
+const tokens = /^GET \/token/;
+
+async function pushed(t: Parameters<typeof startStand>[0], auth = bearer) {
+  const stand = await startStand(t, { auth });
+  await push(stand.registry.url, 'a/b', 'v1', image, credential);
+  stand.registry.requests.length = 0;
+  return stand;
+}
+
+test('without authentication a registry is pinged once, and no credential leaves', async (t) => {
+  const { registry, client, seen, assertFree } = await startStand(t, {}, { credential: async () => robot });
+  await Promise.all(['v1', 'v2', 'v3'].map((tag) => client.repository('a/b', 'pull').resolve(tag)));
+  assert.equal(seen(/^GET \/v2\/$/).length, 1);
+  assert.deepEqual([...new Set(registry.requests.map(({ authorization }) => authorization))], ['none']);
+  await assertFree();
+});
+
+test('Basic: the credential goes with every request but the ping, as UTF-8', async (t) => {
+  const { registry, client, seen } = await pushed(t, basic);
+  assert.equal((await client.repository('a/b', 'pull').resolve('v1'))?.digest, image.descriptor.digest);
+  assert.deepEqual(
+    registry.requests.map(({ path, authorization }) => [path, authorization]),
+    [
+      ['/v2/', 'none'],
+      ['/v2/a/b/manifests/v1', 'basic'],
+    ],
+  );
+  assert.deepEqual(seen(tokens), []);
+});
+
+test('Basic: a wrong password is denied by one request', async (t) => {
+  const wrong = { credential: async () => ({ ...robot, password: 'wrong' }) };
+  const { client, seen } = await startStand(t, { auth: basic }, wrong);
+  await failure(client.repository('a/b', 'pull').resolve('v1'), 'denied');
+  assert.equal(seen(/manifests/).length, 1);
+});
+
+test('Bearer: one token for all that wait, then from the cache; one more for other scopes', async (t) => {
+  const { client, seen } = await pushed(t);
+  const repository = client.repository('a/b', 'pull');
+  await Promise.all(Array.from({ length: 12 }, () => repository.resolve('v1')));
+  await repository.resolve('v1');
+  assert.equal(seen(tokens).length, 1);
+  await client.repository('a/b', 'push').resolve('v1');
+  assert.equal(seen(tokens).length, 2);
+  assert.equal(seen(/^GET \/v2\/$/).length, 1);
+});
+
+test('Bearer: pull and push are asked together at the destination, from the first request on', async (t) => {
+  const { registry, client } = await pushed(t);
+  const repository = client.repository('new/one', 'push');
+  const blob = layer('together', 1_000);
+  await repository.resolve('v1');
+  assert.equal(await repository.hasBlob(blob.descriptor.digest), false);
+  assert.equal(await repository.writeBlob(blob.descriptor, opens(blob), {}), 'copied');
+  const asked = registry.requests.filter(({ path }) => path === '/token').map(({ query }) => query);
+  assert.deepEqual(
+    asked.map((query) => new URLSearchParams(query).getAll('scope')),
+    [['repository:new/one:pull,push']],
+  );
+});
+
+test('Bearer: a token is renewed before it ends, and never used after', async (t) => {
+  const { client, clock, seen } = await pushed(t);
+  const repository = client.repository('a/b', 'pull');
+  await repository.resolve('v1');
+  clock.advance(269_000);
+  await repository.resolve('v1');
+  assert.equal(seen(tokens).length, 1);
+  clock.advance(2_000); // nine tenths of its 300 s are over
+  await repository.resolve('v1');
+  assert.equal(seen(tokens).length, 2);
+  assert.equal(seen(/manifests/).length, 3, 'no request was refused');
+});
+
+test('Bearer: a token that ended early costs one more, however many requests find out', async (t) => {
+  const { client, faults, clock, seen } = await startStand(t, { auth: { ...bearer, tokenLife: 20_000 } });
+  faults.always(tokens, token.promisedLife(300));
+  const repository = client.repository('a/b', 'pull');
+  await repository.resolve('v1');
+  clock.advance(30_000);
+  await Promise.all(Array.from({ length: 12 }, () => repository.resolve('v1')));
+  assert.equal(seen(tokens).length, 2);
+});
+
+test('Bearer: a token refused by the registry is fetched anew once', async (t) => {
+  const { client, faults, seen } = await pushed(t);
+  const repository = client.repository('a/b', 'pull');
+  await repository.resolve('v1');
+  const revoked = 'Bearer realm="https://elsewhere.example/token",error="invalid_token"';
+  faults.once(/manifests/, answer(401, { 'www-authenticate': revoked }));
+  assert.equal((await repository.resolve('v1'))?.digest, image.descriptor.digest);
+  assert.equal(seen(tokens).length, 2);
+  await repository.resolve('v1');
+  assert.equal(seen(tokens).length, 2, 'the new one is kept');
+});
+
+test('denied: one token, not a loop, and the next request may find the permission granted', async (t) => {
+  const { client, faults, seen, assertFree } = await pushed(t);
+  faults.times(1, tokens, token.lessScope(/never/));
+  const error = await failure(client.repository('a/b', 'pull').resolve('v1'), 'denied');
+  assert.equal(error.status, 401);
+  assert.deepEqual([seen(tokens).length, seen(/manifests/).length], [1, 1]);
+  await client.repository('a/b', 'pull').resolve('v1');
+  assert.deepEqual([seen(tokens).length, seen(/manifests/).length], [2, 2]);
+  await assertFree();
+});
+
+test('denied with a token from the cache: exactly one more', async (t) => {
+  const { client, faults, seen } = await pushed(t);
+  await client.repository('a/b', 'pull').resolve('v1');
+  faults.always(/manifests/, registryError(401, 'UNAUTHORIZED', 'no'));
+  await failure(client.repository('a/b', 'pull').resolve('v1'), 'denied');
+  assert.deepEqual([seen(tokens).length, seen(/manifests/).length], [2, 3]);
+});
+
+test('insufficient_scope with a scope never asked for: exactly one more token', async (t) => {
+  const { client, faults, seen, registry } = await pushed(t);
+  const more = 'Bearer realm="x",scope="repository:a/b:pull repository:a/c:pull",error="insufficient_scope"';
+  faults.always(/manifests/, answer(401, { 'www-authenticate': more }));
+  await failure(client.repository('a/b', 'pull').resolve('v1'), 'denied');
+  assert.deepEqual([seen(tokens).length, seen(/manifests/).length], [2, 2]);
+  assert.match(
+    registry.requests.at(-2)?.query ?? '',
+    /scope=repository%3Aa%2Fb%3Apull&scope=repository%3Aa%2Fc%3Apull/,
+  );
+});
+
+test('each wait can be aborted by itself; those who stay get their token', async (t) => {
+  const { client, faults, seen } = await pushed(t);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stall: Misbehaviour = async (_call, next) => {
+    await promise;
+    return next();
+  };
+  for (const expression of [/^GET \/v2\/$/, tokens]) {
+    faults.once(expression, stall);
+    const stop = new AbortController();
+    const repository = client.repository('a/b', 'pull');
+    const left = assert.rejects(repository.resolve('v1', stop.signal), /enough/);
+    const stays = repository.resolve('v1');
+    stop.abort(new RangeError('enough'));
+    await left;
+    resolve();
+    assert.equal((await stays)?.digest, image.descriptor.digest);
+  }
+  assert.equal(seen(tokens).length, 1);
+});
+
+for (const [what, fault, reason] of [
+  ['does not know the password', answer(401), 'denied'],
+  ['is not there', html(404), 'protocol'],
+  ['answers HTML', html(200), 'protocol'],
+  ['gives no token', answer(200, {}, '{"token":""}'), 'protocol'],
+  ['gives a token that is no header', answer(200, {}, '{"token":"a\\r\\nb: c"}'), 'protocol'],
+  ['gives more than 64 KiB', answer(200, {}, JSON.stringify({ token: 'x'.repeat(70_000) })), 'protocol'],
+  ['is down', unavailable(), 'unreachable'],
+] as const)
+  test(`a token service that ${what}: ${reason}, and no loop`, async (t) => {
+    const { client, faults, seen, assertFree } = await pushed(t);
+    faults.always(tokens, fault);
+    const repository = client.repository('a/b', 'pull');
+    await failure(repository.resolve('v1'), reason);
+    assert.equal(seen(tokens).length, reason === 'unreachable' ? 4 : 1);
+    assert.equal(seen(/manifests/).length, 0);
+    await assertFree();
+  });
+
+test('a password that cannot be read is the registry’s failure, and says so', async (t) => {
+  const unreadable = async () => Promise.reject(new RangeError('ENOENT /run/secrets/x'));
+  const { client } = await startStand(t, { auth: bearer }, { credential: unreadable });
+  const error = await failure(client.repository('a/b', 'pull').resolve('v1'), 'denied');
+  assert.match(error.message, /registry test: its credential cannot be read: ENOENT/);
+});
+
+test('what answers the ping in another way is no registry', async (t) => {
+  const { client, faults } = await startStand(t);
+  faults.once(/^GET \/v2\/$/, html(404));
+  faults.once(/^GET \/v2\/$/, answer(401));
+  faults.once(/^GET \/v2\/$/, html(403));
+  const ask = () => client.repository('a/b', 'pull').resolve('v1');
+  assert.match(
+    (await failure(ask(), 'protocol')).message,
+    /GET http.*\/v2\/: .* got 404; is this a registry/,
+  );
+  await failure(ask(), 'protocol');
+  await failure(ask(), 'denied');
+  assert.equal(await ask(), undefined, 'asked again, it is one');
+});
