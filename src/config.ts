@@ -8,7 +8,7 @@ import { toRule } from './config/rule.ts';
 import type { Shape } from './config/shape.ts';
 import type { Rule } from './rule/rule.ts';
 
-export { ConfigError, type Mistake } from './config/error.ts';
+export { ConfigError } from './config/error.ts';
 export type { Environment } from './config/environment.ts';
 
 /**
