@@ -33,6 +33,20 @@ test('a push joins the waiting task of its destination tag: newest names, oldest
   assert.equal(taskOf(state, task.id).wantedAt, 800);
 });
 
+test('the same push again joins: newer, never less urgent, less forced or later, and with a clean slate', async (t) => {
+  const { state } = await temporaryState(t);
+  const { task } = enter(state, wanted(), { wantedAt: 900 });
+  postpone(state, 1_500);
+  state.dispatch.promote(2_000, 1);
+  assert.equal(taskOf(state, task.id).attempts, 1);
+  const { task: joined, created } = enter(state, wanted(), { wantedAt: 950, force: true });
+  assert.equal(created, 0);
+  assert.partialDeepStrictEqual(joined, { id: task.id, state: 'available', door: 'webhook', generation: 2 });
+  assert.partialDeepStrictEqual(joined, { attempts: 0, wantedAt: 900, force: true });
+  const { task: again } = enter(state, wanted(), { door: 'admin', wantedAt: 800 });
+  assert.partialDeepStrictEqual(again, { door: 'webhook', generation: 3, wantedAt: 800, force: true });
+});
+
 test('tasks are apart when the registry, the repository or the tag of the destination differs', async (t) => {
   const { state } = await temporaryState(t);
   const others = [{}, { destination: 'other' }, { destinationRepository: 'x/y' }, { destinationTag: 'v2' }];
