@@ -1,5 +1,5 @@
 /** A page's place in a list from the newest to the oldest: opaque to clients, so that it may change. */
-export function formatCursor(before: number): string {
+function formatCursor(before: number): string {
   return Buffer.from(`before:${before}`).toString('base64url');
 }
 

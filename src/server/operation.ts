@@ -42,7 +42,8 @@ const none = z.strictObject({});
 /** To spread into an `input`: the parts that an operation does not take. */
 export const nothing = { params: none, query: none, body: none };
 
-const maxMistakes = 100;
+/** Characters of one mistake: a body may have a million unknown members. */
+const maxDetail = 500;
 
 /** `run` gives the body of the success answer, or throws `HttpError`. */
 export function operation<Input extends z.ZodObject<InputShape>>({
@@ -90,15 +91,16 @@ function refused({ issues }: z.ZodError): HttpError {
   if (issues.some(({ path }) => path[0] === 'params')) {
     return new HttpError(404, 'There is nothing at this path: an ID is a positive whole number.');
   }
-  const errors = issues.slice(0, maxMistakes).map(mistake);
+  const errors = issues.map(mistake);
   const detail = issues.length === 1 ? 'One mistake; see errors.' : `${issues.length} mistakes; see errors.`;
   return new HttpError(422, detail, { members: { errors } });
 }
 
 function mistake({ path: [part, ...rest], message }: z.core.$ZodIssue): Record<string, string> {
-  if (part === 'query') return { detail: message, parameter: rest.join('.') };
+  const detail = message.slice(0, maxDetail);
+  if (part === 'query') return { detail, parameter: rest.join('.') };
   const pointer = rest.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-  return { detail: message, pointer: `#${pointer}` };
+  return { detail, pointer: `#${pointer}` };
 }
 
 export function routerOf(operations: readonly Operation[]): Router {

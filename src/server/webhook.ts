@@ -55,7 +55,10 @@ export function webhook(
     } catch (error) {
       const { status, message } = httpError(error);
       onDelivery(refusal(status));
-      log.warn('delivery refused', { status, detail: message, sender: request.socket.remoteAddress });
+      // What fails on our side is logged with its cause where it is answered.
+      if (status < 500) {
+        log.warn('delivery refused', { status, detail: message, sender: request.socket.remoteAddress });
+      }
       throw error;
     }
   };

@@ -3,6 +3,10 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Received } from '../support/http.ts';
 import { jsonOf, type Stand } from './stand.ts';
 
+interface Document {
+  paths: Record<string, Record<string, { responses: Record<string, { content: object }> } | undefined>>;
+}
+
 /** Asks the admin API, and checks every answer by the OpenAPI document that stands there. */
 export type CheckedApi = (method: string, path: string, body?: unknown) => Promise<Received>;
 
@@ -25,20 +29,22 @@ export async function checkedApi(stand: Stand): Promise<CheckedApi> {
 }
 
 /** A JSON pointer to the schema of an answer; fails for an answer that the document does not have. */
-function responseOf(document: any, method: string, path: string, answer: Received): string {
+function responseOf({ paths }: Document, method: string, path: string, answer: Received): string {
   const { pathname } = new URL(path, 'http://localhost');
   const problem = answer.headers['content-type'] === 'application/problem+json';
-  const template = Object.keys(document.paths).find((each) =>
-    new RegExp(`^${each.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(pathname),
-  );
-  const operation = template === undefined ? undefined : document.paths[template][method.toLowerCase()];
-  if (template === undefined || operation === undefined) {
+  const template = Object.keys(paths).find((each) => patternOf(each).test(pathname)) ?? '';
+  const responses = paths[template]?.[method.toLowerCase()]?.responses;
+  if (responses === undefined) {
     assert.ok(problem, `${method} ${path} is not in the document`);
     return '/components/schemas/Problem';
   }
-  const status = operation.responses[answer.status] === undefined ? 'default' : String(answer.status);
+  const status = answer.status in responses ? String(answer.status) : 'default';
   const type = problem ? 'application/problem+json' : 'application/json';
-  assert.ok(operation.responses[status].content[type], `${method} ${path}: no ${type} for ${status}`);
+  assert.ok(type in (responses[status]?.content ?? {}), `${method} ${path}: no ${type} for ${status}`);
   const steps = ['paths', template, method.toLowerCase(), 'responses', status, 'content', type, 'schema'];
   return steps.map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+function patternOf(template: string): RegExp {
+  return new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]+')}$`);
 }

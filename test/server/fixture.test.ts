@@ -51,6 +51,6 @@ async function deliveries(): Promise<Delivery[]> {
   ];
 }
 
-async function readIndex(path: string): Promise<any> {
+async function readIndex(path: string) {
   return JSON.parse(await readFile(new URL(path, folder), 'utf8'));
 }

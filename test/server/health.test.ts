@@ -35,6 +35,7 @@ test('no answer tells what it is made with, and other paths are problems', async
     '/webhooks',
     '/webhooks/harbor/x',
     '/HEALTHZ',
+    '/Webhooks/harbor',
     '/%zz',
     '//api/v1/tasks',
   ]) {

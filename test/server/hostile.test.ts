@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { RawClient } from './raw.ts';
 import { jsonOf, push, secret, startStand, type Stand } from './stand.ts';
 
 const head = `POST /webhooks/harbor HTTP/1.1\r\nHost: x\r\nAuthorization: ${secret}\r\nContent-Type: application/json\r\n`;
 const limit = 1024 * 1024;
+/** Short enough to wait for, and long enough for a delivery on a busy machine. */
+const impatient = { headers: 1000, request: 1000, check: 50 };
 
 async function worksStill(stand: Stand): Promise<void> {
   assert.equal((await stand.post(push('library/web', 'still'))).status, 202);
@@ -29,8 +31,22 @@ test('10 MB are answered 413, and the connection is good for the next delivery',
   assert.match(await client.until(/\{"tasks":\[\d+\]\}/), /HTTP\/1\.1 202 /);
 });
 
+test('the same with chunks', async (t) => {
+  const stand = await startStand(t);
+  const client = await RawClient.open(t, stand.server.port);
+  client.write(`${head}Transfer-Encoding: chunked\r\n\r\n`);
+  for (let sent = 0; sent < 10_000_000; sent += 1_000_000)
+    client.write(`f4240\r\n${' '.repeat(1_000_000)}\r\n`);
+  client.write('0\r\n\r\n');
+  await client.until(/^HTTP\/1\.1 413 /);
+  const body = push('library/web', '1.0');
+  client.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}`);
+  assert.match(await client.until(/\{"tasks":\[\d+\]\}/), /HTTP\/1\.1 202 /);
+  assert.deepEqual(stand.deliveries, ['too-large', 'accepted']);
+});
+
 test('chunks over 1 MiB without a length are answered 413 while they are sent', async (t) => {
-  const stand = await startStand(t, { timeouts: { headers: 500, request: 500, check: 50 } });
+  const stand = await startStand(t, { timeouts: impatient });
   const client = await RawClient.open(t, stand.server.port);
   client.write(`${head}Transfer-Encoding: chunked\r\n\r\n`);
   const chunk = `10000\r\n${' '.repeat(65_536)}\r\n`;
@@ -65,7 +81,7 @@ const slow: [what: string, text: string][] = [
 
 for (const [what, text] of slow) {
   test(`a client that never ends ${what} is cut off, and others are served meanwhile`, async (t) => {
-    const stand = await startStand(t, { timeouts: { headers: 100, request: 200, check: 20 } });
+    const stand = await startStand(t, { timeouts: impatient });
     const client = await RawClient.open(t, stand.server.port);
     client.write(text);
     await worksStill(stand);
@@ -82,8 +98,11 @@ test('a client that goes away in the middle of a body leaves nothing behind', as
   client.socket.end();
   await client.closed();
   await worksStill(stand);
+  assert.deepEqual(stand.deliveries, ['invalid', 'accepted']);
   assert.equal(stand.state.tasks.list({ limit: 10, tag: 'half' }).length, 0);
 });
+
+const shared = await startStand({ after });
 
 const garbage: [what: string, text: string][] = [
   ['no HTTP', '\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\r\n\r\n'],
@@ -100,12 +119,11 @@ const garbage: [what: string, text: string][] = [
 
 for (const [what, text] of garbage) {
   test(`${what} is answered 4xx, the connection is closed, and the server goes on`, async (t) => {
-    const stand = await startStand(t);
-    const client = await RawClient.open(t, stand.server.port);
+    const client = await RawClient.open(t, shared.server.port);
     client.write(text);
     assert.match(await client.closed(), /^HTTP\/1\.1 4\d\d /);
-    await worksStill(stand);
-    assert.equal(stand.state.tasks.list({ limit: 10 }).length, 1);
+    await worksStill(shared);
+    assert.equal(shared.state.tasks.list({ limit: 10 }).length, 1, 'the one of the check');
   });
 }
 

@@ -160,6 +160,6 @@ export function push(repository: string, tag: string): string {
   return JSON.stringify({ type: 'PUSH_ARTIFACT', occur_at: now / 1000, operator: 'me', event_data: event });
 }
 
-export function jsonOf(received: Received): any {
+export function jsonOf(received: Received) {
   return JSON.parse(received.body.toString());
 }
