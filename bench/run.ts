@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import type { Row, Scenario } from './scenario.ts';
+import { claim } from './scenario/claim.ts';
+import { blob, image } from './scenario/copy.ts';
+import { memory, memoryRegistries } from './scenario/memory.ts';
+import { tags } from './scenario/tags.ts';
+import { webhook } from './scenario/webhook.ts';
+import { Stand } from './support/stand.ts';
+import { table } from './support/table.ts';
+
+/*
+ * npm run bench [-- NAME… --json FILE]. Progress goes to standard error, the table to standard output.
+ * Everything that a scenario starts or writes is gone at its end, and after Ctrl-C.
+ */
+
+const scenarios: readonly Scenario[] = [webhook, claim, blob, image, tags, memory, memoryRegistries];
+
+const { values: options, positionals: names } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, list: { type: 'boolean' } },
+});
+
+let current: Stand | undefined;
+process.once('SIGINT', () => {
+  process.once('SIGINT', () => process.exit(130));
+  void (current?.close() ?? Promise.resolve()).finally(() => process.exit(130));
+});
+
+if (options.list) for (const { name, about } of scenarios) console.log(`${name.padEnd(20)}${about}`);
+else await runAll(chosen());
+
+function chosen(): readonly Scenario[] {
+  const unknown = names.filter((name) => !scenarios.some((scenario) => scenario.name === name));
+  if (unknown.length > 0) {
+    console.error(
+      `expected names of ${scenarios.map(({ name }) => name).join(', ')}, got ${unknown.join(', ')}`,
+    );
+    process.exit(2);
+  }
+  return names.length === 0
+    ? scenarios.filter(({ onRequest }) => !onRequest)
+    : scenarios.filter(({ name }) => names.includes(name));
+}
+
+async function runAll(scenarios: readonly Scenario[]): Promise<void> {
+  const results: { scenario: string; rows: Row[] }[] = [];
+  const before = loadavg();
+  for (const scenario of scenarios) {
+    const rows = await run(scenario);
+    if (rows !== undefined) results.push({ scenario: scenario.name, rows });
+  }
+  const machine = {
+    node: process.version,
+    cores: cpus().length,
+    model: cpus()[0]?.model,
+    loadBefore: before[0],
+  };
+  console.log(
+    `\nNode ${machine.node}, ${machine.cores} cores (${machine.model}), load before ${machine.loadBefore}`,
+  );
+  console.log(table(results));
+  if (options.json !== undefined) writeFileSync(options.json, JSON.stringify({ machine, results }, null, 2));
+}
+
+/** A scenario that fails does not keep the others from being measured; the exit code tells. */
+async function run(scenario: Scenario): Promise<Row[] | undefined> {
+  const say = (line: string): void => console.error(`${scenario.name}: ${line}`);
+  const missing = scenario.needs.filter((command) => !isThere(command));
+  if (missing.length > 0) {
+    say(`left out: ${missing.join(', ')} not found; apt-get install it`);
+    return undefined;
+  }
+  say(scenario.about);
+  const stand = (current = new Stand());
+  try {
+    return await scenario.run(stand, say);
+  } catch (error) {
+    process.exitCode = 1;
+    say(`failed: ${error instanceof Error ? error.stack : String(error)}`);
+    return undefined;
+  } finally {
+    await stand.close();
+  }
+}
+
+function isThere(command: string): boolean {
+  try {
+    execFileSync('which', [command], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}

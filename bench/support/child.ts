@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Stand } from './stand.ts';
+
+/** A process of the bench did not do what it was started for. */
+export class ChildError extends Error {
+  override readonly name = 'ChildError';
+}
+
+export interface ChildOptions {
+  /** Arguments of Node itself, e.g. `--cpu-prof`. */
+  node?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}
+
+/** A process of Node's, with what the system says of its memory and processor time. */
+export class Child {
+  readonly #process: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  readonly #log: string;
+
+  /** `script` is relative to the project. Its standard error goes to a file. */
+  constructor(stand: Stand, script: string, args: readonly string[], { node = [], env }: ChildOptions = {}) {
+    this.#log = join(stand.folder, `${script.replaceAll('/', '-')}-${Date.now()}.log`);
+    const log = openSync(this.#log, 'a');
+    const file = fileURLToPath(new URL(`../../${script}`, import.meta.url));
+    this.#process = spawn(process.execPath, [...node, file, ...args], {
+      stdio: ['ignore', 'pipe', log],
+      env: { ...process.env, ...env },
+    });
+    closeSync(log);
+    const { stdout } = this.#process;
+    if (stdout === null) throw new ChildError(`${script} was started without a standard output`);
+    this.#lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
+    stand.after(() => this.stop());
+  }
+
+  /** The next line of its standard output. */
+  async line(): Promise<string> {
+    const { done, value } = await this.#lines.next();
+    if (done !== true) return value;
+    const said = readFileSync(this.#log, 'utf8').slice(-2_000);
+    throw new ChildError(`${this.#process.spawnargs[1]} ended before it said what was expected:\n${said}`);
+  }
+
+  /** The address in its next line. */
+  async url(): Promise<string> {
+    const line = await this.line();
+    const url = /https?:\/\/\S+/.exec(line)?.[0];
+    if (url !== undefined) return url;
+    throw new ChildError(`${this.#process.spawnargs[1]}: expected an address, got ${line}`);
+  }
+
+  /** The most memory that it has had resident so far, in MiB. */
+  peakMemory(): number {
+    const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(this.#proc('status')) ?? [];
+    return Number(kibibytes) / 1024;
+  }
+
+  /** Seconds of processor time so far, of all its threads. */
+  processorTime(): number {
+    // After the name, which may contain blanks: state is the 3rd field, utime the 14th, stime the 15th.
+    const fields = this.#proc('stat').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+  }
+
+  async stop(): Promise<void> {
+    const { pid, exitCode, signalCode } = this.#process;
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
+    const ended = once(this.#process, 'exit');
+    this.#process.kill('SIGTERM');
+    const patience = setTimeout(() => this.#process.kill('SIGKILL'), 15_000);
+    await ended;
+    clearTimeout(patience);
+  }
+
+  #proc(file: string): string {
+    return readFileSync(`/proc/${this.#process.pid}/${file}`, 'utf8');
+  }
+}
+
+/** Linux's USER_HZ, 100 on every platform that Node runs on. */
+const ticksPerSecond = 100;
