@@ -22,20 +22,22 @@ export const systemClock: Clock = {
   },
   sleep(ms, signal) {
     return new Promise((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined;
+      if (signal?.aborted) return reject(reasonOf(signal));
+      const wake = (): void => {
+        signal?.removeEventListener('abort', abort);
+        resolve();
+      };
+      const timer = setTimeout(wake, Math.min(ms, longest));
       const abort = (): void => {
         clearTimeout(timer);
-        reject(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
+        reject(reasonOf(signal));
       };
-      if (signal?.aborted) return abort();
-      timer = setTimeout(
-        () => {
-          signal?.removeEventListener('abort', abort);
-          resolve();
-        },
-        Math.min(ms, longest),
-      );
       signal?.addEventListener('abort', abort, { once: true });
     });
   },
 };
+
+function reasonOf(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Error ? reason : new Error('aborted');
+}

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { z } from 'zod';
 import { UsageError } from './exit.ts';
 
 export interface ClientOptions {
@@ -25,8 +26,8 @@ export class Client {
     this.#token = tokenOf(tokenFile);
   }
 
-  /** The answer's JSON; throws with the server's own words when it is a refusal. */
-  async request<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
+  /** The answer, as far as `schema` wants it; throws with the server's own words when it is a refusal. */
+  async request<T>(schema: z.ZodType<T>, method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
     const url = new URL(path, this.#base);
     const answer = await this.#fetch(url, {
       method,
@@ -38,8 +39,9 @@ export class Client {
     });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${method} ${url.pathname} answered ${answer.status}: ${detailOf(text)}`);
-    const document: T = JSON.parse(text);
-    return document;
+    const parsed = schema.safeParse(json(text));
+    if (parsed.success) return parsed.data;
+    throw new Error(`${method} ${url.href} answered what no mirror of this version does; is --server right?`);
   }
 
   async #fetch(url: URL, init: RequestInit): Promise<Response> {
@@ -60,13 +62,16 @@ export class Client {
 
 /** What a problem document says; whatever else answered there is shown as it is. */
 function detailOf(text: string): string {
+  const problem = z.object({ detail: z.string() }).safeParse(json(text));
+  return problem.success ? problem.data.detail : text.replace(/\s+/g, ' ').slice(0, 200);
+}
+
+function json(text: string): unknown {
   try {
-    const { detail }: { detail?: unknown } = JSON.parse(text);
-    if (typeof detail === 'string') return detail;
+    return JSON.parse(text);
   } catch {
-    // Not JSON: a proxy's page, perhaps.
+    return undefined; // The schemas say what was expected instead.
   }
-  return text.replace(/\s+/g, ' ').slice(0, 200);
 }
 
 function tokenOf(file: string | undefined): string {

@@ -4,8 +4,7 @@ import { systemClock } from '../clock.ts';
 import { Client, withServer } from './client.ts';
 import type { ClientOptions } from './client.ts';
 import { UsageError } from './exit.ts';
-import { isFinished, lineOf } from './task-view.ts';
-import type { TaskView } from './task-view.ts';
+import { isFinished, lineOf, taskIds, taskView } from './task-view.ts';
 
 interface Options extends ClientOptions {
   force?: boolean;
@@ -29,7 +28,7 @@ async function resync(names: readonly string[], options: Options): Promise<void>
   const ids: number[] = [];
   for (const reference of references) {
     const body = { ...reference, force: options.force === true };
-    const { tasks } = await client.request<{ tasks: number[] }>('POST', 'resync', body);
+    const { tasks } = await client.request(taskIds, 'POST', 'resync', body);
     ids.push(...tasks);
   }
   if (options.wait !== true) return console.log(`tasks: ${ids.join(' ')}`);
@@ -49,8 +48,8 @@ function parse(name: string): { repository: string; tag?: string } {
 async function finish(client: Client, ids: readonly number[]): Promise<number> {
   let failed = 0;
   for (const id of ids) {
-    let task = await client.request<TaskView>('GET', `tasks/${id}`);
-    for (; !isFinished(task); task = await client.request<TaskView>('GET', `tasks/${id}`)) {
+    let task = await client.request(taskView, 'GET', `tasks/${id}`);
+    for (; !isFinished(task); task = await client.request(taskView, 'GET', `tasks/${id}`)) {
       await systemClock.sleep(200);
     }
     console.log(lineOf(task));

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { z } from 'zod';
 import { ConfigError } from '../config.ts';
 import { demoCommand } from './demo.ts';
 import { exit, UsageError } from './exit.ts';
@@ -36,10 +37,8 @@ function allOf(command: Command): Command[] {
 }
 
 function version(): string {
-  const { version }: { version: string } = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  );
-  return version;
+  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(file)).version;
 }
 
 function tell(error: unknown): number {

@@ -1,23 +1,29 @@
-/** A task as the admin API shows it; see its OpenAPI document. */
-export interface TaskView {
-  id: number;
-  state: string;
-  source: End;
-  destination: End;
-  attemptCount: number;
-  nextAttemptAt?: string;
-  outcome?: string;
-  reason?: string;
-  message?: string;
-  digest?: string;
-  attempts?: { number: number; startedAt: string; outcome?: string; reason?: string; message?: string }[];
-}
+import { z } from 'zod';
 
-interface End {
-  registry: string;
-  repository: string;
-  tag: string;
-}
+const end = z.object({ registry: z.string(), repository: z.string(), tag: z.string() });
+
+const ending = {
+  outcome: z.string().optional(),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+};
+
+/** Of a task as the admin API shows it, what is printed; see its OpenAPI document. */
+export const taskView = z.looseObject({
+  id: z.number(),
+  state: z.string(),
+  source: end,
+  destination: end,
+  nextAttemptAt: z.string().optional(),
+  ...ending,
+  attempts: z.array(z.object({ number: z.number(), startedAt: z.string(), ...ending })).optional(),
+});
+
+export const taskPage = z.looseObject({ tasks: z.array(taskView) });
+export const taskIds = z.object({ tasks: z.array(z.number()) });
+
+export type TaskView = z.infer<typeof taskView>;
+type End = z.infer<typeof end>;
 
 /** One line: what it is, where it goes, how it stands and why. */
 export function lineOf(task: TaskView): string {

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { z } from 'zod';
 import { Client, withServer } from './client.ts';
 import type { ClientOptions } from './client.ts';
-import { lineOf } from './task-view.ts';
-import type { TaskView } from './task-view.ts';
+import { lineOf, taskPage, taskView } from './task-view.ts';
 
 interface ListOptions extends ClientOptions {
   state?: string;
@@ -34,7 +34,7 @@ function listCommand(): Command {
     const query = new URLSearchParams({ limit });
     for (const [name, value] of Object.entries({ state, repository, tag }))
       if (value !== undefined) query.set(name, value);
-    const page = await new Client(options).request<{ tasks: TaskView[] }>('GET', `tasks?${query}`);
+    const page = await new Client(options).request(taskPage, 'GET', `tasks?${query.toString()}`);
     if (options.json) return console.log(JSON.stringify(page, null, 2));
     for (const task of page.tasks) console.log(lineOf(task));
   });
@@ -46,7 +46,7 @@ function showCommand(): Command {
     .argument('<id>', 'of the task', parseId)
     .option('--json', 'one JSON document');
   return withServer(command).action(async (id: number, options: ClientOptions & { json?: boolean }) => {
-    const task = await new Client(options).request<TaskView>('GET', `tasks/${id}`);
+    const task = await new Client(options).request(taskView, 'GET', `tasks/${id}`);
     if (options.json) return console.log(JSON.stringify(task, null, 2));
     console.log(lineOf(task));
     for (const attempt of task.attempts ?? []) {
@@ -59,7 +59,7 @@ function showCommand(): Command {
 function changeCommand(verb: 'retry' | 'cancel', description: string): Command {
   const command = new Command(verb).description(description).argument('<id>', 'of the task', parseId);
   return withServer(command).action(async (id: number, options: ClientOptions) => {
-    await new Client(options).request('POST', `tasks/${id}/${verb}`);
+    await new Client(options).request(z.unknown(), 'POST', `tasks/${id}/${verb}`);
     console.log(`task ${id}: ${verb === 'retry' ? 'is tried again' : 'is cancelled'}`);
   });
 }

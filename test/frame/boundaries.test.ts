@@ -51,7 +51,7 @@ const vendors: Record<string, string[]> = {
   undici: ['registry/x', 'harbor/x', 'aliyun/x'],
   winston: ['log'],
   yaml: ['config/x'],
-  zod: ['config/x', 'event/x', 'oci/manifest', 'server/x', 'harbor/x', 'aliyun/x'],
+  zod: ['config/x', 'event/x', 'oci/manifest', 'server/x', 'harbor/x', 'aliyun/x', 'cli/x'],
 };
 
 /** Parts that are one file rather than a folder, or a folder beside their file. */
