@@ -60,9 +60,13 @@ async function arrival(acr: string, wanted: string): Promise<string> {
   throw new Error(`the tag did not arrive within ${patience / 1000} s; \`tagferry demo\` shows the log`);
 }
 
+/** How this very program is called again: from a checkout by npm, installed by its name. */
+const tagferry = process.env['npm_command'] === 'run-script' ? 'npm run tagferry --' : 'tagferry';
+
 const afterwards = `What to try next:
-  npm run tagferry -- demo          the same, left running, to push to and to look at
-  config/tagferry.example.yaml      every setting with its default; then: npm run tagferry -- serve --config FILE
+  ${tagferry} demo            the same, left running, to push to and to look at
+  ${tagferry} serve --config FILE
+  config/tagferry.example.yaml      every setting with its default
   README.md                         how to point a real Harbor at it`;
 
 function whatToTry({ harbor, acr, mirror }: Demo): string {
