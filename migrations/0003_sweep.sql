@@ -24,5 +24,5 @@ CREATE TABLE sweep (
 
 CREATE INDEX sweep_state ON sweep (state);
 
--- Always empty: readiness writes a row here and takes it away again, to see whether there is room.
+-- Readiness writes a row here and takes it away again, to see whether there is room for a batch.
 CREATE TABLE probe (room BLOB NOT NULL) STRICT;

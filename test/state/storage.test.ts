@@ -25,10 +25,10 @@ function fill(state: State): unknown {
 }
 
 test('no room: nothing of the batch is stored, reading goes on, and with room it works again', async (t) => {
-  const { state, file } = await temporaryState(t, { maxPages: 120 });
+  const { state, file } = await temporaryState(t, { maxPages: 160 });
   const refused = Array.from({ length: 100 }, (_, index): Refused => {
     const names = wanted({ sourceTag: `old-${index}` });
-    return { ...names, reason: 'name-invalid', message: 'x'.repeat(200) };
+    return { ...names, reason: 'name-invalid', message: 'x'.repeat(1_000) };
   });
   state.enqueue.enter([entry(refused)], 1_000, () => true);
   state.writable();
@@ -56,7 +56,7 @@ test('no room: nothing of the batch is stored, reading goes on, and with room it
 });
 
 test('readiness sees that there is no room, and leaves nothing behind', async (t) => {
-  const { state } = await temporaryState(t, { maxPages: 40 });
+  const { state } = await temporaryState(t, { maxPages: 80 });
   state.writable();
   fill(state);
   assert.throws(() => state.writable(), StorageError);

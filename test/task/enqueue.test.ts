@@ -112,6 +112,12 @@ test('a time that cannot be is replaced by the arrival', async (t) => {
   assert.equal(await wantedAt(-5), now);
 });
 
+test('no time at all is replaced too, however early the clock', async (t) => {
+  const { state, enqueue } = await open(t, [rule], { clock: { ...clock, now: () => 1_000 } });
+  const { tasks } = await enqueue.receive(pushed('v1', { occurredAt: 0 }));
+  assert.equal(taskOf(state, tasks[0]).wantedAt, 1_000);
+});
+
 test('a scan event wakes what waits and returns it', async (t) => {
   let entered = 0;
   const { state, enqueue } = await open(t, [rule], { onEntered: () => entered++ });
