@@ -37,6 +37,7 @@ CREATE TABLE task (
   next_wanted_at INTEGER, -- the oldest push that joined since the claim
   next_force INTEGER CHECK (next_force IN (0, 1)),
   cancel_requested_at INTEGER,
+  unfinished INTEGER AS (iif(state IN ('available', 'running', 'retryable'), 1, NULL)) VIRTUAL,
   -- The order of claiming:
   urgency INTEGER NOT NULL AS (CASE door WHEN 'webhook' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END) VIRTUAL,
   lane TEXT NOT NULL AS (source || '/' || source_repository) VIRTUAL,
@@ -51,10 +52,9 @@ CREATE TABLE task (
   CHECK (state = 'running' OR (next_wanted_at IS NULL AND cancel_requested_at IS NULL))
 ) STRICT;
 
--- At most one unfinished task for a destination tag.
-CREATE UNIQUE INDEX task_unfinished ON task (destination, destination_repository, destination_tag)
-  WHERE state IN ('available', 'running', 'retryable');
-CREATE INDEX task_destination ON task (destination, destination_repository, destination_tag);
+-- At most one unfinished task for a destination tag, and any number of finished ones: NULLs differ.
+CREATE UNIQUE INDEX task_destination
+  ON task (destination, destination_repository, destination_tag, unfinished);
 
 -- Claiming seeks here, so that its time does not depend on how many tasks wait.
 CREATE INDEX task_available ON task (urgency, lane) WHERE state = 'available';
@@ -65,7 +65,7 @@ CREATE INDEX task_finished ON task (finished_at) WHERE finished_at IS NOT NULL;
 
 -- The administrator's lists.
 CREATE INDEX task_state ON task (state);
-CREATE INDEX task_source ON task (source_repository, source_tag);
+CREATE INDEX task_source ON task (source_repository);
 CREATE INDEX task_source_tag ON task (source_tag);
 
 CREATE TABLE attempt (

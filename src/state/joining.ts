@@ -18,8 +18,7 @@ const insertRefused = `
 
 const findUnfinished = `
   SELECT id, state FROM task
-  WHERE state IN ('available', 'running', 'retryable')
-    AND destination = ? AND destination_repository = ? AND destination_tag = ?`;
+  WHERE destination = ? AND destination_repository = ? AND destination_tag = ? AND unfinished = 1`;
 
 const findRefused = `
   SELECT id FROM task

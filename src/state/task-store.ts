@@ -27,7 +27,7 @@ const retryTask = `
       WHERE other.destination = task.destination
         AND other.destination_repository = task.destination_repository
         AND other.destination_tag = task.destination_tag
-        AND (other.id > task.id OR other.state IN ('available', 'running', 'retryable'))
+        AND (other.id > task.id OR other.unfinished = 1)
         AND other.id <> task.id
         AND (other.state <> 'discarded' OR other.reason NOT IN ('name-invalid', 'name-collision'))
     )`;

@@ -63,13 +63,28 @@ test('no statement of the stores scans a table that grows with the events', asyn
   }
 });
 
-test('nothing is sorted, but one page of a repository and the few sweeps', async (t) => {
+test('nothing is sorted, but the few sweeps', async (t) => {
   const connection = await open(t);
-  const sorting = statementsOf(connection).filter((sql) =>
+  const [sweeps, ...others] = statementsOf(connection).filter((sql) =>
     planOf(connection, sql).some((step) => step.includes('TEMP B-TREE')),
   );
-  const [page, sweeps, ...others] = sorting;
-  assert.match(page ?? '', /WHERE source_repository = @repository AND \(@state/);
   assert.match(sweeps ?? '', /DELETE FROM sweep/);
   assert.deepEqual(others, []);
+});
+
+test('what is wanted finds its task, and a page its filter, by the index made for it', async (t) => {
+  const connection = await open(t);
+  const plans = statementsOf(connection).flatMap((sql) => planOf(connection, sql));
+  for (const step of [
+    /USING INDEX task_destination \(destination=\? AND destination_repository=\? AND destination_tag=\? AND unfinished=\?\)/,
+    /USING INDEX task_source \(source_repository=\? AND rowid<\?\)/,
+    /USING INDEX task_source_tag \(source_tag=\? AND rowid<\?\)/,
+    /USING INDEX task_state \(state=\? AND rowid<\?\)/,
+    /USING COVERING INDEX task_awaiting_scan \(source_repository=\?\)/,
+    /USING COVERING INDEX task_finished \(finished_at<\?\)/,
+  ])
+    assert.ok(
+      plans.some((line) => step.test(line)),
+      String(step),
+    );
 });
