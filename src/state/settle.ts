@@ -49,39 +49,33 @@ export function settled(
     message: attempt.reason === undefined ? null : (attempt.message ?? ''),
   };
   if (row.cancelRequestedAt !== null) return { ...same, state: 'cancelled', finishedAt: now };
-  if (row.generation !== claimed.generation) return { ...same, ...again(row, verdict, now) };
+  const joined = row.generation !== claimed.generation;
+  if (joined || (verdict.kind === 'complete' && verdict.again))
+    return { ...same, ...again(row, verdict, now) };
+  return { ...same, ...ended(row, verdict, now) };
+}
+
+/** What the verdict changes. */
+function ended(row: Running, verdict: Verdict, now: number) {
   switch (verdict.kind) {
-    case 'complete':
-      if (verdict.again) return { ...same, ...again(row, verdict, now) };
-      return {
-        ...same,
-        state: 'completed',
-        finishedAt: now,
-        outcome: verdict.outcome,
-        reason: null,
-        message: null,
-      };
+    case 'complete': {
+      const { outcome } = verdict;
+      return { state: 'completed', finishedAt: now, outcome, reason: null, message: null } as const;
+    }
     case 'retry': {
       const { reason, message, at, waited } = verdict;
-      return {
-        ...same,
-        state: 'retryable',
-        runAt: at,
-        attempts: row.attempts - (waited ? 1 : 0),
-        reason,
-        message,
-      };
+      const attempts = row.attempts - (waited ? 1 : 0);
+      return { state: 'retryable', runAt: at, attempts, reason, message } as const;
     }
     case 'discard':
       return {
-        ...same,
         state: 'discarded',
         finishedAt: now,
         reason: verdict.reason,
         message: verdict.message,
-      };
+      } as const;
     case 'cancel':
-      return { ...same, state: 'cancelled', finishedAt: now };
+      return { state: 'cancelled', finishedAt: now } as const;
   }
 }
 

@@ -91,11 +91,11 @@ export class SqliteSweepStore implements SweepStore {
 }
 
 function sweepOf({ rule, dryRun, finishedAt, errors, ...sweep }: SweepRow): Sweep {
-  const lines: string[] = JSON.parse(errors);
+  const lines: unknown = JSON.parse(errors);
   return {
     ...sweep,
     dryRun: dryRun === 1,
-    errors: lines,
+    errors: Array.isArray(lines) ? lines.map(String) : [],
     ...(rule !== null && { rule }),
     ...(finishedAt !== null && { finishedAt }),
   };

@@ -48,7 +48,7 @@ const oldestCredible = 24 * 60 * 60 * 1000;
  */
 export class Enqueue {
   readonly #options: EnqueueOptions;
-  #waiting: Request[] = [];
+  readonly #waiting: Request[] = [];
 
   constructor(options: EnqueueOptions) {
     this.#options = options;
