@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Misbehaviour } from '../../src/demo/registry/call.ts';
+import { stall } from '../support/connection-fault.ts';
 import { answer, html, registryError, unavailable } from '../support/fault.ts';
 import { layer, ociImage } from '../support/image.ts';
 import { push } from '../support/push.ts';
@@ -140,12 +140,8 @@ test('insufficient_scope with a scope never asked for: exactly one more token', 
 test('each wait can be aborted by itself; those who stay get their token', async (t) => {
   const { client, faults, seen } = await pushed(t);
   const { promise, resolve } = Promise.withResolvers<void>();
-  const stall: Misbehaviour = async (_call, next) => {
-    await promise;
-    return next();
-  };
   for (const expression of [/^GET \/v2\/$/, tokens]) {
-    faults.once(expression, stall);
+    faults.once(expression, stall(promise));
     const stop = new AbortController();
     const repository = client.repository('a/b', 'pull');
     const left = assert.rejects(repository.resolve('v1', stop.signal), /enough/);

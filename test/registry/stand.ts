@@ -121,3 +121,9 @@ export async function read(client: Registry, repository: string, descriptor: Des
   const bytes = await client.repository(repository, 'pull').blob(descriptor, new AbortController().signal);
   return buffer(bytes);
 }
+
+export async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const value of values) found.push(value);
+  return found;
+}
