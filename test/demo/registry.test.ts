@@ -145,11 +145,15 @@ test('large blobs are in a temporary folder, which goes with the registry', asyn
   process.env['TMPDIR'] = await temporaryFolder(t);
   t.after(() => delete process.env['TMPDIR']);
   const folder = process.env['TMPDIR'];
-  const registry = await EmbeddedRegistry.start();
+  const registry = await start(t);
   await push(registry.url, 'p/app', 'small', image);
   assert.deepEqual(await readdir(folder), []);
-  await push(registry.url, 'p/app', 'large', images.ociImage('large', { layers: [3_000_000] }));
+  const large = images.ociImage('large', { layers: [3_000_000] });
+  await push(registry.url, 'p/app', 'large', large);
   assert.equal((await contentsOf(registry.url, 'p/app', 'large')).length, 3);
+  const path = `${repository}/blobs/${large.blobs[1]?.descriptor.digest}`;
+  const part = await send(registry.url + path, { headers: { range: 'bytes=2000000-2000009' } });
+  assert.deepEqual([part.status, part.body.length, registry.requests.at(-1)?.bytesOut], [206, 10, 10]);
   assert.equal((await readdir(folder)).length, 1);
   await registry.close();
   assert.deepEqual(await readdir(folder), []);
@@ -234,8 +238,8 @@ test('Bearer: the token endpoint refuses a wrong password and another service, b
   assert.equal(requests.filter(({ path }) => path === '/token').length, 3);
 });
 
-test('a registry that closes cuts what is under way', async () => {
-  const registry = await EmbeddedRegistry.start({ misbehave: () => new Promise(() => undefined) });
+test('a registry that closes cuts what is under way', async (t) => {
+  const registry = await start(t, { misbehave: () => new Promise(() => undefined) });
   const cut = assert.rejects(send(`${registry.url}/v2/`), { code: 'ECONNRESET' });
   while (registry.requests.length === 0) await setImmediate();
   await registry.close();

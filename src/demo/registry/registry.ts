@@ -50,6 +50,7 @@ export class EmbeddedRegistry {
   readonly #gate: Gate | undefined;
   readonly #server: http.Server;
   readonly #tokenServer: http.Server | undefined;
+  #closed: Promise<void> | undefined;
 
   static async start(options: RegistryOptions = {}): Promise<EmbeddedRegistry> {
     const registry = new EmbeddedRegistry(options);
@@ -78,7 +79,11 @@ export class EmbeddedRegistry {
   }
 
   /** Cuts what is under way and removes what was pushed. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     const servers = [this.#server, ...(this.#tokenServer ? [this.#tokenServer] : [])];
     for (const server of servers) {
       server.close();
