@@ -31,6 +31,12 @@ export class Journal {
     }
     const fields = fieldsOf(event.task);
     if (event.kind === 'settled') return this.#settled(event.task, event.attempt, event.verdict.kind);
+    if (event.kind === 'faulted') {
+      return this.#log.error('task met a mistake in this program; trying again', {
+        ...fields,
+        error: event.error,
+      });
+    }
     if (event.kind === 'released') return this.#log.info('task put back', fields);
     this.#log.info('task started', { ...fields, attempt: event.task.attempts });
   }

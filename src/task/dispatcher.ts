@@ -11,6 +11,8 @@ export type TaskEvent =
   | { kind: 'settled'; task: Task; attempt: Attempt; verdict: Verdict }
   /** Stopped before its end, and not counted. */
   | { kind: 'released'; task: Task }
+  /** Neither a result nor an abort came of it: a mistake in this program. The task is put back after a pause. */
+  | { kind: 'faulted'; task: Task; error: unknown }
   /** The database did not answer; it is asked again. */
   | { kind: 'storage-failed'; error: StorageError };
 
@@ -23,8 +25,8 @@ export interface DispatcherOptions {
   listener(event: TaskEvent): void;
 }
 
-/** Milliseconds until a database that failed is asked again. */
-const storagePause = 1000;
+/** Milliseconds until a database that failed is asked again, or a task that met a mistake of ours is put back. */
+const pause = 1000;
 /** Retryable tasks made available in one transaction. */
 const promoteBatch = 500;
 
@@ -41,7 +43,7 @@ export class Dispatcher {
   readonly #queue: PQueue;
   readonly #running = new Map<number, { task: Task; controller: AbortController }>();
   #timer: { cancel(): void } | undefined;
-  #stopping = false;
+  readonly #stop = new AbortController();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -51,14 +53,14 @@ export class Dispatcher {
   /** Fills the free slots; call it after tasks became available. */
   wake(): void {
     // With every slot taken the end of a task wakes us.
-    if (this.#stopping || this.#running.size >= this.#options.concurrency) return;
+    if (this.#stop.signal.aborted || this.#running.size >= this.#options.concurrency) return;
     this.#timer?.cancel();
     try {
       this.#fill();
       this.#rest();
     } catch (error) {
       this.#storageFailed(error);
-      this.#timer = this.#options.clock.after(storagePause, () => this.wake());
+      this.#timer = this.#options.clock.after(pause, () => this.wake());
     }
   }
 
@@ -69,7 +71,7 @@ export class Dispatcher {
 
   /** Takes no new task; waits `grace` milliseconds for the running ones, then puts them back. */
   async stop(grace: number): Promise<void> {
-    this.#stopping = true;
+    this.#stop.abort();
     this.#timer?.cancel();
     const impatience = this.#options.clock.after(grace, () => this.#abortAll());
     if (grace <= 0) this.#abortAll();
@@ -120,7 +122,7 @@ export class Dispatcher {
       const { attempt, verdict } = await this.#options.work(task, signal);
       await this.#store(() => this.#settle(task, attempt, verdict));
     } catch (error) {
-      await this.#store(() => this.#aborted(task, error));
+      await this.#interrupted(task, error);
     } finally {
       this.#running.delete(task.id);
       this.wake();
@@ -133,16 +135,23 @@ export class Dispatcher {
     listener({ kind: 'settled', task, attempt, verdict });
   }
 
-  #aborted(task: Task, error: unknown): void {
-    if (error instanceof Cancelled) {
-      const now = this.#options.clock.now();
-      const attempt = { number: task.attempts, startedAt: task.startedAt ?? now, finishedAt: now };
-      const nothing = { bytes: 0, copied: 0, mounted: 0, skipped: 0, message: error.message };
-      return this.#settle(task, { ...attempt, ...nothing }, { kind: 'cancel' });
+  async #interrupted(task: Task, error: unknown): Promise<void> {
+    if (error instanceof Cancelled) return this.#store(() => this.#cancelled(task, error));
+    if (!(error instanceof Stopped)) {
+      this.#options.listener({ kind: 'faulted', task, error });
+      await this.#pause();
     }
-    // Whatever is not an abort is a fault of ours in the worker: the task must not be lost with it.
-    this.#options.store.release([task.id]);
-    this.#options.listener({ kind: 'released', task });
+    await this.#store(() => {
+      this.#options.store.release([task.id]);
+      this.#options.listener({ kind: 'released', task });
+    });
+  }
+
+  #cancelled(task: Task, { message }: Cancelled): void {
+    const now = this.#options.clock.now();
+    const attempt = { number: task.attempts, startedAt: task.startedAt ?? now, finishedAt: now, message };
+    const nothing = { bytes: 0, copied: 0, mounted: 0, skipped: 0 };
+    this.#settle(task, { ...attempt, ...nothing }, { kind: 'cancel' });
   }
 
   /** A result is not thrown away because the disk is full: it is stored as soon as there is room. */
@@ -153,10 +162,15 @@ export class Dispatcher {
       } catch (error) {
         this.#storageFailed(error);
         // On the way out the task stays marked as running, and the next start puts it back.
-        if (this.#stopping) return;
-        await this.#options.clock.sleep(storagePause);
+        if (this.#stop.signal.aborted) return;
+        await this.#pause();
       }
     }
+  }
+
+  /** Ends early when the dispatcher stops. */
+  async #pause(): Promise<void> {
+    await this.#options.clock.sleep(pause, this.#stop.signal).catch(() => undefined);
   }
 
   #storageFailed(error: unknown): void {

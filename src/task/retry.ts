@@ -54,7 +54,8 @@ export function verdictOf(error: unknown, task: Task, policy: RetryPolicy, clock
   const delay = kind === 'wait' ? waiting(task, policy, clock) : failing(task, policy, clock, reason);
   return {
     kind: 'retry',
-    at: Math.max(clock.now() + delay, asked),
+    // Whole milliseconds: the database takes no other.
+    at: Math.ceil(Math.max(clock.now() + delay, asked)),
     reason,
     message,
     waited: kind === 'wait',
