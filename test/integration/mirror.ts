@@ -55,15 +55,31 @@ export function ends(harbor: { url: string; realm?: string }, acr: { url: string
   ];
 }
 
+/** What the tests look at in a task that the admin API shows. */
+export interface TaskJson {
+  id: number;
+  state: string;
+  attemptCount: number;
+  nextAttemptAt?: string;
+  outcome?: string;
+  reason?: string;
+  message?: string;
+  digest?: string;
+  attempts: { bytes: number; copied: number; mounted: number; skipped: number; reason?: string }[];
+}
+
 /** `tagferry serve`, listening. */
 export interface Mirror extends Running {
   readonly url: string;
   /** Log lines so far, read. */
   log(): Record<string, unknown>[];
   post(body: string | Uint8Array, headers?: Record<string, string>): Promise<Received>;
-  api(method: string, path: string, body?: unknown): Promise<{ status: number; json: any }>;
+  /** A request to `/api/v1`. */
+  api(method: string, path: string, body?: unknown): Promise<Received>;
+  /** The task as it is now. */
+  task(id: number): Promise<TaskJson>;
   /** The task, once it is finished. */
-  finished(id: number, patience?: number): Promise<any>;
+  finished(id: number, patience?: number): Promise<TaskJson>;
 }
 
 /** Starts `serve` and waits until it says where it listens. */
@@ -83,31 +99,44 @@ export async function serve(t: Ending, file: string, options: RunOptions = {}): 
   return { ...running, url, log, ...clientOf(url) };
 }
 
-function clientOf(url: string): Pick<Mirror, 'post' | 'api' | 'finished'> {
-  const api: Mirror['api'] = async (method, path, body) => {
+function clientOf(url: string): Pick<Mirror, 'post' | 'api' | 'task' | 'finished'> {
+  const api: Mirror['api'] = (method, path, body) => {
     const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
     const sent: Sent = { method, headers };
     if (body !== undefined) sent.body = Buffer.from(JSON.stringify(body));
-    const answer = await send(`${url}/api/v1${path}`, sent);
-    return { status: answer.status, json: JSON.parse(answer.body.toString()) };
+    return send(`${url}/api/v1${path}`, sent);
   };
+  const task = async (id: number): Promise<TaskJson> =>
+    JSON.parse((await api('GET', `/tasks/${id}`)).body.toString());
   return {
     api,
+    task,
     post(body, headers = {}) {
       const all = { 'Content-Type': 'application/json', Authorization: secret, ...headers };
       return send(`${url}/webhooks/harbor`, { method: 'POST', headers: all, body: Buffer.from(body) });
     },
     finished(id, patience) {
-      let last: unknown;
+      let last: TaskJson | undefined;
       const ask = async () => {
-        const { json } = await api('GET', `/tasks/${id}`);
-        last = json;
-        return ['completed', 'discarded', 'cancelled'].includes(json.state) && json;
+        last = await task(id);
+        return ['completed', 'discarded', 'cancelled'].includes(last.state) && last;
       };
       const what = () => `the end of task ${id}, which is ${JSON.stringify(last)}`;
       return eventually(what, ask, patience === undefined ? {} : { patience });
     },
   };
+}
+
+/** Announces what was pushed; the ids of the tasks that stand for it. */
+export async function announce(
+  mirror: Mirror,
+  repository: string,
+  tag: string,
+  digest: string,
+): Promise<number[]> {
+  const { status, body } = await mirror.post(pushed(repository, tag, digest));
+  if (status !== 202) throw new RangeError(`webhook: expected 202, got ${status}: ${body.toString()}`);
+  return JSON.parse(body.toString()).tasks;
 }
 
 /** What Harbor says of a push; with an `id` in its CloudEvents format. */

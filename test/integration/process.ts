@@ -1,6 +1,7 @@
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, execFile, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { Ending } from '../support/temporary.ts';
 
 const program = fileURLToPath(new URL('../../src/cli/tagferry.ts', import.meta.url));
@@ -9,7 +10,7 @@ export interface RunOptions {
   /** Besides the test's own. */
   env?: Record<string, string>;
   cwd?: string;
-  /** Largest file that the process may write, in blocks of 1 KiB. */
+  /** Largest file that the process may write, in KiB: as full as a disk. `liftFileLimit` makes room. */
   fileLimit?: number;
 }
 
@@ -81,6 +82,10 @@ export async function run(
   return { ...ended, stdout: running.stdout.join('\n'), stderr: running.stderr.join('\n') };
 }
 
+export async function liftFileLimit({ pid }: Running): Promise<void> {
+  await promisify(execFile)('prlimit', [`--pid=${pid}`, '--fsize=unlimited']);
+}
+
 function launch(args: readonly string[], { env, cwd, fileLimit }: RunOptions): ChildProcess {
   const options: SpawnOptions = {
     env: { ...process.env, ...env },
@@ -90,6 +95,6 @@ function launch(args: readonly string[], { env, cwd, fileLimit }: RunOptions): C
   const command = [process.execPath, program, ...args];
   if (fileLimit === undefined) return spawn(process.execPath, command.slice(1), options);
   // Node ignores SIGXFSZ, so a write beyond the limit fails as on a full disk. `exec`: signals reach it.
-  const limited = `ulimit -f ${fileLimit * 2}; exec "$@"`;
+  const limited = `ulimit -S -f ${fileLimit * 2}; exec "$@"`;
   return spawn('sh', ['-c', limited, 'sh', ...command], options);
 }
