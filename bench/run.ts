@@ -12,7 +12,7 @@ import { Stand } from './support/stand.ts';
 import { table } from './support/table.ts';
 
 /*
- * npm run bench [-- NAME… --json FILE]. Progress goes to standard error, the table to standard output.
+ * npm run bench [-- NAME… --json FILE --program FILE --flags FLAGS]. Progress goes to standard error, the table to standard output.
  * Everything that a scenario starts or writes is gone at its end, and after Ctrl-C.
  */
 
@@ -20,9 +20,17 @@ const scenarios: readonly Scenario[] = [webhook, claim, blob, image, tags, memor
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'string' }, list: { type: 'boolean' } },
+  options: {
+    json: { type: 'string' },
+    list: { type: 'boolean' },
+    /** Measured instead of the sources, e.g. a built `dist/cli/tagferry.js`. */
+    program: { type: 'string', default: 'src/cli/tagferry.ts' },
+    /** Node's own for it, e.g. `--cpu-prof --cpu-prof-dir=/tmp/profile`. */
+    flags: { type: 'string', default: '' },
+  },
 });
 
+const measured = { program: options.program, flags: options.flags.split(' ').filter(Boolean) };
 let current: Stand | undefined;
 process.once('SIGINT', () => {
   process.once('SIGINT', () => process.exit(130));
@@ -74,7 +82,7 @@ async function run(scenario: Scenario): Promise<Row[] | undefined> {
     return undefined;
   }
   say(scenario.about);
-  const stand = (current = new Stand());
+  const stand = (current = new Stand(measured));
   try {
     return await scenario.run(stand, say);
   } catch (error) {

@@ -1,20 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { Stand } from './stand.ts';
 
 /** A process of the bench did not do what it was started for. */
 export class ChildError extends Error {
   override readonly name = 'ChildError';
-}
-
-export interface ChildOptions {
-  /** Arguments of Node itself, e.g. `--cpu-prof`. */
-  node?: readonly string[];
-  env?: Readonly<Record<string, string>>;
 }
 
 /** A process of Node's, with what the system says of its memory and processor time. */
@@ -23,14 +16,13 @@ export class Child {
   readonly #lines: AsyncIterator<string>;
   readonly #log: string;
 
-  /** `script` is relative to the project. Its standard error goes to a file. */
-  constructor(stand: Stand, script: string, args: readonly string[], { node = [], env }: ChildOptions = {}) {
-    this.#log = join(stand.folder, `${script.replaceAll('/', '-')}-${Date.now()}.log`);
+  /** `script` is relative to the project; `flags` are Node's own. Its standard error goes to a file. */
+  constructor(stand: Stand, script: string, args: readonly string[], flags: readonly string[] = []) {
+    this.#log = join(stand.folder, `${basename(script)}-${Date.now()}.log`);
     const log = openSync(this.#log, 'a');
-    const file = fileURLToPath(new URL(`../../${script}`, import.meta.url));
-    this.#process = spawn(process.execPath, [...node, file, ...args], {
+    const file = resolve(import.meta.dirname, '../..', script);
+    this.#process = spawn(process.execPath, [...flags, file, ...args], {
       stdio: ['ignore', 'pipe', log],
-      env: { ...process.env, ...env },
     });
     closeSync(log);
     const { stdout } = this.#process;

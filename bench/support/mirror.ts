@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Child, type ChildOptions } from './child.ts';
+import { Child } from './child.ts';
 import type { Stand } from './stand.ts';
 
-export interface MirrorOptions extends ChildOptions {
+export interface MirrorOptions {
   /** Members of `registries.source` and `registries.destination`. */
   source: Readonly<Record<string, unknown>>;
   destination: Readonly<Record<string, unknown>>;
@@ -25,7 +25,8 @@ export async function startMirror(stand: Stand, options: MirrorOptions): Promise
   const file = `${folder}.yaml`;
   // JSON is YAML.
   writeFileSync(file, JSON.stringify(configuration(folder, options), null, 2));
-  const child = new Child(stand, 'src/cli/tagferry.ts', ['serve', '-c', file], options);
+  const { program, flags } = stand.measured;
+  const child = new Child(stand, program, ['serve', '-c', file], flags);
   return { url: await child.url(), child };
 }
 

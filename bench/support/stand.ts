@@ -3,11 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Ending } from '../../test/support/temporary.ts';
 
+/** The program that is measured, relative to the project, with Node's own flags for it. */
+export interface Program {
+  program: string;
+  flags: readonly string[];
+}
+
 /** What a scenario stands on: everything started or made for it ends with it, the newest first. */
 export class Stand implements Ending {
   readonly #ends: (() => void | Promise<void>)[] = [];
   /** For its files; gone when it is closed. */
   readonly folder = mkdtempSync(join(tmpdir(), 'tagferry-bench-'));
+  readonly measured: Program;
+
+  constructor(measured: Program = { program: 'src/cli/tagferry.ts', flags: [] }) {
+    this.measured = measured;
+  }
 
   after(end: () => void | Promise<void>): void {
     this.#ends.push(end);
