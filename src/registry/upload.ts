@@ -199,9 +199,8 @@ async function cancel(target: UploadTarget, session: URL | undefined, error: unk
   if (session === undefined || gone || !sameOrigin(session, target.origin)) return;
   const stop = new AbortController();
   const timer = target.clock.after(cancelPatience, () => stop.abort());
-  const scopes = [target.scope];
-  const expect = [200, 202, 204];
-  const call = { method: 'DELETE', url: session, scopes, expect, signal: stop.signal } as const;
+  const answers = { expect: [200, 202, 204], once: true, signal: stop.signal } as const;
+  const call = { method: 'DELETE', url: session, scopes: [target.scope], ...answers } as const;
   await target.transport.send(call).catch(() => undefined);
   timer.cancel();
 }
