@@ -6,7 +6,14 @@ import type { Bytes } from '../../src/copy/repository.ts';
 import type { Blob } from '../support/image.ts';
 import { blobOf, layer, ociImage } from '../support/image.ts';
 import { push } from '../support/push.ts';
-import { location, registryError, relativeLocation, uploadLost, wrongDigest } from '../support/fault.ts';
+import {
+  answer,
+  location,
+  registryError,
+  relativeLocation,
+  uploadLost,
+  wrongDigest,
+} from '../support/fault.ts';
 import { lostAnswer, reset } from '../support/connection-fault.ts';
 import { LeapingClock } from './clock.ts';
 import { bearer, clientOf, failure, opens, pieces, read, startStand, type Stand } from './stand.ts';
@@ -156,6 +163,7 @@ for (const [what, bytes] of [
   ['too few bytes', () => pieces([...blob.bytes()].slice(0, -1))],
   ['too many bytes', () => pieces([...blob.bytes(), Buffer.from('x')])],
   ['no bytes at all', () => pieces([])],
+  ['wrong bytes and then nothing', () => pieces([Buffer.alloc(blob.descriptor.size), Buffer.alloc(0)])],
 ] as const)
   test(`${what} from the source are never finished, and read again once`, async (t) => {
     const stand = await startStand(t);
@@ -167,6 +175,7 @@ for (const [what, bytes] of [
     await failure(write(stand, source), 'corrupt');
     assert.equal(await stand.client.repository('c/d', 'push').hasBlob(blob.descriptor.digest), false);
     const sent = stand.registry.requests.reduce((sum, { bytesIn }) => sum + bytesIn, 0);
+    assert.ok(!stand.registry.requests.some(({ bytesIn }) => bytesIn === blob.descriptor.size), 'finished');
     assert.ok(opened <= 2 && sent < 2 * blob.descriptor.size, `${opened} ${sent}`);
     await stand.assertFree();
   });
@@ -241,6 +250,14 @@ test('a refusal while the body is on its way is heard, and ends it', async (t) =
   const error = await failure(write(stand, source, undefined, large), 'artifact-refused');
   assert.match(error.message, /PUT http:.* answered 413 \(UNKNOWN: too large\)/);
   assert.ok(pulled < large.descriptor.size, `${pulled} bytes read for nothing`);
+  await stand.assertFree();
+});
+
+test('a blob is not there because a registry says so before it has it', async (t) => {
+  const stand = await startStand(t);
+  stand.faults.always(put, answer(201));
+  await failure(write(stand, opens(large), undefined, large), 'protocol');
+  assert.equal(stand.seen(put).length, 1);
   await stand.assertFree();
 });
 
