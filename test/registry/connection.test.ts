@@ -136,7 +136,7 @@ test('an answer that does not come is given up after the idle time', async (t) =
 const forever = new Promise<never>(() => undefined);
 
 test('a source that stalls in the middle of a blob is given up after the idle time, and its slot is free', async (t) => {
-  const { registry, client, faults, assertFree } = await startStand(t, {}, { idleTimeout: 100 });
+  const { registry, client, faults, assertFree } = await startStand(t, {}, { idleTimeout: 1_000 });
   await push(registry.url, 'a/b', 'v1', image);
   faults.always(/^GET .*blobs/, connection.stalledBody(100_000, forever));
   await failure(read(client, 'a/b', blob), 'timeout');

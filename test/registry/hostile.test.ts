@@ -153,7 +153,7 @@ async function meet(mirror: Mirror, outcome: Scenario[2], endless: boolean): Pro
 
 for (const [what, hostility, outcome] of atSource)
   test(`a source that ${what}: ${outcome}`, async (t) => {
-    const client = what.includes('stalls') ? { client: { idleTimeout: 200 } } : {};
+    const client = what.includes('stalls') ? { client: { idleTimeout: 1_000 } } : {};
     const mirror = await startMirror(t, { image, ...client });
     hostility(mirror.source.faults);
     await meet(mirror, outcome, /end|10 MB/.test(what));
