@@ -65,6 +65,7 @@ export interface TaskJson {
   reason?: string;
   message?: string;
   digest?: string;
+  bytes?: number;
   attempts: { bytes: number; reason?: string }[];
 }
 
