@@ -87,15 +87,16 @@ test('a connection that is closed, or reset, or speaks another protocol', async 
   }
 });
 
-test('questions one after the other share a connection', async (t) => {
+test('questions one after the other share connections', async (t) => {
   let connections = 0;
   const url = await listen(t, (socket) => {
     connections++;
     socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'));
   });
   const repository = clientOf(t, `http://${url}`).repository('a/b', 'push');
-  for (let time = 0; time < 5; time++) assert.equal(await repository.hasBlob(blob.digest), true);
-  assert.equal(connections, 1);
+  for (let time = 0; time < 20; time++) assert.equal(await repository.hasBlob(blob.digest), true);
+  // The ping's may not be free yet when the first question comes.
+  assert.ok(connections <= 2, `${connections} connections`);
 });
 
 test('TLS: an authority that is known is trusted', async (t) => {
