@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
+import { submitInBatches } from './batch.ts';
 import { Comparison } from './comparison.ts';
 import type { Registries } from './registries.ts';
 import { StorageError } from './store.ts';
@@ -136,7 +137,8 @@ export class Sweeper {
     sweep.enqueued += different.length;
     if (sweep.dryRun || different.length === 0) return;
     const wantedAt = this.#options.clock.now();
-    const entered = await this.#options.submit({ door: 'sweep', force: false, wantedAt, wanted: different });
+    const entry = { door: 'sweep', force: false, wantedAt, wanted: different } as const;
+    const entered = await submitInBatches(this.#options.submit, entry);
     sweep.missed += entered.created;
   }
 
