@@ -286,8 +286,12 @@ test('a token refused while the body is on its way is renewed, and the blob sent
 test('a PUT that is denied is denied: two sends, and no loop', async (t) => {
   const stand = await startStand(t, { auth: bearer });
   stand.faults.always(put, registryError(401, 'UNAUTHORIZED', 'no'));
-  await failure(write(stand, opens(blob)), 'denied');
+  const denied = await failure(write(stand, opens(blob)), 'denied');
   assert.equal(stand.seen(put).length, 2);
+  // What was made of the answer, and below it the answer with the registry's own code.
+  const { cause: broken } = denied;
+  assert.ok(broken instanceof RegistryError && broken.cause instanceof RegistryError);
+  assert.deepEqual([broken.fault, broken.cause.code], ['unreachable', 'UNAUTHORIZED']);
   assert.ok(stand.seen(/token/).length <= 4, `${stand.seen(/token/).length} tokens`);
 });
 
