@@ -4,7 +4,7 @@ import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { ManifestError } from '../../src/oci/manifest.ts';
 import { dockerSchema1Signed, manifestTypes, ociManifest } from '../../src/oci/media-type.ts';
-import { answer, change, html, registryError, setHeaders } from '../support/fault.ts';
+import { answer, change, html, registryError, setHeaders, wrongDigest } from '../support/fault.ts';
 import { endless, wrongBytes } from '../support/connection-fault.ts';
 import {
   type Image,
@@ -190,6 +190,14 @@ test('a manifest that is refused for its type keeps what was found', async (t) =
   faults.always(reads, delivered('application/json', '{"schemaVersion":2}'));
   const { cause } = await failure(repository.manifest(descriptor), 'artifact-refused');
   assert.ok(cause instanceof ManifestError);
+});
+
+test('another digest in the answer to a PUT is corrupt', async (t) => {
+  const { client, faults } = await pushed(t);
+  faults.once(/^PUT .*manifests/, wrongDigest);
+  const repository = client.repository('a/b', 'push');
+  await failure(repository.putManifest('v2', descriptor, image.bytes), 'corrupt');
+  await repository.putManifest('v2', descriptor, image.bytes);
 });
 
 test('error bodies: capped, and printable', async (t) => {
