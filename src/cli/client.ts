@@ -21,7 +21,9 @@ export class Client {
   readonly #token: string;
 
   constructor({ server, tokenFile }: ClientOptions) {
-    if (!URL.canParse(server)) throw new UsageError(`--server: expected a URL, got "${server}"`);
+    if (!URL.canParse(server) || !/^https?:/.test(server)) {
+      throw new UsageError(`--server: expected http://HOST:PORT, got "${server}"`);
+    }
     this.#base = new URL('/api/v1/', server);
     this.#token = tokenOf(tokenFile);
   }
@@ -60,10 +62,21 @@ export class Client {
   }
 }
 
+const problem = z.object({
+  detail: z.string(),
+  errors: z
+    .array(z.object({ detail: z.string(), pointer: z.string().optional(), parameter: z.string().optional() }))
+    .default([]),
+});
+
 /** What a problem document says; whatever else answered there is shown as it is. */
 function detailOf(text: string): string {
-  const problem = z.object({ detail: z.string() }).safeParse(json(text));
-  return problem.success ? problem.data.detail : text.replace(/\s+/g, ' ').slice(0, 200);
+  const parsed = problem.safeParse(json(text));
+  if (!parsed.success) return text.replace(/\s+/g, ' ').slice(0, 200);
+  const mistakes = parsed.data.errors.map(
+    ({ detail, pointer, parameter }) => `\n  ${parameter ?? pointer ?? ''}: ${detail}`,
+  );
+  return parsed.data.detail + mistakes.join('');
 }
 
 function json(text: string): unknown {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { startDemo } from '../demo/demo.ts';
@@ -61,20 +62,28 @@ async function arrival(acr: string, wanted: string): Promise<string> {
 }
 
 /** How this very program is called again: from a checkout by npm, installed by its name. */
-const tagferry = process.env['npm_command'] === 'run-script' ? 'npm run tagferry --' : 'tagferry';
+const tagferry = ['run', 'run-script'].includes(process.env['npm_command'] ?? '')
+  ? 'npm run tagferry --'
+  : 'tagferry';
+
+const example = fileURLToPath(new URL('../../config/tagferry.example.yaml', import.meta.url));
 
 const afterwards = `What to try next:
-  ${tagferry} demo            the same, left running, to push to and to look at
+  ${tagferry} demo
+      the same, left running, to push to and to look at
   ${tagferry} serve --config FILE
-  config/tagferry.example.yaml      every setting with its default
-  README.md                         how to point a real Harbor at it`;
+      the mirror itself; every setting is in ${example}
+  README.md, "Point Harbor at it"`;
 
 function whatToTry({ harbor, acr, mirror }: Demo): string {
   const hosts = [harbor, acr].map(({ url }) => new URL(url).host);
+  const login = `${password}:${password}`;
   return `What to try next, in another terminal (Ctrl-C ends the demo):
   curl -s -H 'Authorization: Bearer ${password}' ${mirror.url}/api/v1/tasks
   curl -s ${mirror.url}/metrics | grep ^tagferry
-  curl -s -u ${password}:${password} http://${hosts[1]}/v2/${destination.repository}/tags/list
-  skopeo copy --dest-tls-verify=false --dest-creds ${password}:${password} docker://IMAGE docker://${hosts[0]}/library/app:1
+  curl -s -u ${login} http://${hosts[1]}/v2/${destination.repository}/tags/list
+  TAGFERRY_ADMIN_TOKEN=${password} ${tagferry} tasks list --server ${mirror.url}
+  skopeo copy --all --src-tls-verify=false --src-creds ${login} --dest-tls-verify=false --dest-creds ${login} \\
+    docker://${hosts[0]}/${source.repository}:${source.tag} docker://${hosts[0]}/library/app:1
 `;
 }

@@ -18,7 +18,7 @@ export function resyncCommand(): Command {
     )
     .argument('<repository[:tag]...>', 'of the source')
     .option('--force', 'copy even if the destination already has the digest')
-    .option('--wait', 'wait for the end; exit 1 when a task did not complete');
+    .option('--wait', 'wait for the end; exit 1 when a tag is not at its destination then');
   return withServer(command).action(async (names: string[], options: Options) => resync(names, options));
 }
 
@@ -33,7 +33,7 @@ async function resync(names: readonly string[], options: Options): Promise<void>
   }
   if (options.wait !== true) return console.log(`tasks: ${ids.join(' ')}`);
   const failed = await finish(client, ids);
-  if (failed > 0) throw new Error(`${failed} of ${ids.length} tasks did not complete`);
+  if (failed > 0) throw new Error(`${failed} of ${ids.length} tags are not at their destination`);
 }
 
 function parse(name: string): { repository: string; tag?: string } {
@@ -53,7 +53,8 @@ async function finish(client: Client, ids: readonly number[]): Promise<number> {
       await systemClock.sleep(200);
     }
     console.log(lineOf(task));
-    if (task.state !== 'completed') failed++;
+    // Asked for by name: that there is nothing to copy is not what was wanted.
+    if (task.state !== 'completed' || task.outcome === 'source-gone') failed++;
   }
   return failed;
 }

@@ -24,7 +24,7 @@ export function tasksCommand(): Command {
 function listCommand(): Command {
   const command = new Command('list')
     .description('The newest tasks.')
-    .option('--state <state>', 'only in this state')
+    .option('--state <state>', 'available, running, retryable, completed, discarded or cancelled')
     .option('--repository <name>', 'only of this source repository')
     .option('--tag <tag>', 'only of this source tag')
     .option('--limit <count>', 'how many', '50')

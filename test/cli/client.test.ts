@@ -84,7 +84,7 @@ test('resync --wait: exit 1 when a task does not complete', async (t) => {
   const { code, stdout, stderr } = await tagferry(t, 'resync', '--wait', 'library/refused:v1');
   assert.equal(code, 1);
   assert.match(stdout, /discarded: destination-immutable: write v1 at the destination/);
-  assert.match(stderr, /1 of 1 tasks did not complete/);
+  assert.match(stderr, /1 of 1 tags are not at their destination/);
 });
 
 test('tasks: list, show, retry and cancel', async (t) => {

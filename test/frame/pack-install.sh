@@ -16,7 +16,7 @@ npm pack --pack-destination "$packed"
 
 echo "--- contents of the package"
 tar -tzf "$packed"/tagferry-*.tgz | sed 's|^package/||' | sort > "$packed/contents"
-expected='dist/[a-z0-9/-]+\.js|migrations/[0-9]{4}_[a-z0-9_-]+\.sql|config/tagferry\.(example\.yaml|schema\.json)'
+expected='dist/[a-z0-9/-]+\.js|migrations/[0-9]{4}_[a-z0-9_-]+\.sql|config/tagferry\.(example\.yaml|schema\.json)|docs/[a-z-]+\.md'
 expected="^($expected|package\.json|README\.md|CHANGELOG\.md|LICENSE)$"
 if grep -vE "$expected" "$packed/contents"; then
   echo 'pack-install: the files above do not belong into the package (package.json, "files")' >&2

@@ -78,3 +78,18 @@ test('CI runs the test command of the README, then every other gate', () => {
   for (const step of steps.slice(1)) assert.ok(Object.hasOwn(scripts, step), `${step} is no script`);
   assert.ok(read('README.md').includes('npm ci && npm test'));
 });
+
+test('the lock file names the packages of every platform, and builds nothing', () => {
+  const lock: { packages: Record<string, { optionalDependencies?: object; gypfile?: boolean }> } = JSON.parse(
+    read('package-lock.json'),
+  );
+  const { packages } = lock;
+  const wanted = Object.values(packages).flatMap((each) => Object.keys(each.optionalDependencies ?? {}));
+  // npm 11.12 and later refuse a lock file without them: `npm ci` would fail on every machine.
+  assert.deepEqual(
+    wanted.filter((name) => packages[`node_modules/${name}`] === undefined),
+    [],
+  );
+  // It brings its binaries; without this npm builds it anew, which needs Python and a compiler.
+  assert.equal(packages['node_modules/better-sqlite3']?.gypfile, false);
+});
