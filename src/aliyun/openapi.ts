@@ -64,7 +64,6 @@ export class OpenApi {
       try {
         return await this.#once(action, parameters, schema, signal);
       } catch (error) {
-        signal?.throwIfAborted();
         if (!(error instanceof RegistryError) || tried >= triesOf(error.fault)) throw error;
         await this.#wait(error, tried, signal);
       }

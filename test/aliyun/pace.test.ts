@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import { Pace } from '../../src/aliyun/pace.ts';
+import { LeapingClock } from '../registry/clock.ts';
 import { FakeClock } from '../support/clock.ts';
 
 /** When each of so many, who all come at once, may begin: milliseconds from now. */
@@ -53,6 +54,14 @@ test('a pause holds for those who wait already, and for all who come', async () 
   assert.deepEqual([waiting.length, coming.length], [2, 0]);
   await pass(clock, 600);
   assert.deepEqual([waiting.length, coming.length], [5, 2]);
+});
+
+test('whoever comes in a pause sleeps once', async () => {
+  const clock = new LeapingClock();
+  const pace = new Pace(clock);
+  pace.pause(60_000);
+  await pace.turn();
+  assert.deepEqual(clock.slept, [60_000]);
 });
 
 test('whoever is called back stops waiting', async () => {
