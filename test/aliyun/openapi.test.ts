@@ -5,7 +5,9 @@ import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import { z } from 'zod';
 import type { OpenApi } from '../../src/aliyun/openapi.ts';
+import { Pace } from '../../src/aliyun/pace.ts';
 import { accessKey } from '../support/acr-openapi.ts';
+import { FakeClock } from '../support/clock.ts';
 import { certificate } from '../support/certificate.ts';
 import { reset, stall } from '../support/connection-fault.ts';
 import { answer, html, hugeBody } from '../support/fault.ts';
@@ -134,6 +136,23 @@ test('throttling makes everybody wait, longer each time, and is given up', async
   assert.equal(error.code, 'ServiceUnavailable');
   assert.equal(server.requests.length - before, 4);
   assert.ok(clock.now() - begun >= 7_000);
+});
+
+test('whoever comes after a throttled request waits as well', async (t) => {
+  const clock = new FakeClock();
+  const pace = new Pace(clock);
+  const { server, client } = await startStand(t, { clock, pace });
+  const other = clientOf(t, { url: new URL(server.url), clock, pace });
+  server.refuse(1, { status: 400, code: 'Throttling.User' });
+  const throttled = ask(client);
+  while (clock.next === undefined) await setImmediate();
+  const late = ask(other);
+  clock.advance(1_400);
+  for (let turn = 0; turn < 20; turn++) await setImmediate();
+  assert.equal(server.requests.length, 1);
+  clock.advance(200);
+  await Promise.all([throttled, late]);
+  assert.equal(server.requests.length, 3);
 });
 
 test('what may pass is tried again with a new nonce', async (t) => {

@@ -77,6 +77,9 @@ test('without a count, the first page that is short is the last', async (t) => {
   stand.table.set(name, entries(200));
   assert.equal((await all(new Repositories(stand.client).tags(name))).length, 200);
   assert.deepEqual(actions(stand).slice(1), ['ListRepoTag 1', 'ListRepoTag 2', 'ListRepoTag 3']);
+  stand.table.set(name, entries(150));
+  assert.equal((await all(new Repositories(stand.client).tags(name))).length, 150);
+  assert.deepEqual(actions(stand).slice(5), ['ListRepoTag 1', 'ListRepoTag 2']);
 });
 
 test('a count that says less than was given is not believed', async (t) => {
