@@ -32,8 +32,10 @@ const { values: options, positionals: names } = parseArgs({
 
 const measured = { program: options.program, flags: options.flags.split(' ').filter(Boolean) };
 let current: Stand | undefined;
+let interrupted = false;
 process.once('SIGINT', () => {
   process.once('SIGINT', () => process.exit(130));
+  interrupted = true;
   void (current?.close() ?? Promise.resolve()).finally(() => process.exit(130));
 });
 
@@ -58,6 +60,7 @@ async function runAll(scenarios: readonly Scenario[]): Promise<void> {
   const before = loadavg();
   for (const scenario of scenarios) {
     const rows = await run(scenario);
+    if (interrupted) return;
     if (rows !== undefined) results.push({ scenario: scenario.name, rows });
   }
   const machine = {
@@ -86,6 +89,7 @@ async function run(scenario: Scenario): Promise<Row[] | undefined> {
   try {
     return await scenario.run(stand, say);
   } catch (error) {
+    if (interrupted) return undefined;
     process.exitCode = 1;
     say(`failed: ${error instanceof Error ? error.stack : String(error)}`);
     return undefined;

@@ -7,6 +7,7 @@ import { push } from '../../test/support/push.ts';
 import type { Row, Scenario } from '../scenario.ts';
 import { Child } from '../support/child.ts';
 import { completed, deliver } from '../support/deliver.ts';
+import type { Endless } from '../support/endless.ts';
 import { startMirror } from '../support/mirror.ts';
 import { authority, startEnds } from '../support/registries.ts';
 
@@ -31,7 +32,8 @@ export const memory: Scenario = {
     const { cert, key } = await certificate();
     writeFileSync(files.cert, cert);
     writeFileSync(files.key, key, { mode: 0o600 });
-    const argument = JSON.stringify({ ...files, blobs: count, size: GiB });
+    const settings: Endless = { ...files, blobs: count, size: GiB };
+    const argument = JSON.stringify(settings);
     const [source, destination] = [0, 1].map(() => new Child(stand, 'bench/support/endless.ts', [argument]));
     const urls = { source: await source?.url(), destination: await destination?.url() };
     const mirror = await startMirror(stand, {

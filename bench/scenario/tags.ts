@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { ociImage } from '../../test/support/image.ts';
 import { push } from '../../test/support/push.ts';
 import type { Scenario } from '../scenario.ts';
-import { completed, CopyFailed, deliver } from '../support/deliver.ts';
+import { completed, deliver } from '../support/deliver.ts';
 import { startMirror } from '../support/mirror.ts';
 import { type Ends, startEnds } from '../support/registries.ts';
 import type { Stand } from '../support/stand.ts';
@@ -79,9 +79,7 @@ async function skopeoCopy({ source, destination }: Ends, { repository, tag }: Ta
   const to = destination.url.replace('https:', 'docker:');
   const options = ['--quiet', '--src-tls-verify=false', '--dest-tls-verify=false'];
   const names = [`${from}/${repository}:${tag}`, `${to}/skopeo/${repository}:${tag}`];
-  const child = spawn('skopeo', ['copy', ...options, ...names], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new CopyFailed(`skopeo copy of ${repository}:${tag} ended with ${code}`);
+  await promisify(execFile)('skopeo', ['copy', ...options, ...names]);
 }
 
 async function copyByMirror(stand: Stand, ends: Ends, all: readonly Tag[]) {

@@ -1,5 +1,6 @@
 import type { Row, Scenario } from '../scenario.ts';
 import { Child } from '../support/child.ts';
+import type { FixedAnswer } from '../support/fixed-answer.ts';
 import type { Load, Measured } from '../support/load.ts';
 import { type MirrorOptions, secret, startMirror } from '../support/mirror.ts';
 import { median } from '../support/number.ts';
@@ -57,16 +58,38 @@ async function measure(stand: Stand, kind: Kind): Promise<Run> {
 
 async function start(stand: Stand, kind: Kind): Promise<{ url: string; child: Child; ends: Child[] }> {
   if (kind === 'bare') {
-    const child = new Child(stand, 'bench/support/bare-server.ts', []);
+    const child = answering(stand, accepted);
     return { url: await child.url(), child, ends: [] };
   }
   if (kind === 'unreachable') return { ...(await startMirror(stand, nowhere)), ends: [] };
-  const registry = new Child(stand, 'bench/support/same-tags.ts', []);
+  const registry = answering(stand, sameManifest);
   const url = await registry.url();
   // Two names of one host: a mirror does not copy from a registry to itself.
   const both = { source: { url }, destination: { url: url.replace('127.0.0.1', 'localhost') } };
   return { ...(await startMirror(stand, both)), ends: [registry] };
 }
+
+function answering(stand: Stand, answer: FixedAnswer): Child {
+  return new Child(stand, 'bench/support/fixed-answer.ts', [JSON.stringify(answer)]);
+}
+
+/** What a mirror would answer. */
+const accepted: FixedAnswer = {
+  status: 202,
+  headers: { 'content-type': 'application/json', 'content-length': '13' },
+  body: '{"tasks":[1]}',
+};
+
+/** To HEAD requests: a registry whose tags all name the same manifest. */
+const sameManifest: FixedAnswer = {
+  status: 200,
+  headers: {
+    'content-type': 'application/vnd.oci.image.manifest.v1+json',
+    'content-length': '500',
+    'docker-content-digest': `sha256:${'0'.repeat(64)}`,
+  },
+  body: '',
+};
 
 const nowhere: MirrorOptions = {
   source: { url: 'http://127.0.0.1:1' },

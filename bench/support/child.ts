@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import type { Stand } from './stand.ts';
 
 /** A process of the bench did not do what it was started for. */
-export class ChildError extends Error {
+class ChildError extends Error {
   override readonly name = 'ChildError';
 }
 
@@ -39,12 +39,12 @@ export class Child {
     throw new ChildError(`${this.#process.spawnargs[1]} ended before it said what was expected:\n${said}`);
   }
 
-  /** The address in its next line. */
+  /** The address in the next line that has one: Node's own flags may make it say more. */
   async url(): Promise<string> {
-    const line = await this.line();
-    const url = /https?:\/\/\S+/.exec(line)?.[0];
-    if (url !== undefined) return url;
-    throw new ChildError(`${this.#process.spawnargs[1]}: expected an address, got ${line}`);
+    for (;;) {
+      const url = /https?:\/\/\S+/.exec(await this.line())?.[0];
+      if (url !== undefined) return url;
+    }
   }
 
   /** The most memory that it has had resident so far, in MiB. */

@@ -5,7 +5,7 @@ import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { Ends } from './registries.ts';
 
 /** One end of a pipe of two `curl` failed. */
-export class CurlError extends Error {
+class CurlError extends Error {
   override readonly name = 'CurlError';
 }
 

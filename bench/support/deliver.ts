@@ -4,7 +4,7 @@ import { pushPayload } from './delivery.ts';
 import { type Mirror, secret } from './mirror.ts';
 
 /** A copy took longer than it may, or did not end well. */
-export class CopyFailed extends Error {
+class CopyFailed extends Error {
   override readonly name = 'CopyFailed';
 }
 

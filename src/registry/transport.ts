@@ -85,7 +85,7 @@ export class Transport {
   }
 
   #isWorthAnother(call: Call, { fault, retryAt }: RegistryError, tried: number): boolean {
-    if (isStreamed(call) || tried >= triesOf(fault)) return false;
+    if (call.once || isStreamed(call) || tried >= triesOf(fault)) return false;
     // No byte is sent more than twice: what still fails then is for another attempt of the task.
     if (call.body !== undefined && tried >= 2) return false;
     return retryAt === undefined || retryAt - this.#options.clock.now() <= patience;

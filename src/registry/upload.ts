@@ -7,7 +7,7 @@ import { backoff } from './backoff.ts';
 import { triesOf } from './error.ts';
 import { patience } from './limit.ts';
 import type { Transport } from './transport.ts';
-import { follow, sameOrigin } from './url.ts';
+import { follow, sameOrigin, shown } from './url.ts';
 import { VerifiedBody } from './verified-body.ts';
 
 /*
@@ -139,6 +139,7 @@ async function upload(
     await finish(target, session, descriptor, body, both);
     return undefined;
   } catch (error) {
+    stop.abort();
     await cancel(target, session, error);
     signal?.throwIfAborted();
     if (!sending || !isWorthAnother(error, target.clock)) throw error;
@@ -191,6 +192,9 @@ async function finish(
   } catch (error) {
     throw body.failure ?? error;
   }
+  if (body.verified) return;
+  const message = `PUT ${shown(url)}: expected an answer after the whole blob, got it before`;
+  throw new RegistryError('protocol', message);
 }
 
 /** A session that nobody will finish is given back; that this fails (some want another scope) does not matter. */
@@ -199,9 +203,8 @@ async function cancel(target: UploadTarget, session: URL | undefined, error: unk
   if (session === undefined || gone || !sameOrigin(session, target.origin)) return;
   const stop = new AbortController();
   const timer = target.clock.after(cancelPatience, () => stop.abort());
-  const scopes = [target.scope];
-  const expect = [200, 202, 204];
-  const call = { method: 'DELETE', url: session, scopes, expect, signal: stop.signal } as const;
+  const answers = { expect: [200, 202, 204], once: true, signal: stop.signal } as const;
+  const call = { method: 'DELETE', url: session, scopes: [target.scope], ...answers } as const;
   await target.transport.send(call).catch(() => undefined);
   timer.cancel();
 }

@@ -21,6 +21,8 @@ interface Options {
 export class VerifiedBody implements AsyncIterable<Uint8Array> {
   /** What ended the body, if not its end: undici reports such errors in words of its own. */
   failure: unknown;
+  /** The source has ended, and its bytes were right. */
+  verified = false;
   readonly #source: AsyncIterator<Uint8Array>;
   readonly #descriptor: Descriptor;
   readonly #options: Options;
@@ -61,7 +63,9 @@ export class VerifiedBody implements AsyncIterable<Uint8Array> {
 
   /** The next chunk; at the end `undefined`, once everything before has proved right. */
   async #read(): Promise<Uint8Array | undefined> {
-    const next = await this.#source.next();
+    let next = await this.#source.next();
+    // An empty chunk held back would hold nothing back.
+    while (!next.done && next.value.length === 0) next = await this.#source.next();
     if (next.done) return this.#verify();
     this.#length += next.value.length;
     if (this.#length > this.#descriptor.size) throw this.#wrong('more');
@@ -73,6 +77,7 @@ export class VerifiedBody implements AsyncIterable<Uint8Array> {
     if (this.#length < this.#descriptor.size) throw this.#wrong(String(this.#length));
     const digest = this.#digester.digest();
     if (digest !== this.#descriptor.digest) throw this.#wrong(`${this.#length} bytes of ${digest}`);
+    this.verified = true;
   }
 
   #wrong(got: string): RegistryError {

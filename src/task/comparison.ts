@@ -1,9 +1,9 @@
 import { CopyError, RegistryError } from '../copy/error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { companionOf } from '../oci/companion.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import { parallel } from './parallel.ts';
 import type { Registries } from './registries.ts';
+import { wantedOf } from './wanted.ts';
 
 /** Requests that a sweep has under way at most: events come first. */
 const width = 4;
@@ -58,26 +58,12 @@ export class Comparison {
     const { registries, match, signal } = this.#options;
     const tags: string[] = [];
     for await (const tag of registries.source(this.#registry, this.#repository).tags(signal)) tags.push(tag);
-    const plain = tags.flatMap((tag) => match(this.#repository, tag));
-    const companions = tags.filter(
-      (tag) => companionOf(tag) !== undefined && !plain.some((copy) => copy.sourceTag === tag),
-    );
-    const owners = companions.length === 0 ? new Map<string, string[]>() : await this.#byDigest(plain);
-    const followers = companions.flatMap((tag) =>
-      match(this.#repository, tag, owners.get(companionOf(tag) ?? '') ?? []),
-    );
-    return [...plain, ...followers].filter((copy) => copy.source === this.#registry);
-  }
-
-  /** Which of the wanted tags name a digest: a signature goes where its image goes. */
-  async #byDigest(wanted: readonly Wanted[]): Promise<Map<string, string[]>> {
-    const tags = new Map<string, string[]>();
-    await parallel(wanted, width, async ({ sourceTag }) => {
-      const descriptor = await this.#resolve(sourceTag);
-      if (descriptor !== undefined)
-        tags.set(descriptor.digest, [...(tags.get(descriptor.digest) ?? []), sourceTag]);
+    const wanted = await wantedOf(tags, {
+      match: (tag, of) => match(this.#repository, tag, of),
+      resolve: (tag) => this.#resolve(tag),
+      width,
     });
-    return tags;
+    return wanted.filter((copy) => copy.source === this.#registry);
   }
 
   async #same(copy: Wanted | Refused): Promise<boolean> {

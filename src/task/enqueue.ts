@@ -124,9 +124,9 @@ export class Enqueue {
     }
     const requests = batch.values();
     for (const result of entered) requests.next().value?.resolve(result);
-    if (entered.some(({ tasks }) => tasks.length > 0)) this.#options.onEntered?.();
     const { listener } = this.#options;
     if (listener) entered.forEach((result, index) => batch[index] && listener(batch[index].entry, result));
+    if (entered.some(({ tasks }) => tasks.length > 0)) this.#options.onEntered?.();
   }
 
   #enter(batch: Request[]): Entered[] {

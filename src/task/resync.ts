@@ -1,7 +1,9 @@
 import type { Clock } from '../clock.ts';
+import { companionOf } from '../oci/companion.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import type { Registries } from './registries.ts';
 import type { Entered, Entry } from './store.ts';
+import { wantedOf } from './wanted.ts';
 
 export interface ResyncRequest {
   repository: string;
@@ -13,7 +15,7 @@ export interface ResyncRequest {
 export interface ResyncOptions {
   registries: Registries;
   rules: {
-    match(repository: string, tag: string): (Wanted | Refused)[];
+    match(repository: string, tag: string, of?: readonly string[]): (Wanted | Refused)[];
     matchesRepository(rule: string, repository: string): boolean;
     sources(): readonly { rule: string; source: string }[];
   };
@@ -24,12 +26,15 @@ export interface ResyncOptions {
 /** Tasks made in one commit. */
 const batch = 500;
 
+/** Tags whose digests are asked for at once, where there are signatures. */
+const width = 4;
+
 /**
  * Copies again on demand: the ids of the tasks that stand for it, or `undefined` when no rule matches. Throws
  * `RegistryError` when the tags cannot be listed, and `StorageError`.
  */
 export async function resync(request: ResyncRequest, options: ResyncOptions): Promise<number[] | undefined> {
-  const wanted = await wantedOf(request, options);
+  const wanted = await copiesOf(request, options);
   if (wanted === undefined) return undefined;
   const tasks: number[] = [];
   for (let start = 0; start < wanted.length; start += batch) {
@@ -41,20 +46,36 @@ export async function resync(request: ResyncRequest, options: ResyncOptions): Pr
   return tasks;
 }
 
-async function wantedOf(
-  request: ResyncRequest,
+async function copiesOf(
+  { repository, tag }: ResyncRequest,
   options: ResyncOptions,
 ): Promise<(Wanted | Refused)[] | undefined> {
-  const { repository, tag } = request;
-  const { rules, registries } = options;
+  const { rules } = options;
   const matching = rules.sources().filter(({ rule }) => rules.matchesRepository(rule, repository));
-  const wanted = tag === undefined ? [] : rules.match(repository, tag);
-  if (matching.length === 0 || (tag !== undefined && wanted.length === 0)) return undefined;
-  if (tag !== undefined) return wanted;
+  if (matching.length === 0) return undefined;
+  // Where a signature goes is known only by the image that it belongs to.
+  if (tag !== undefined && companionOf(tag) === undefined) return orNone(rules.match(repository, tag));
+  const all: (Wanted | Refused)[] = [];
   for (const source of new Set(matching.map((one) => one.source))) {
-    for await (const name of registries.source(source, repository).tags()) {
-      wanted.push(...rules.match(repository, name).filter((copy) => copy.source === source));
-    }
+    all.push(...(await copiesFrom(source, repository, options)));
   }
-  return wanted;
+  return tag === undefined ? all : orNone(all.filter(({ sourceTag }) => sourceTag === tag));
+}
+
+function orNone<T>(items: T[]): T[] | undefined {
+  return items.length === 0 ? undefined : items;
+}
+
+async function copiesFrom(
+  source: string,
+  repository: string,
+  { registries, rules }: ResyncOptions,
+): Promise<(Wanted | Refused)[]> {
+  const from = registries.source(source, repository);
+  const tags: string[] = [];
+  for await (const tag of from.tags()) tags.push(tag);
+  const match = (tag: string, of: readonly string[]): (Wanted | Refused)[] =>
+    rules.match(repository, tag, of);
+  const wanted = await wantedOf(tags, { match, resolve: (tag) => from.resolve(tag), width });
+  return wanted.filter((copy) => copy.source === source);
 }

@@ -48,12 +48,12 @@ test('10,000 webhooks and 20 kills: no 2xx is lost, nothing is copied that was n
   const moments = Array.from({ length: kills }, () => random() * 0.99 * deliveries).sort((a, b) => a - b);
   for (const moment of moments) {
     const reached = () => storm.answered.length >= moment;
-    await eventually(`delivery ${moment}`, reached, { patience: 60_000, every: 1 });
+    await eventually(`delivery ${moment}`, reached, { patience: 120_000, every: 1 });
     await phoenix.kill(() => interrupted.note());
   }
   await sending;
   const mirror = await phoenix.mirror;
-  await eventually('the end of all tasks', () => isIdle(mirror), { patience: 60_000, every: 50 });
+  await eventually('the end of all tasks', () => isIdle(mirror), { patience: 120_000, every: 50 });
   mirror.kill('SIGTERM');
   assert.deepEqual(await mirror.ended, { code: 0, signal: null });
 

@@ -65,7 +65,8 @@ export interface TaskJson {
   reason?: string;
   message?: string;
   digest?: string;
-  attempts: { bytes: number; copied: number; mounted: number; skipped: number; reason?: string }[];
+  bytes?: number;
+  attempts: { bytes: number; reason?: string }[];
 }
 
 /** `tagferry serve`, listening. */

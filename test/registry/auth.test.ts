@@ -135,6 +135,9 @@ test('insufficient_scope with a scope never asked for: exactly one more token', 
     registry.requests.at(-2)?.query ?? '',
     /scope=repository%3Aa%2Fb%3Apull&scope=repository%3Aa%2Fc%3Apull/,
   );
+  // What was refused is not kept: the permission may have been granted meanwhile.
+  await failure(client.repository('a/b', 'pull').resolve('v1'), 'denied');
+  assert.equal(seen(tokens).length, 3);
 });
 
 test('each wait can be aborted by itself; those who stay get their token', async (t) => {

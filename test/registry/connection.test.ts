@@ -87,6 +87,18 @@ test('a connection that is closed, or reset, or speaks another protocol', async 
   }
 });
 
+test('questions one after the other share connections', async (t) => {
+  let connections = 0;
+  const url = await listen(t, (socket) => {
+    connections++;
+    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'));
+  });
+  const repository = clientOf(t, `http://${url}`).repository('a/b', 'push');
+  for (let time = 0; time < 20; time++) assert.equal(await repository.hasBlob(blob.digest), true);
+  // The ping's may not be free yet when the first question comes.
+  assert.ok(connections <= 2, `${connections} connections`);
+});
+
 test('TLS: an authority that is known is trusted', async (t) => {
   const { key, cert, ca } = await certificate();
   const registry = await EmbeddedRegistry.start({ tls: { key, cert } });
@@ -136,7 +148,7 @@ test('an answer that does not come is given up after the idle time', async (t) =
 const forever = new Promise<never>(() => undefined);
 
 test('a source that stalls in the middle of a blob is given up after the idle time, and its slot is free', async (t) => {
-  const { registry, client, faults, assertFree } = await startStand(t, {}, { idleTimeout: 100 });
+  const { registry, client, faults, assertFree } = await startStand(t, {}, { idleTimeout: 1_000 });
   await push(registry.url, 'a/b', 'v1', image);
   faults.always(/^GET .*blobs/, connection.stalledBody(100_000, forever));
   await failure(read(client, 'a/b', blob), 'timeout');

@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict';
+import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import { CopyError, RegistryError } from '../../src/copy/error.ts';
+import { empty } from '../../src/demo/registry/call.ts';
 import type { Bytes } from '../../src/copy/repository.ts';
 import type { Blob } from '../support/image.ts';
 import { blobOf, layer, ociImage } from '../support/image.ts';
 import { push } from '../support/push.ts';
-import { location, registryError, relativeLocation, uploadLost, wrongDigest } from '../support/fault.ts';
+import {
+  answer,
+  location,
+  registryError,
+  relativeLocation,
+  uploadLost,
+  wrongDigest,
+} from '../support/fault.ts';
 import { lostAnswer, reset } from '../support/connection-fault.ts';
 import { LeapingClock } from './clock.ts';
 import { bearer, clientOf, failure, opens, pieces, read, startStand, type Stand } from './stand.ts';
@@ -127,6 +136,14 @@ test('Location: relative, absolute, on another host, with a query', async (t) =>
     assert.match(stand.registry.requests.at(-1)?.query ?? '', /^\?_state=[\w-]+&digest=sha256%3A/);
     await stand.assertFree();
   }
+  const bare = await startStand(t);
+  bare.faults.once(/^POST/, answer(202, { location: '/v2/c/d/blobs/uploads/bare' }));
+  bare.faults.once(put, async (call) => {
+    await buffer(call.body);
+    return empty(201);
+  });
+  assert.equal(await write(bare, opens(blob)), 'copied');
+  assert.equal(bare.registry.requests.at(-1)?.query, `?digest=${encodeURIComponent(blob.descriptor.digest)}`);
   // The session is begun at one host and lives on another.
   const stand = await startStand(t, { auth: bearer });
   const begun = await fetch(`${other.registry.url}/v2/c/d/blobs/uploads/`, { method: 'POST' });
@@ -151,11 +168,16 @@ for (const [what, target] of [
     await stand.assertFree();
   });
 
-for (const [what, bytes] of [
-  ['wrong bytes', () => pieces([Buffer.alloc(blob.descriptor.size)])],
-  ['too few bytes', () => pieces([...blob.bytes()].slice(0, -1))],
-  ['too many bytes', () => pieces([...blob.bytes(), Buffer.from('x')])],
-  ['no bytes at all', () => pieces([])],
+for (const [what, got, bytes] of [
+  ['wrong bytes', /300000 bytes of sha256:/, () => pieces([Buffer.alloc(blob.descriptor.size)])],
+  ['too few bytes', /got 262144$/, () => pieces([...blob.bytes()].slice(0, -1))],
+  ['too many bytes', /got more$/, () => pieces([...blob.bytes(), Buffer.from('x')])],
+  ['no bytes at all', /got 0$/, () => pieces([])],
+  [
+    'wrong bytes and then nothing',
+    /300000 bytes of sha256:/,
+    () => pieces([Buffer.alloc(blob.descriptor.size), Buffer.alloc(0)]),
+  ],
 ] as const)
   test(`${what} from the source are never finished, and read again once`, async (t) => {
     const stand = await startStand(t);
@@ -164,9 +186,10 @@ for (const [what, bytes] of [
       opened++;
       return bytes();
     };
-    await failure(write(stand, source), 'corrupt');
+    assert.match((await failure(write(stand, source), 'corrupt')).message, got);
     assert.equal(await stand.client.repository('c/d', 'push').hasBlob(blob.descriptor.digest), false);
     const sent = stand.registry.requests.reduce((sum, { bytesIn }) => sum + bytesIn, 0);
+    assert.ok(!stand.registry.requests.some(({ bytesIn }) => bytesIn === blob.descriptor.size), 'finished');
     assert.ok(opened <= 2 && sent < 2 * blob.descriptor.size, `${opened} ${sent}`);
     await stand.assertFree();
   });
@@ -241,6 +264,14 @@ test('a refusal while the body is on its way is heard, and ends it', async (t) =
   const error = await failure(write(stand, source, undefined, large), 'artifact-refused');
   assert.match(error.message, /PUT http:.* answered 413 \(UNKNOWN: too large\)/);
   assert.ok(pulled < large.descriptor.size, `${pulled} bytes read for nothing`);
+  await stand.assertFree();
+});
+
+test('a blob is not there because a registry says so before it has it', async (t) => {
+  const stand = await startStand(t);
+  stand.faults.always(put, answer(201));
+  await failure(write(stand, opens(large), undefined, large), 'protocol');
+  assert.equal(stand.seen(put).length, 1);
   await stand.assertFree();
 });
 
