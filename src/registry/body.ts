@@ -54,7 +54,7 @@ export function parseErrors(bytes: Uint8Array | undefined): { code?: string; mes
   };
 }
 
-export function isObject(value: unknown): value is Record<string, unknown> {
+function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
