@@ -1,15 +1,10 @@
 import { z } from 'zod';
 import { RegistryError } from '../copy/error.ts';
 import { isDigest } from '../oci/digest.ts';
-import type { Digest } from '../oci/digest.ts';
 import { isTag } from '../oci/reference.ts';
+import type { ListedTag, TagListing } from '../task/listing.ts';
 import { isMissing } from './error.ts';
 import type { OpenApi } from './openapi.ts';
-
-export interface ListedTag {
-  tag: string;
-  digest: Digest;
-}
 
 /** The most that the OpenAPI gives at once. */
 const pageSize = 100;
@@ -32,7 +27,7 @@ type Page = z.output<typeof pageSchema>;
 type Image = NonNullable<Page['Images']>[number];
 
 /** The repositories of one ACR EE instance, as its OpenAPI lists them. */
-export class Repositories {
+export class Repositories implements TagListing {
   readonly #openApi: OpenApi;
   readonly #ids = new Map<string, string>();
 

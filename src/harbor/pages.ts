@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { RegistryError } from '../copy/error.ts';
-import type { Page } from '../task/listing.ts';
 import type { Answer, Api } from './api.ts';
 
 /** The most that Harbor gives; it refuses to be asked for more. */
@@ -40,22 +39,20 @@ export async function counted<Shape extends z.ZodType>(
 }
 
 /**
- * A list by ids, each page being the rows above the last id: rows that come and go meanwhile move no others, and who
- * was interrupted goes on where it was. `filters` are further conditions of the query.
+ * A list by ids, each page being the rows above the last id: rows that come and go meanwhile move no others. `filter` is
+ * a further condition of the query.
  */
 export async function* byId<Shape extends z.ZodType<{ id: number }>>(
   api: Api,
   list: List<Shape>,
-  after: number,
-  ...filters: string[]
-): AsyncGenerator<Page<z.output<Shape>>> {
-  for (let lastId = after; ;) {
-    const q = [`id=[${lastId + 1}~]`, ...filters].join(',');
+  filter: string,
+): AsyncGenerator<z.output<Shape>> {
+  for (let lastId = 0; ;) {
+    const q = `id=[${lastId + 1}~],${filter}`;
     const answer = await ask(api, list, { page: '1', sort: 'id', q });
     const { value: rows } = answer;
-    if (rows.length === 0) return;
     lastId = lastIdOf(answer, lastId);
-    yield { lastId, rows };
+    yield* rows;
     if (isLast(answer, rows.length)) return;
   }
 }

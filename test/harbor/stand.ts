@@ -9,12 +9,16 @@ import type { HarborContent } from '../support/harbor-rest-content.ts';
 import type { Ending } from '../support/temporary.ts';
 
 /** The product's client, speaking through the registry's, closed with the test. */
-export function clientOf(t: Ending, url: string, options: Partial<TransportOptions> = {}): Harbor {
+export function clientOf(
+  t: Ending,
+  url: string,
+  { anonymous = false, ...options }: Partial<TransportOptions> & { anonymous?: boolean } = {},
+): Harbor {
   const origin = new URL(url);
   const transport = new Transport({
     name: 'harbor',
     url: origin,
-    credential: async () => robot,
+    credential: async () => (anonymous ? undefined : robot),
     tokenHosts: [],
     aliyun: false,
     insecureSkipVerify: false,
@@ -26,7 +30,7 @@ export function clientOf(t: Ending, url: string, options: Partial<TransportOptio
     ...options,
   });
   t.after(() => transport.close());
-  return new Harbor({ send: (call, cap) => transport.send(call, cap), origin });
+  return new Harbor({ send: (call, cap) => transport.send(call, cap), origin, anonymous });
 }
 
 export interface Stand {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Answer, Call, Misbehaviour } from '../../src/demo/registry/call.ts';
+import type { Answer, Call } from '../../src/demo/registry/call.ts';
 import { type CallServer, startCallServer } from './call-server.ts';
 import * as answer from './harbor-rest-answer.ts';
 import type { Exchange, HarborAccount } from './harbor-rest-answer.ts';
@@ -18,7 +18,7 @@ export const listingPermissions = [
 
 /**
  * Harbor's REST API over content in memory: paging, keysets and as much of the query's grammar as is used, permissions,
- * releases. Checked against recorded answers in test/harbor/stand.test.ts. To have it beside `/v2` under one address:
+ * releases. Checked against recorded answers in test/harbor/drift.test.ts. To have it beside `/v2` under one address:
  *
  *   const rest = new HarborRest();
  *   const registry = await EmbeddedRegistry.start({
@@ -38,7 +38,7 @@ export class HarborRest {
   }
 
   /** Answers the API's calls, and lets the others through. */
-  readonly misbehave: Misbehaviour = async (call, next) =>
+  readonly misbehave = async (call: Call, next: () => Promise<Answer>): Promise<Answer> =>
     call.path.startsWith('/api/') ? this.answer(call) : next();
 
   answer(call: Call): Answer {
