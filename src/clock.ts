@@ -1,3 +1,5 @@
+import { reasonOf } from './abort.ts';
+
 /** Time and chance, injected so that tests decide both. Times are milliseconds since 1970 (UTC). */
 export interface Clock {
   now(): number;
@@ -36,8 +38,3 @@ export const systemClock: Clock = {
     });
   },
 };
-
-function reasonOf(signal: AbortSignal | undefined): Error {
-  const reason: unknown = signal?.reason;
-  return reason instanceof Error ? reason : new Error('aborted');
-}

@@ -51,6 +51,7 @@ class Parts {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #metrics: Metrics;
+  readonly #journal: Journal;
   readonly #rules: Ruleset;
   readonly #registries: ConfiguredRegistries;
   readonly #dispatcher: Dispatcher;
@@ -67,6 +68,7 @@ class Parts {
     this.#clock = clock;
     this.#metrics = createMetrics({ taskCounts: () => state.tasks.counts() });
     const journal = new Journal(log, this.#metrics);
+    this.#journal = journal;
     this.#rules = new Ruleset(config.rules);
     this.#registries = new ConfiguredRegistries(config.registries, clock, (registry, method, status) =>
       this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status),
@@ -113,6 +115,8 @@ class Parts {
     this.#schedule?.stop();
     await Promise.all([this.#prune.stop(), this.#sweeper.stop(), this.#dispatcher.stop(shutdownGrace)]);
     await listening.close(1000);
+    // Whatever was begun by a request meanwhile.
+    await this.#sweeper.stop();
     await this.#registries.close();
     this.#state.close();
     this.#log.info('stopped');
@@ -194,12 +198,15 @@ class Parts {
 
   #retry(id: number): ReturnType<State['tasks']['retry']> {
     const done = this.#state.tasks.retry(id, this.#clock.now());
-    if (done === 'done') this.#dispatcher.wake();
+    if (done !== 'done') return done;
+    this.#journal.asked('retry', id);
+    this.#dispatcher.wake();
     return done;
   }
 
   #cancel(id: number): ReturnType<State['tasks']['cancel']> {
     const done = this.#state.tasks.cancel(id, this.#clock.now());
+    if (done === 'done' || done === 'running') this.#journal.asked('cancel', id);
     if (done === 'running') this.#dispatcher.cancel(id);
     return done;
   }

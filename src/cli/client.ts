@@ -85,7 +85,9 @@ function tokenOf(file: string | undefined): string {
 function readToken(file: string): string {
   try {
     return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
-  } catch (error) {
-    throw new UsageError(`--token-file: ${error instanceof Error ? error.message : String(error)}`);
+  } catch (cause) {
+    throw new UsageError(`--token-file: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
 }

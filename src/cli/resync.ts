@@ -39,8 +39,8 @@ async function resync(names: readonly string[], options: Options): Promise<void>
 function parse(name: string): { repository: string; tag?: string } {
   try {
     return parseRepositoryTag(name);
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 

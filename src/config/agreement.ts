@@ -1,4 +1,3 @@
-import { checkCircles } from './circle.ts';
 import type { Finding } from './finding.ts';
 import { nearest } from './nearest.ts';
 import { isRecord, valueAt, type Path } from './path.ts';
@@ -16,7 +15,6 @@ export function checkAgreement(document: unknown): Finding[] {
     ),
     ...entries(document, 'rules').flatMap(([key, value]) => ruleFindings(document, ['rules', key], value)),
     ...duplicateRules(document),
-    ...checkCircles(entries(document, 'rules')),
     ...webhookFindings(document),
     ...backoffFindings(document),
   ];

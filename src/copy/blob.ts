@@ -1,3 +1,4 @@
+import { shared } from '../abort.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { at, CopyError } from './error.ts';
@@ -49,8 +50,8 @@ export class BlobTraffic {
   async #alone(digest: Digest, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
     for (let other = this.#moving.get(digest); other !== undefined; other = this.#moving.get(digest)) {
       // Its failure is told to the one who asked for it. An abort need not wait for the other copy.
-      await Promise.race([other.catch(() => undefined), aborted(signal)]);
-      signal.throwIfAborted();
+      const ended = other.catch(() => undefined);
+      await shared(ended, signal);
     }
     const moving = work().finally(() => this.#moving.delete(digest));
     this.#moving.set(digest, moving);
@@ -95,9 +96,4 @@ async function* named(operation: string, bytes: Bytes): AsyncGenerator<Uint8Arra
   } catch (error) {
     throw CopyError.of(operation, 'source', error);
   }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }

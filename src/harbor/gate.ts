@@ -1,3 +1,5 @@
+import { reasonOf } from '../abort.ts';
+
 /** Lets a few in at a time, in the order in which they came. */
 export class Gate {
   readonly #waiting: (() => void)[] = [];
@@ -33,9 +35,4 @@ export class Gate {
     signal?.addEventListener('abort', abort, { once: true });
     return promise.finally(() => signal?.removeEventListener('abort', abort));
   }
-}
-
-function reasonOf(signal: AbortSignal | undefined): Error {
-  const reason: unknown = signal?.reason;
-  return reason instanceof Error ? reason : new Error('aborted');
 }

@@ -1,6 +1,6 @@
 import type { Log } from '../log.ts';
 import type { AttemptResult, Metrics } from '../metrics.ts';
-import type { Wanted } from '../rule/rule.ts';
+import type { Refused, Wanted } from '../rule/rule.ts';
 import type { TaskEvent } from '../task/dispatcher.ts';
 import type { Entered, Entry, Sweep } from '../task/store.ts';
 import type { Attempt, Task } from '../task/task.ts';
@@ -21,8 +21,18 @@ export class Journal {
     const level = entered.created > 0 ? 'info' : 'debug';
     for (const [position, task] of entered.tasks.entries()) {
       const copy = wanted[position];
-      this.#log[level]('task enqueued', { task, door, event: event?.type, ...(copy && endsOf(copy)) });
+      const fields = { task, door, event: event?.type, ...(copy && endsOf(copy)) };
+      if (copy && 'reason' in copy) this.#refused(copy, fields, level);
+      else this.#log[level]('task enqueued', fields);
     }
+  }
+
+  /** An administrator's word. */
+  asked(what: 'retry' | 'cancel', task: number): void {
+    this.#log.info(what === 'retry' ? 'task to be tried again' : 'task to be cancelled', {
+      task,
+      door: 'admin',
+    });
   }
 
   task(event: TaskEvent): void {
@@ -30,7 +40,7 @@ export class Journal {
       return this.#log.error('database does not take writes; trying again', { error: event.error });
     }
     const fields = fieldsOf(event.task);
-    if (event.kind === 'settled') return this.#settled(event.task, event.attempt, event.verdict.kind);
+    if (event.kind === 'settled') return this.#settled(event);
     if (event.kind === 'faulted') {
       return this.#log.error('task met a mistake in this program; trying again', {
         ...fields,
@@ -65,8 +75,21 @@ export class Journal {
     this.#log.info('sweep done', fields);
   }
 
-  #settled(task: Task, attempt: Attempt, verdict: string): void {
-    this.#count(task, attempt);
+  #refused({ reason, message }: Refused, fields: Record<string, unknown>, level: 'info' | 'debug'): void {
+    this.#log[level === 'info' ? 'error' : 'debug']('task discarded', {
+      ...fields,
+      reason,
+      detail: message,
+    });
+  }
+
+  #settled({
+    task,
+    attempt,
+    verdict: { kind: verdict },
+    wantedAt,
+  }: Extract<TaskEvent, { kind: 'settled' }>): void {
+    this.#count(task, attempt, wantedAt);
     const fields = { ...fieldsOf(task), ...didOf(attempt), state: task.state };
     if (verdict === 'cancel') return this.#log.info('task cancelled', fields);
     if (attempt.outcome !== undefined) return this.#log.info(`task ${attempt.outcome}`, fields);
@@ -75,7 +98,7 @@ export class Journal {
     this.#log.warn('task failed', { ...fields, ...nextAttempt });
   }
 
-  #count(task: Task, attempt: Attempt): void {
+  #count(task: Task, attempt: Attempt, wantedAt: number): void {
     const metrics = this.#metrics;
     metrics.taskAttempt(resultOf(task, attempt), attempt.reason);
     metrics.copied(attempt.bytes);
@@ -83,7 +106,7 @@ export class Journal {
     metrics.blobs('mounted', attempt.mounted);
     metrics.blobs('skipped', attempt.skipped);
     const there = attempt.outcome === 'copied' || attempt.outcome === 'unchanged';
-    if (there) metrics.lag(Math.max(0, attempt.finishedAt - task.wantedAt) / 1000);
+    if (there) metrics.lag(Math.max(0, attempt.finishedAt - wantedAt) / 1000);
   }
 }
 
@@ -105,6 +128,7 @@ function endsOf(copy: Wanted): Record<string, unknown> {
 }
 
 function didOf(attempt: Attempt): Record<string, unknown> {
-  const { number, startedAt, finishedAt, ...rest } = attempt;
-  return { ...rest, attempt: number, seconds: (finishedAt - startedAt) / 1000 };
+  // A line's `message` says what happened; the failure's own words stand beside it.
+  const { number, startedAt, finishedAt, message: detail, ...rest } = attempt;
+  return { ...rest, detail, attempt: number, seconds: (finishedAt - startedAt) / 1000 };
 }

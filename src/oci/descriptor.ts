@@ -4,7 +4,7 @@ import type { Digest } from './digest.ts';
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: Digest;
-  /** Bytes; `unknownSize` for layers of schema 1 manifests, which do not say. */
+  /** Bytes. */
   readonly size: number;
   /** Where else the content may be had; only foreign layers have it. Never followed. */
   readonly urls?: readonly string[];
@@ -18,5 +18,3 @@ interface Platform {
   readonly architecture: string;
   readonly variant?: string;
 }
-
-export const unknownSize = -1;

@@ -11,14 +11,6 @@ export function isDigest(text: string): text is Digest {
   return grammar.test(text);
 }
 
-/** Throws `SyntaxError` when the text is not a digest of an algorithm known here. */
-export function parseDigest(text: string): Digest {
-  if (isDigest(text)) return text;
-  throw new SyntaxError(
-    `digest: expected sha256: and 64 or sha512: and 128 lower-case hexadecimal digits, got ${JSON.stringify(text.slice(0, 80))}`,
-  );
-}
-
 export function algorithmOf(digest: Digest): Algorithm {
   return digest.startsWith('sha512:') ? 'sha512' : 'sha256';
 }

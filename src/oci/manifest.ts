@@ -1,14 +1,12 @@
 import { z } from 'zod';
-import { type Descriptor, unknownSize } from './descriptor.ts';
+import type { Descriptor } from './descriptor.ts';
 import { isDigest } from './digest.ts';
 import {
-  dockerLayer,
   dockerManifest,
   dockerSchema1,
   dockerSchema1Signed,
   essence,
   isIndex,
-  isSchema1,
   ociArtifactManifest,
   ociIndex,
   ociManifest,
@@ -57,7 +55,8 @@ const manifest = z.object({
   blobs: z.array(described).nullish(),
   manifests: z.array(described).nullish(),
   subject: described.nullish(),
-  fsLayers: z.array(z.object({ blobSum: digestMember })).nullish(),
+  /** Of schema 1, which is told by them and not read any further. */
+  fsLayers: z.array(z.unknown()).nullish(),
   signatures: z.unknown().optional(),
 });
 
@@ -149,21 +148,12 @@ function refuseOtherShape(document: Manifest, type: string): void {
 
 function requiredMember(type: string): keyof Manifest | undefined {
   if (isIndex(type)) return 'manifests';
-  if (isSchema1(type)) return 'fsLayers';
   if (type === ociManifest || type === dockerManifest) return 'config';
   return type === ociArtifactManifest ? 'mediaType' : undefined;
 }
 
-function blobsOf(document: Manifest): Descriptor[] {
-  const { config, layers, blobs, fsLayers } = document;
-  return [
-    ...[...(config ? [config] : []), ...(layers ?? []), ...(blobs ?? [])].map(blobDescriptor),
-    ...(fsLayers ?? []).map((layer) => ({
-      mediaType: dockerLayer,
-      digest: layer.blobSum,
-      size: unknownSize,
-    })),
-  ];
+function blobsOf({ config, layers, blobs }: Manifest): Descriptor[] {
+  return [...(config ? [config] : []), ...(layers ?? []), ...(blobs ?? [])].map(blobDescriptor);
 }
 
 function blobDescriptor(written: z.infer<typeof described>): Descriptor {

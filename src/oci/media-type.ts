@@ -9,8 +9,6 @@ export const dockerList = 'application/vnd.docker.distribution.manifest.list.v2+
 export const dockerSchema1 = 'application/vnd.docker.distribution.manifest.v1+json';
 export const dockerSchema1Signed = 'application/vnd.docker.distribution.manifest.v1+prettyjws';
 
-/** What a schema 1 manifest's layers are; it does not say so itself. */
-export const dockerLayer = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
 /** A blob whose descriptor does not say what it is. */
 export const unknownBlob = 'application/octet-stream';
 

@@ -1,8 +1,8 @@
+import { shared } from '../abort.ts';
 import { RegistryError } from '../copy/error.ts';
 import { parseChallenges } from '../oci/challenge.ts';
 import { covers } from '../oci/scope.ts';
 import type { Challenge } from '../oci/challenge.ts';
-import { shared } from './shared.ts';
 import type { Credential, TokenCache, TokenIssuer } from './token.ts';
 
 /*

@@ -1,6 +1,6 @@
+import { reasonOf } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
-import { reasonOf } from './shared.ts';
 
 export interface Limits {
   /** Requests in flight at once. */

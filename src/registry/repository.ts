@@ -8,7 +8,7 @@ import { essence, isSchema1, manifestTypes } from '../oci/media-type.ts';
 import { isTag } from '../oci/reference.ts';
 import { formatScope } from '../oci/scope.ts';
 import type { Clock } from '../clock.ts';
-import { caps } from './body.ts';
+import { caps, parseObject } from './body.ts';
 import { unanswered } from './error.ts';
 import { listed } from './list.ts';
 import type { Answer, Call } from './call.ts';
@@ -153,25 +153,32 @@ export class Repository implements Source, Destination {
   }
 }
 
-/** The manifest's type; throws when what came, a proxy's page perhaps, is none that was asked for. */
+/**
+ * The manifest's type. What is no manifest at all, a proxy's page perhaps, may be another thing at the next try; a
+ * manifest that is none of ours stays what it is, so its copy can never work.
+ */
 function manifestType(bytes: Uint8Array, contentType: string | undefined, url: string): string {
-  const mediaType = typeOrMistake(bytes, contentType);
+  const mediaType = toldType(bytes, contentType, url);
+  // Schema 1 ended with Docker 1.10. Its digest is not of its bytes, but of the part that its signatures cover.
   if (isSchema1(mediaType)) {
-    // Its digest is not of its bytes, but of the part that its signatures cover; ended with Docker 1.10.
-    throw new RegistryError(
-      'artifact-refused',
-      `${url}: expected a manifest of schema 2 or OCI, got schema 1`,
-    );
+    const message = `${url}: expected a manifest of schema 2 or OCI, got schema 1; push the image again with a current tool`;
+    throw new RegistryError('artifact-refused', message);
   }
   if (manifestTypes.includes(mediaType)) return mediaType;
-  throw new RegistryError('protocol', `${url}: expected a manifest, got ${mediaType.slice(0, 200)}`);
+  parseObject(bytes, url);
+  const message = `${url}: expected a manifest of a type that was asked for, got ${mediaType.slice(0, 200)}`;
+  throw new RegistryError('artifact-refused', message);
 }
 
-function typeOrMistake(bytes: Uint8Array, contentType: string | undefined): string {
+function toldType(bytes: Uint8Array, contentType: string | undefined, url: string): string {
   try {
     return mediaTypeOf(bytes, contentType);
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+  } catch (cause) {
+    // Only a manifest says which schema it follows: not the error that a proxy writes as JSON.
+    const { schemaVersion } = parseObject(bytes, url);
+    const fault = schemaVersion === undefined ? 'protocol' : 'artifact-refused';
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RegistryError(fault, `${url}: expected a manifest whose type can be told; ${why}`, { cause });
   }
 }
 

@@ -1,7 +1,7 @@
+import { shared } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
 import { parseObject } from './body.ts';
-import { shared } from './shared.ts';
 import { isInternal, shown } from './url.ts';
 
 export interface Credential {

@@ -122,7 +122,9 @@ export class Transport {
     const renewed = await this.#authorizer.renew(call.scopes, held, answer.challenges, call.signal);
     if (renewed === undefined) throw refusal;
     // The stream has begun to flow; whoever owns it may send it again, with the new token.
-    if (isStreamed(call)) throw new RegistryError('unreachable', refusal.message, { status: 401 });
+    if (isStreamed(call)) {
+      throw new RegistryError('unreachable', refusal.message, { status: 401, cause: refusal });
+    }
     const second = await this.#redirected(call, renewed);
     if (second.status === 401) this.#authorizer.forget(renewed);
     return second;
@@ -201,7 +203,9 @@ export class Transport {
       if (answer.status === 200) return this.#read(call, answer, caps.small);
       const refusal = await this.#refusal(call, answer);
       // It is the token server that is not there, not what was to be copied.
-      if (refusal.fault === 'not-found') throw new RegistryError('protocol', refusal.message);
+      if (refusal.fault === 'not-found') {
+        throw new RegistryError('protocol', refusal.message, { cause: refusal });
+      }
       throw refusal;
     });
   }

@@ -74,7 +74,7 @@ export async function writeBlob(
 /** A token that had run out was replaced after the first 401: the second one is a "no". */
 function meant(error: unknown): unknown {
   if (!(error instanceof RegistryError) || error.status !== 401) return error;
-  return new RegistryError('denied', error.message, { status: 401 });
+  return new RegistryError('denied', error.message, { status: 401, cause: error });
 }
 
 function uploads(target: UploadTarget): URL {

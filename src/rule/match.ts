@@ -108,11 +108,6 @@ export class Ruleset {
     );
   }
 
-  /** Names of the rules that are tried for a repository not seen before; the others cost nothing. */
-  candidates(repository: string): string[] {
-    return this.#index.candidates(repository).map((rule) => rule.name);
-  }
-
   #findTargets(sourceRepository: string): Target[] {
     return this.#index
       .candidates(sourceRepository)

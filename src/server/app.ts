@@ -25,7 +25,7 @@ export function createApp(options: AppOptions): Express {
   app.enable('case sensitive routing');
   app.set('query parser', false);
   app.all('/webhooks/harbor', webhook(options.webhook, clock, log, onDelivery));
-  app.use(health(options.health, options.metrics));
+  app.use(health(options.health, options.metrics, clock));
   app.use(adminPath, admin(options.admin));
   app.use(() => {
     throw new HttpError(404, 'There is nothing at this path.');

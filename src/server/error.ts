@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler } from 'express';
-import { CopyError, RegistryError } from '../copy/error.ts';
+import { RegistryError } from '../copy/error.ts';
 import { EventError } from '../event/harbor.ts';
 import { StorageError } from '../task/store.ts';
 import { sendJson } from './answer.ts';
@@ -45,7 +45,7 @@ export function httpError(error: unknown): HttpError {
     const detail = 'The database takes nothing just now, so nothing was stored. Try again.';
     return new HttpError(503, detail, { headers: { 'Retry-After': '5' }, cause: error });
   }
-  if (error instanceof RegistryError || error instanceof CopyError) {
+  if (error instanceof RegistryError) {
     return new HttpError(502, error.message, { cause: error });
   }
   if (isMalformedUrl(error)) return new HttpError(400, 'The path is not validly percent-encoded.');

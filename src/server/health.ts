@@ -1,4 +1,5 @@
 import { Router } from 'express';
+import type { Clock } from '../clock.ts';
 import { sendJson, sendText } from './answer.ts';
 
 export interface Health {
@@ -19,12 +20,15 @@ export interface MetricsOptions {
   text(): Promise<string>;
 }
 
+/** Milliseconds for which readiness is not looked at again: it costs commits, and anybody may ask. */
+const remembered = 1_000;
+
 /** `GET /healthz`, `/readyz` and `/metrics`. */
-export function health({ live, ready }: HealthOptions, metrics: MetricsOptions): Router {
+export function health({ live, ready }: HealthOptions, metrics: MetricsOptions, clock: Clock): Router {
   const router = Router({ caseSensitive: true });
   for (const [path, check] of [
     ['/healthz', live],
-    ['/readyz', ready],
+    ['/readyz', remembering(ready, clock)],
   ] as const) {
     router.get(path, (_request, response) => {
       const state = check();
@@ -35,4 +39,14 @@ export function health({ live, ready }: HealthOptions, metrics: MetricsOptions):
     sendText(response, 200, metrics.contentType, await metrics.text());
   });
   return router;
+}
+
+function remembering(check: () => Health, clock: Clock): () => Health {
+  let last: { at: number; health: Health } | undefined;
+  return function recall() {
+    const now = clock.now();
+    // A clock that was set back makes no answer last longer.
+    if (last === undefined || Math.abs(now - last.at) >= remembered) last = { at: now, health: check() };
+    return last.health;
+  };
 }

@@ -33,6 +33,7 @@ function describeOperation({ method, summary, input, success, problems }: Operat
     ...(method === 'POST' && { requestBody: { content: json(input.shape.body) } }),
     responses: {
       [success.status]: { description: success.description, content: json(success.schema) },
+      422: problem('Parameters or the body are wrong: `errors` lists them.'),
       ...Object.fromEntries(refusals),
       default: problem('The request is refused, or failed.'),
     },

@@ -73,7 +73,7 @@ function single(values: string[]): unknown {
   return values.length === 1 ? values[0] : values;
 }
 
-/** No body at all stands for an empty object. Throws `HttpError` 400, 413 or 415. */
+/** No body at all stands for an empty object. Throws `HttpError` 413, 415 or 422. */
 async function readJson(request: IncomingMessage): Promise<unknown> {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
   if (encoding === undefined && Number(length ?? 0) === 0) return {};
@@ -82,7 +82,8 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new HttpError(400, 'Expected a body of JSON in UTF-8.', { cause });
+    const errors = [{ detail: 'Expected JSON in UTF-8', pointer: '#' }];
+    throw new HttpError(422, 'The body is not JSON in UTF-8.', { members: { errors }, cause });
   }
 }
 

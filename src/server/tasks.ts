@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ResyncRequest } from '../task/resync.ts';
 import type { TaskStore } from '../task/store.ts';
 import { cutPage } from './cursor.ts';
 import { HttpError } from './error.ts';
@@ -10,13 +11,6 @@ export interface Tasks extends Pick<TaskStore, 'list' | 'get'> {
   retry(id: number): ReturnType<TaskStore['retry']>;
   /** `running`: asked to stop, and cancelled once it has. */
   cancel(id: number): ReturnType<TaskStore['cancel']>;
-}
-
-export interface ResyncRequest {
-  repository: string;
-  /** Without it, all tags that the rules match. */
-  tag?: string;
-  force: boolean;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { RequestHandler } from 'express';
 import type { Clock } from '../clock.ts';
 import type { Event } from '../event/event.ts';
 import { parseHarbor } from '../event/harbor.ts';
+import type { Received } from '../task/enqueue.ts';
 import { sendJson } from './answer.ts';
 import { checkContentType, readBody } from './body.ts';
 import { HttpError, httpError, methodNotAllowed, type Log } from './error.ts';
@@ -12,20 +13,13 @@ import { secretCheck } from './secret.ts';
 export type DeliveryOutcome =
   'accepted' | 'ignored' | 'unauthorized' | 'invalid' | 'too-large' | 'unsupported' | 'unavailable';
 
-export interface Receipt {
-  /** The tasks that now stand for the event. */
-  tasks: number[];
-  /** Why there are none. */
-  ignored?: string;
-}
-
 export interface WebhookOptions {
   /** Whole values of the `Authorization` header that are let in. */
   secrets: readonly string[];
   /** Let everyone in; counts only without any secret. */
   allowUnauthenticated: boolean;
   /** Resolves once the event is durable; rejects with `StorageError` when it cannot be stored now. */
-  receive(event: Event): Promise<Receipt>;
+  receive(event: Event): Promise<Received>;
 }
 
 const mediaTypes = ['application/json', 'application/cloudevents+json'];
@@ -39,7 +33,7 @@ export function webhook(
 ): RequestHandler {
   const isKnown = allowUnauthenticated && secrets.length === 0 ? () => true : secretCheck(secrets);
 
-  async function takeIn(request: IncomingMessage): Promise<Receipt> {
+  async function takeIn(request: IncomingMessage): Promise<Received> {
     if (request.method !== 'POST') throw methodNotAllowed(request.method ?? '', 'POST');
     if (!isKnown(request.headers.authorization)) throw unauthorized(request);
     const contentType = checkContentType(request, mediaTypes);
@@ -49,9 +43,9 @@ export function webhook(
 
   return async function receiveDelivery(request, response) {
     try {
-      const receipt = await takeIn(request);
-      onDelivery(receipt.ignored === undefined ? 'accepted' : 'ignored');
-      sendJson(response, 202, receipt);
+      const received = await takeIn(request);
+      onDelivery(received.ignored === undefined ? 'accepted' : 'ignored');
+      sendJson(response, 202, received);
     } catch (error) {
       const { status, message } = httpError(error);
       onDelivery(refusal(status));

@@ -3,6 +3,7 @@ import type { Attempt, Task } from '../task/task.ts';
 import { Claim } from './claim.ts';
 import { type Connection, guard, write } from './database.ts';
 import { TransitionError } from './error.ts';
+import { putBack } from './put-back.ts';
 import { type Running, type Settled, settled } from './settle.ts';
 import { type AttemptRow, taskColumns, taskOf, type TaskRow } from './task-row.ts';
 
@@ -32,15 +33,6 @@ const forgetAttempts = `
   DELETE FROM attempt WHERE task = @task
     AND id <= (SELECT id FROM attempt WHERE task = @task ORDER BY id DESC LIMIT 1 OFFSET @remembered)`;
 
-/** Stopped in the middle: the attempt was not the registry's fault and does not count. */
-const release = `
-  UPDATE task SET state = iif(cancel_requested_at IS NULL, 'available', 'cancelled'),
-    finished_at = cancel_requested_at, cancel_requested_at = NULL,
-    attempts = iif(next_wanted_at IS NULL, max(attempts - 1, 0), 0),
-    wanted_at = min(wanted_at, ifnull(next_wanted_at, wanted_at)), next_wanted_at = NULL,
-    force = max(force, ifnull(next_force, 0)), next_force = NULL
-  WHERE state = 'running' AND id = ?`;
-
 // Both name their index: left alone, the planner takes the one over states and sorts all that wait.
 const promote = `
   UPDATE task SET state = 'available'
@@ -57,7 +49,7 @@ const prepare = (connection: Connection) => ({
   ),
   insertAttempt: connection.prepare<[AttemptRow & { task: number }]>(insertAttempt),
   forgetAttempts: connection.prepare<[{ task: number; remembered: number }]>(forgetAttempts),
-  release: connection.prepare<[id: number]>(release),
+  release: connection.prepare<[{ id: number; uncounted: number }]>(`${putBack} AND id = @id`),
   promote: connection.prepare<[now: number, limit: number]>(promote),
   nextRun: connection.prepare<[], { runAt: number }>(nextRun),
 });
@@ -93,7 +85,8 @@ export class SqliteDispatchStore implements DispatchStore {
 
   release(ids: readonly number[]): void {
     write(this.#connection, () => {
-      for (const id of ids) this.#sql.release.run(id);
+      // Stopped in the middle: the attempt was not the registry's fault and does not count.
+      for (const id of ids) this.#sql.release.run({ id, uncounted: 1 });
     });
   }
 

@@ -20,6 +20,13 @@ const findUnfinished = `
   SELECT id, state FROM task
   WHERE destination = ? AND destination_repository = ? AND destination_tag = ? AND unfinished = 1`;
 
+/** How the newest task of a destination tag ended; one that had to keep away from that name does not count. */
+const findEnded = `
+  SELECT id, state FROM task
+  WHERE destination = ? AND destination_repository = ? AND destination_tag = ? AND unfinished IS NULL
+    AND ifnull(reason, '') NOT IN ('name-invalid', 'name-collision')
+  ORDER BY id DESC LIMIT 1`;
+
 const findRefused = `
   SELECT id FROM task
   WHERE source_repository = @sourceRepository AND source_tag = @sourceTag AND source = @source
@@ -55,6 +62,13 @@ const joinRunning = `
     rule = @rule, source = @source, source_repository = @sourceRepository, source_tag = @sourceTag
   WHERE id = @id`;
 
+/** A sweep finds what a task has given up: the same task again, for nothing new has happened at the source. */
+const takeUpAgain = `
+  UPDATE task SET state = 'available', generation = generation + 1, attempts = 0, run_at = @now,
+    wanted_at = @wantedAt, force = @force, door = @door, finished_at = NULL, reason = NULL, message = NULL,
+    rule = @rule, source = @source, source_repository = @sourceRepository, source_tag = @sourceTag
+  WHERE id = @id`;
+
 /** The same refusal again is not told twice. */
 const refuseAgain = `UPDATE task SET finished_at = @now, message = @message WHERE id = @id`;
 
@@ -73,6 +87,11 @@ const prepare = (connection: Connection) => ({
     [destination: string, repository: string, tag: string],
     { id: number; state: TaskState }
   >(findUnfinished),
+  findEnded: connection.prepare<
+    [destination: string, repository: string, tag: string],
+    { id: number; state: TaskState }
+  >(findEnded),
+  takeUpAgain: connection.prepare<[Arrival & { id: number }]>(takeUpAgain),
   findRefused: connection.prepare<[Wanted & { reason: Reason }], { id: number }>(findRefused),
   joinWaiting: connection.prepare<[Arrival & { id: number }]>(joinWaiting),
   joinAlike: connection.prepare<[Arrival & { id: number }]>(joinAlike),
@@ -93,11 +112,21 @@ export class Joining {
     const { destination, destinationRepository, destinationTag } = wanted;
     const task = this.#sql.findUnfinished.get(destination, destinationRepository, destinationTag);
     const arrival = arrivalOf(entry, wanted, now);
-    if (!task) return made(this.#sql.insertTask.run(arrival));
+    if (!task)
+      return entry.door === 'sweep' ? this.#takeUp(arrival) : made(this.#sql.insertTask.run(arrival));
     // A sweep knows nothing newer than the task does.
     if (entry.door === 'sweep') return { id: task.id, created: false };
     this.#join({ ...arrival, id: task.id }, task.state);
     return { id: task.id, created: false };
+  }
+
+  /** What was discarded or cancelled is known: a sweep that finds it missing has found nothing that no event announced. */
+  #takeUp(arrival: Arrival): Standing {
+    const { destination, destinationRepository, destinationTag } = arrival;
+    const ended = this.#sql.findEnded.get(destination, destinationRepository, destinationTag);
+    if (!ended || ended.state === 'completed') return made(this.#sql.insertTask.run(arrival));
+    this.#sql.takeUpAgain.run({ ...arrival, id: ended.id });
+    return { id: ended.id, created: false };
   }
 
   #join(arrival: Arrival & { id: number }, state: TaskState): void {

@@ -7,8 +7,8 @@ import type { Attempt, Task } from './task.ts';
 /** One event in a task's life, for log and metrics. */
 export type TaskEvent =
   | { kind: 'started'; task: Task }
-  /** `task` is as it is now, after the verdict. */
-  | { kind: 'settled'; task: Task; attempt: Attempt; verdict: Verdict }
+  /** `task` is as it is now, after the verdict; `wantedAt` is of what the attempt was for: the start of its lag. */
+  | { kind: 'settled'; task: Task; attempt: Attempt; verdict: Verdict; wantedAt: number }
   /** Stopped before its end, and not counted. */
   | { kind: 'released'; task: Task }
   /** Neither a result nor an abort came of it: a mistake in this program. The task is put back after a pause. */
@@ -132,7 +132,7 @@ export class Dispatcher {
   #settle(claimed: Task, attempt: Attempt, verdict: Verdict): void {
     const { store, clock, listener } = this.#options;
     const task = store.settle(claimed, attempt, verdict, clock.now());
-    listener({ kind: 'settled', task, attempt, verdict });
+    listener({ kind: 'settled', task, attempt, verdict, wantedAt: claimed.wantedAt });
   }
 
   async #interrupted(task: Task, error: unknown): Promise<void> {

@@ -6,8 +6,6 @@ export interface PruneOptions {
   clock: Clock;
   /** How long finished tasks, events and sweeps are kept; milliseconds. */
   keep: number;
-  /** Called after each round that removed something. */
-  onPruned?: (rows: number) => void;
   /** A round ended early; the next one comes all the same. */
   onError: (error: unknown) => void;
 }
@@ -47,20 +45,17 @@ export class Prune {
   }
 
   async #round(signal: AbortSignal): Promise<void> {
-    const { store, clock, keep, onPruned, onError } = this.#options;
+    const { store, clock, keep, onError } = this.#options;
     const before = clock.now() - keep;
-    let removed = 0;
     try {
       let last: number;
       do {
         last = store.prune(before, step);
-        removed += last;
         await this.#sleep(pause, signal);
       } while (last === step && !signal.aborted);
     } catch (error) {
       onError(error);
     }
-    if (removed > 0) onPruned?.(removed);
   }
 
   /** Returns early, without an error, when stopped. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { companionOf } from '../oci/companion.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
+import { submitInBatches } from './batch.ts';
 import type { Registries } from './registries.ts';
 import type { Entered, Entry } from './store.ts';
 import { wantedOf } from './wanted.ts';
@@ -23,9 +24,6 @@ export interface ResyncOptions {
   clock: Clock;
 }
 
-/** Tasks made in one commit. */
-const batch = 500;
-
 /** Tags whose digests are asked for at once, where there are signatures. */
 const width = 4;
 
@@ -36,14 +34,8 @@ const width = 4;
 export async function resync(request: ResyncRequest, options: ResyncOptions): Promise<number[] | undefined> {
   const wanted = await copiesOf(request, options);
   if (wanted === undefined) return undefined;
-  const tasks: number[] = [];
-  for (let start = 0; start < wanted.length; start += batch) {
-    const part = wanted.slice(start, start + batch);
-    const wantedAt = options.clock.now();
-    const entered = await options.submit({ door: 'admin', force: request.force, wantedAt, wanted: part });
-    tasks.push(...entered.tasks);
-  }
-  return tasks;
+  const entry = { door: 'admin', force: request.force, wantedAt: options.clock.now(), wanted } as const;
+  return (await submitInBatches(options.submit, entry)).tasks;
 }
 
 async function copiesOf(

@@ -28,17 +28,17 @@ const kinds: Record<Reason, Kind> = {
   'source-policy': 'wait',
   'rate-limited': 'wait',
   unreachable: 'wait',
+  timeout: 'wait',
+  tls: 'wait',
   'source-denied': 'count',
   'destination-denied': 'count',
   'not-found': 'count',
-  timeout: 'count',
-  tls: 'count',
   corrupt: 'count',
   protocol: 'count',
   internal: 'count',
 };
 
-/** Permissions are changed by people: asking again within the minute only fills logs, here and there. */
+/** Permissions are changed by people: asking again within seconds only fills logs, here and there. */
 const deniedPause = 60_000;
 
 /** What to do with a task whose attempt failed with `error`. */
@@ -69,7 +69,7 @@ function failing(task: Task, policy: RetryPolicy, clock: Clock, reason: Reason):
   return Math.max(full, floor) * (0.5 + clock.random() / 2);
 }
 
-/** Half as long again as it has waited so far: soon at first, and without a count of the waits. */
+/** Half of the time since it was wanted: soon after a push, seldom in a long outage, and without a count of the waits. */
 function waiting(task: Task, policy: RetryPolicy, clock: Clock): number {
   const waited = (clock.now() - task.wantedAt) / 2;
   return Math.min(Math.max(waited, policy.first), policy.max) * (0.5 + clock.random() / 2);

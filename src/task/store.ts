@@ -43,7 +43,7 @@ export interface EnqueueStore {
    * Stores a batch in ONE transaction: events, tasks, and which source repository owns which destination
    * repository. An event whose id is known already changes nothing and returns the tasks it made then.
    * A wanted copy joins the unfinished task of its destination tag, or makes a new one; from the sweep it
-   * joins without changing anything. A name that is refused, or owned by another source repository for
+   * joins without changing anything, and takes up a task that was discarded or cancelled instead of making one. A name that is refused, or owned by another source repository for
    * which `stillOwns` holds, makes a `discarded` task that names both.
    */
   enter(

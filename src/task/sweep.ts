@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
+import { submitInBatches } from './batch.ts';
 import { Comparison } from './comparison.ts';
 import { addRepositories } from './listed.ts';
 import type { Registries } from './registries.ts';
@@ -137,7 +138,8 @@ export class Sweeper {
     sweep.enqueued += different.length;
     if (sweep.dryRun || different.length === 0) return;
     const wantedAt = this.#options.clock.now();
-    const entered = await this.#options.submit({ door: 'sweep', force: false, wantedAt, wanted: different });
+    const entry = { door: 'sweep', force: false, wantedAt, wanted: different } as const;
+    const entered = await submitInBatches(this.#options.submit, entry);
     sweep.missed += entered.created;
   }
 

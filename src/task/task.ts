@@ -7,16 +7,20 @@ import type { Wanted } from '../rule/rule.ts';
  * *attempt* is one try at it. A *door* is the way a task came in. The *generation* of a task grows with
  * every push that joins it, so an attempt that began before the newest push knows that it is not the last.
  *
+ *   (new) ──a name that cannot be──▶ discarded
+ *     │
+ *     ▼
  *   available ──claim──▶ running ──▶ completed      the destination holds what the source held
  *       ▲                   │  ├───▶ discarded      can never work, or gave up: `reason` says why
  *       │                   │  ├───▶ cancelled      asked to stop
  *       │                   │  └───▶ retryable      failed; tried again at `runAt`
  *       ├───────────────────┘            │
  *       │  a push joined, or stop        │
- *       └────────────────────────────────┘  `runAt` has come, or what it waited for happened
+ *       └────────────────────────────────┘  `runAt` has come, what it waited for happened, a push joined, or retry
  *
- * discarded, cancelled ──retry──▶ available, by the admin API. At most one task for a destination tag is
- * unfinished (available, running or retryable).
+ * available, retryable ──cancel──▶ cancelled. discarded, cancelled ──▶ available by the admin API's retry, or by a
+ * sweep that still finds the difference. At most one task for a destination tag is unfinished (available, running
+ * or retryable).
  */
 export const taskStates = [
   'available',

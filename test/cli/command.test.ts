@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { Client } from '../../src/cli/client.ts';
+import { resyncCommand } from '../../src/cli/resync.ts';
 import { run } from '../integration/process.ts';
 
 test('the version is the package’s', async (t) => {
@@ -69,4 +71,16 @@ test('the demo: a pushed tag arrives, and it says what to try next', async (t) =
   assert.equal(digests[0], digests[1]);
   assert.match(stdout, /webhook +202 /);
   assert.match(stdout, /What to try next/);
+});
+
+test('wrong usage keeps its cause', async () => {
+  const missing = { server: 'http://127.0.0.1', tokenFile: '/nowhere/token' };
+  assert.throws(
+    () => new Client(missing),
+    (error) => error instanceof Error && error.cause instanceof Error && 'code' in error.cause,
+  );
+  await assert.rejects(
+    resyncCommand().parseAsync(['Library/app'], { from: 'user' }),
+    (error) => error instanceof Error && error.cause instanceof SyntaxError,
+  );
 });

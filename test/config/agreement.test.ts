@@ -83,25 +83,6 @@ test('a registry may stand unused', () => {
   assert.equal(config.registries[2]?.url, 'http://spare.test:5000');
 });
 
-test('rules do not lead around in a circle', () => {
-  const registries = {
-    a: { url: 'https://a.test' },
-    b: { url: 'https://b.test' },
-    c: { url: 'https://c.test' },
-  };
-  const lead = (source: string, destination: string): object => ({
-    ...rule,
-    name: `${source}-${destination}`,
-    source,
-    destination,
-  });
-  const chain = [lead('a', 'b'), lead('b', 'c'), lead('a', 'c')];
-  assert.equal(load({ ...smallest, registries, rules: chain }).rules.length, 3);
-  assert.deepEqual(wrong({ ...smallest, registries, rules: [...chain, lead('c', 'a')] }), [
-    'rules[3].destination: expected rules that do not lead back to their source, got c → a → c',
-  ]);
-});
-
 test('several tags do not meet under one name', () => {
   const renamed = (tags: string[], tag: string): object => ({ ...smallest, rules: [{ ...rule, tags, tag }] });
   assert.equal(load(renamed(['v1'], 'stable')).rules.length, 1);

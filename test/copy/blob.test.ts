@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import type { Misbehaviour } from '../../src/demo/registry/call.ts';
 import { mountIgnored, unavailable } from '../support/fault.ts';
@@ -89,6 +90,19 @@ test('an abort does not wait for the copy that moves the blob', async (t) => {
   await assert.rejects(second, /that is enough/);
   goOn.resolve();
   assert.equal((await first).outcome, 'copied');
+});
+
+test('waiting for the copy that moves the blob leaves no listener at the signal', async (t) => {
+  const stand = await startStand(t);
+  await push(stand.source.url, 'app', 'v1', ociImageOf(config, [shared]));
+  const source = stand.source.client.repository('app', 'pull');
+  const destination = stand.destination.client.repository('mirror/app', 'push');
+  const mover = stand.traffic.mover('mirror/app', stand.counts);
+  const move = (signal: AbortSignal) => mover.move(shared.descriptor, source, destination, signal);
+  const { signal } = new AbortController();
+  await Promise.all([move(new AbortController().signal), move(signal), move(signal)]);
+  assert.deepEqual([stand.counts.copied, stand.counts.skipped], [1, 2]);
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
 test('what the destination has in another repository is mounted from there', async (t) => {

@@ -15,24 +15,25 @@ import { makeTemporary, removeTemporary } from '../support/temporary.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const edges = ['server', 'state', 'registry', 'harbor', 'aliyun'];
-const below = ['oci', 'clock', 'event', 'copy', 'rule', 'task', 'config', 'log', 'metrics'];
+const below = ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task', 'config', 'log', 'metrics'];
 
 /** What each part may import; nothing else of ours. */
 const mayImport: Record<string, string[]> = {
-  oci: [],
-  clock: [],
-  log: [],
-  event: ['oci', 'clock'],
-  copy: ['oci', 'clock', 'event'],
-  rule: ['oci', 'clock', 'event'],
-  task: ['oci', 'clock', 'event', 'copy', 'rule'],
-  server: ['oci', 'clock', 'event', 'copy', 'rule', 'task'],
-  state: ['oci', 'clock', 'event', 'copy', 'rule', 'task'],
-  registry: ['oci', 'clock', 'event', 'copy', 'rule', 'task'],
-  harbor: ['oci', 'clock', 'event', 'copy', 'rule', 'task'],
-  aliyun: ['oci', 'clock', 'event', 'copy', 'rule', 'task'],
-  metrics: ['oci', 'clock', 'event', 'copy', 'rule', 'task'],
-  config: ['oci', 'clock', 'event', 'copy', 'rule'],
+  abort: [],
+  oci: ['abort'],
+  clock: ['abort'],
+  log: ['abort'],
+  event: ['abort', 'oci', 'clock'],
+  copy: ['abort', 'oci', 'clock', 'event'],
+  rule: ['abort', 'oci', 'clock', 'event'],
+  task: ['abort', 'oci', 'clock', 'event', 'copy', 'rule'],
+  server: ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
+  state: ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
+  registry: ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
+  harbor: ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
+  aliyun: ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
+  metrics: ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
+  config: ['abort', 'oci', 'clock', 'event', 'copy', 'rule'],
   main: [...below, ...edges],
   demo: [...below, 'main'],
   cli: [...below, 'main', 'demo'],
@@ -55,7 +56,7 @@ const vendors: Record<string, string[]> = {
 };
 
 /** Parts that are one file rather than a folder, or a folder beside their file. */
-const files = new Set(['clock', 'log', 'metrics', 'main', 'config']);
+const files = new Set(['abort', 'clock', 'log', 'metrics', 'main', 'config']);
 const parts = Object.keys(mayImport);
 
 /** One file of every part, without `.ts`, and of what has rules of its own. */

@@ -84,3 +84,13 @@ test('a delivery during the grace is answered and kept', async (t) => {
   assert.equal((await next.finished(late)).outcome, 'source-gone');
   assert.equal((await next.finished(id)).outcome, 'copied');
 });
+
+test('SIGTERM: a sweep that is asked for meanwhile ends with the rest', async (t) => {
+  const { mirror, goOn } = await startStand(t, '20s');
+  mirror.kill('SIGTERM');
+  await eventually('readiness to end', async () => (await fetch(`${mirror.url}/readyz`)).status === 503);
+  const { status } = await mirror.api('POST', '/sweeps', {});
+  assert.equal(status, 202);
+  goOn();
+  assert.deepEqual(await mirror.ended, { code: 0, signal: null });
+});

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { unknownSize } from '../../src/oci/descriptor.ts';
 import { ManifestError, maxSuccessors, mediaTypeOf, parseManifest } from '../../src/oci/manifest.ts';
 import * as types from '../../src/oci/media-type.ts';
 
@@ -50,13 +49,6 @@ test('successors: of an index: manifests with platform and annotations, one dige
   });
 });
 
-test('successors: of a schema 1 manifest: layers of unknown size', () => {
-  const document = { schemaVersion: 1, fsLayers: [{ blobSum: digest('1') }, { blobSum: digest('1') }] };
-  assert.deepEqual(parseManifest(bytes(document), types.dockerSchema1Signed).blobs, [
-    { mediaType: types.dockerLayer, digest: digest('1'), size: unknownSize },
-  ]);
-});
-
 test('successors: of an old artifact manifest, and of a type that nobody knows', () => {
   const artifact = { mediaType: types.ociArtifactManifest, blobs: [layer] };
   assert.deepEqual(digestsOf(artifact, types.ociArtifactManifest), [layer.digest]);
@@ -100,13 +92,13 @@ const refused: [string, unknown, string, RegExp][] = [
   ['another type than it says', image, types.dockerManifest, /delivered as .*docker.*says it is .*oci/],
   ['an error answer', { errors: [] }, types.ociManifest, /expected "config"/],
   ['an image delivered as an index', { config, layers: [] }, types.ociIndex, /expected "manifests"/],
-  ['a schema 1 manifest without layers', {}, types.dockerSchema1, /expected "fsLayers"/],
   [
     'both image and index',
     { config, manifests: [] },
     'application/vnd.new+json',
     /both an index and an image/,
   ],
+  ['both schema 1 and index', { fsLayers: [], manifests: [] }, types.ociIndex, /both an index and an image/],
   [
     'a short digest',
     { config: { ...config, digest: 'sha256:abc' } },

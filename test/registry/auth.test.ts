@@ -177,6 +177,14 @@ for (const [what, fault, reason] of [
     await assertFree();
   });
 
+test('a token service that is not there: its own answer is kept as the cause', async (t) => {
+  const { client, faults } = await pushed(t);
+  faults.always(tokens, answer(404));
+  const { cause } = await failure(client.repository('a/b', 'pull').resolve('v1'), 'protocol');
+  assert.ok(cause instanceof RegistryError);
+  assert.deepEqual([cause.fault, cause.status], ['not-found', 404]);
+});
+
 test('a password that cannot be read is the registry’s failure, and says so', async (t) => {
   const unreadable = async () => Promise.reject(new RangeError('ENOENT /run/secrets/x'));
   const { client } = await startStand(t, { auth: bearer }, { credential: unreadable });

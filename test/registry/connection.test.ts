@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import type { Misbehaviour } from '../../src/demo/registry/call.ts';
@@ -192,4 +193,14 @@ test('a manifest that breaks off is asked for again', async (t) => {
   const bytes = await client.repository('a/b', 'pull').manifest(image.descriptor);
   assert.deepEqual([bytes.length, seen(/^GET .*manifests/).length], [image.bytes.length, 3]);
   await assertFree();
+});
+
+test('a client that is closed ends what is under way', async (t) => {
+  const stand = await startStand(t);
+  const client = clientOf(t, stand.registry.url, { clock: new LeapingClock() });
+  stand.faults.always(/manifests/, async () => new Promise<never>(() => undefined));
+  const asked = failure(client.repository('a/b', 'pull').resolve('v1'), 'unreachable');
+  while (stand.seen(/manifests/).length === 0) await setImmediate();
+  await client.close();
+  await asked;
 });

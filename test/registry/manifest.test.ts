@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import { ManifestError } from '../../src/oci/manifest.ts';
 import { dockerSchema1Signed, manifestTypes, ociManifest } from '../../src/oci/media-type.ts';
-import { answer, change, html, registryError, setHeaders } from '../support/fault.ts';
+import { answer, change, html, registryError, setHeaders, wrongDigest } from '../support/fault.ts';
 import { endless, wrongBytes } from '../support/connection-fault.ts';
 import {
   type Image,
@@ -135,25 +136,69 @@ test('a manifest of 8 MiB is read, a longer one is not', async (t) => {
   await assertFree();
 });
 
-for (const [what, fault, reason] of [
-  ['a page of a proxy', html(200), 'protocol'],
-  ['nothing', answer(200), 'protocol'],
+/** What `body` is when it is delivered as `type`. */
+const delivered = (type: string, body: string) => answer(200, { 'content-type': type }, body);
+
+for (const [what, fault, reason, message] of [
+  ['a page of a proxy', html(200), 'protocol', /expected a JSON object, got "</],
+  ['nothing', answer(200), 'protocol', /got ""/],
+  ['JSON that is no object', delivered('text/plain', '[1]'), 'protocol', /got "\[1\]"/],
+  ['an error as JSON', delivered('application/json', '{"errors":[]}'), 'protocol', /says which type/],
+  ['a page under an unknown type', delivered('application/vnd.x+json', '<p>'), 'protocol', /got "<p>"/],
   [
-    'a type that nobody asked for',
-    answer(200, { 'content-type': 'application/vnd.x+json' }, '{}'),
-    'protocol',
+    'an unknown type',
+    delivered('application/vnd.x+json', '{}'),
+    'artifact-refused',
+    /asked for, got application\/vnd\.x\+json$/,
   ],
-  ['JSON that is no manifest', answer(200, { 'content-type': 'text/plain' }, '[1]'), 'protocol'],
-  ['schema 1', answer(200, { 'content-type': dockerSchema1Signed }, '{}'), 'artifact-refused'],
+  [
+    'a manifest of no type',
+    delivered('application/json', '{"schemaVersion":2}'),
+    'artifact-refused',
+    /neither the answer nor the document says which type/,
+  ],
+  [
+    'a manifest of no type that is broken as well',
+    delivered('text/plain', '{"schemaVersion":2,"config":{"digest":"x"}}'),
+    'artifact-refused',
+    /config\.digest: expected a sha256/,
+  ],
+  [
+    'schema 1',
+    delivered(dockerSchema1Signed, '{}'),
+    'artifact-refused',
+    /got schema 1; push the image again/,
+  ],
+  [
+    'schema 1 that does not say so',
+    delivered('text/plain', '{"schemaVersion":1,"fsLayers":[],"signatures":[{}]}'),
+    'artifact-refused',
+    /got schema 1/,
+  ],
 ] as const)
   test(`${what} in place of a manifest is ${reason}`, async (t) => {
     const { repository, faults, assertFree } = await pushed(t);
     faults.always(/^HEAD/, setHeaders({ 'docker-content-digest': undefined }));
     faults.always(reads, fault);
-    await failure(repository.resolve('v1'), reason);
-    await failure(repository.manifest(descriptor), reason);
+    assert.match((await failure(repository.resolve('v1'), reason)).message, message);
+    assert.match((await failure(repository.manifest(descriptor), reason)).message, message);
     await assertFree();
   });
+
+test('a manifest that is refused for its type keeps what was found', async (t) => {
+  const { repository, faults } = await pushed(t);
+  faults.always(reads, delivered('application/json', '{"schemaVersion":2}'));
+  const { cause } = await failure(repository.manifest(descriptor), 'artifact-refused');
+  assert.ok(cause instanceof ManifestError);
+});
+
+test('another digest in the answer to a PUT is corrupt', async (t) => {
+  const { client, faults } = await pushed(t);
+  faults.once(/^PUT .*manifests/, wrongDigest);
+  const repository = client.repository('a/b', 'push');
+  await failure(repository.putManifest('v2', descriptor, image.bytes), 'corrupt');
+  await repository.putManifest('v2', descriptor, image.bytes);
+});
 
 test('error bodies: capped, and printable', async (t) => {
   const { repository, faults, registry, assertFree } = await pushed(t);

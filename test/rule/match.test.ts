@@ -202,15 +202,8 @@ const many = Array.from({ length: 10_000 }, (_, number) =>
   rule({ name: `r${number}`, repositories: [number % 2 ? `p${number}/**` : `library/r${number}`] }),
 );
 
-test('many rules: a repository is tried with the rules that may match only', () => {
-  const ruleset = new Ruleset([
-    ...many,
-    rule({ name: 'late' }),
-    rule({ name: 'any', repositories: ['/x$/'] }),
-  ]);
-  assert.deepEqual(ruleset.candidates('library/r42'), ['r42', 'late', 'any']);
-  assert.deepEqual(ruleset.candidates('p43/a/b'), ['r43', 'any']);
-  assert.deepEqual(ruleset.candidates('nobody/x'), ['any']);
+test('many rules: a repository is matched by those that want it', () => {
+  const ruleset = new Ruleset([...many, rule({ name: 'late' })]);
   assert.deepEqual(
     ruleset.match('library/x', 'v1').map(({ rule: name }) => name),
     ['late'],

@@ -26,6 +26,8 @@ test('the document is OpenAPI 3.1 and has every operation of the contract', asyn
     'post /tasks/{id}/cancel',
     'post /tasks/{id}/retry',
   ]);
+  for (const methods of Object.values<Record<string, { responses: object }>>(document.paths))
+    for (const { responses } of Object.values(methods)) assert.ok('422' in responses);
 });
 
 test('without a token, or with a wrong one, everything is 401', async (t) => {

@@ -88,13 +88,20 @@ test('a flood of mistakes gives a short answer', async () => {
   }
 });
 
+test('a body that is no JSON is one mistake, of the whole body', async () => {
+  const headers = { authorization, 'Content-Type': 'application/json' };
+  const sent = { method: 'POST', headers, body: Buffer.from('{"repository":') };
+  const answer = await send(`${stand.url}/api/v1/resync`, sent);
+  assert.deepEqual(jsonOf(answer).errors, [{ detail: 'Expected JSON in UTF-8', pointer: '#' }]);
+});
+
 const authorization = `Bearer ${token}`;
 const json = { authorization, 'Content-Type': 'application/json' };
 
 const bodies: [what: string, headers: Record<string, string>, body: string | Buffer, status: number][] = [
-  ['malformed', json, '{"repository":', 400],
-  ['invalid UTF-8', json, Buffer.from([0x22, 0xff, 0x22]), 400],
-  ['deeply nested', json, '['.repeat(500_000), 400],
+  ['malformed', json, '{"repository":', 422],
+  ['invalid UTF-8', json, Buffer.from([0x22, 0xff, 0x22]), 422],
+  ['deeply nested', json, '['.repeat(500_000), 422],
   ['deep and whole', json, `${'['.repeat(300_000)}${']'.repeat(300_000)}`, 422],
   ['prototype keys', json, '{"__proto__":{"repository":"a/b"},"constructor":1}', 422],
   ['a form', { authorization, 'Content-Type': 'application/x-www-form-urlencoded' }, 'repository=a', 415],

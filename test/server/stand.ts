@@ -6,9 +6,10 @@ import { createApp, type AppOptions } from '../../src/server/app.ts';
 import type { Health } from '../../src/server/health.ts';
 import { listen, type Listening, type ListenOptions } from '../../src/server/listen.ts';
 import type { Sweeps } from '../../src/server/sweeps.ts';
-import type { Resync, ResyncRequest } from '../../src/server/tasks.ts';
+import type { Resync } from '../../src/server/tasks.ts';
 import { openState, type State } from '../../src/state/state.ts';
 import { Enqueue } from '../../src/task/enqueue.ts';
+import type { ResyncRequest } from '../../src/task/resync.ts';
 import { type Received, type Sent, send } from '../support/http.ts';
 import { type Ending, temporaryFolder } from '../support/temporary.ts';
 
@@ -76,10 +77,9 @@ function healthy(): Stand['health'] {
 function appOptions(
   state: State,
   { deliveries, logged, health }: Pick<Stand, 'deliveries' | 'logged' | 'health'>,
-  { webhook, tokens = [token], resync }: StandOptions,
+  { webhook, tokens = [token], resync, clock = { ...systemClock, now: () => now } }: StandOptions,
 ): AppOptions {
   const ruleset = new Ruleset(rules);
-  const clock = { ...systemClock, now: () => now };
   const enqueue = new Enqueue({ store: state.enqueue, rules: () => ruleset, clock });
   const log =
     (level: string) =>

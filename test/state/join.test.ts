@@ -104,3 +104,21 @@ test('the sweep joins without changing anything, in every state', async (t) => {
   const retryable = postpone(state, 90_000);
   assert.deepEqual(sweep(), { task: retryable, created: 0 });
 });
+
+test('a sweep takes up what was discarded or cancelled, and what was completed anew', async (t) => {
+  const { state } = await temporaryState(t);
+  const sweep = () => enter(state, wanted(), { door: 'sweep', wantedAt: 8_000 }, 9_000);
+  const { task } = enter(state, wanted());
+  discard(state);
+  assert.equal(taskOf(state, task.id).state, 'discarded');
+  const { task: again, created } = sweep();
+  assert.equal(created, 0);
+  assert.partialDeepStrictEqual(again, { id: task.id, state: 'available', attempts: 0, door: 'sweep' });
+  assert.equal(again.reason, undefined);
+  assert.equal(state.tasks.cancel(task.id, 9_500), 'done');
+  assert.partialDeepStrictEqual(sweep(), { task: { id: task.id, state: 'available' }, created: 0 });
+  finish(state);
+  const { task: anew, created: more } = sweep();
+  assert.equal(more, 1);
+  assert.notEqual(anew.id, task.id);
+});

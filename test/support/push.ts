@@ -1,5 +1,5 @@
 import type { Descriptor } from '../../src/oci/descriptor.ts';
-import { type Digest, algorithmOf, digestOf, isDigest, parseDigest } from '../../src/oci/digest.ts';
+import { type Digest, algorithmOf, digestOf, isDigest } from '../../src/oci/digest.ts';
 import { parseManifest } from '../../src/oci/manifest.ts';
 import { isForeignLayer, manifestTypes } from '../../src/oci/media-type.ts';
 import { Client, type Credential } from './client.ts';
@@ -56,7 +56,9 @@ export async function digestOfTag(
   const answer = await new Client(url, credential).send(path, { method: 'HEAD', headers: accept });
   if (answer.status === 404) return undefined;
   if (answer.status !== 200) throw new UnexpectedAnswer(`HEAD ${path}`, 200, answer);
-  return parseDigest(String(answer.headers['docker-content-digest']));
+  const digest = String(answer.headers['docker-content-digest']);
+  if (isDigest(digest)) return digest;
+  throw new SyntaxError(`HEAD ${path}: expected a digest, got ${digest}`);
 }
 
 const accept = { accept: manifestTypes.join(', ') };

@@ -54,14 +54,14 @@ const waits: [Fault, Side][] = [
   ['rate-limited', 'destination'],
   ['unreachable', 'source'],
   ['unreachable', 'destination'],
+  ['timeout', 'destination'],
+  ['tls', 'source'],
 ];
 const counts: [Fault, Side][] = [
   ['denied', 'source'],
   ['denied', 'destination'],
   ['policy', 'destination'],
   ['not-found', 'source'],
-  ['timeout', 'destination'],
-  ['tls', 'source'],
   ['corrupt', 'source'],
   ['protocol', 'destination'],
 ];

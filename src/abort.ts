@@ -13,6 +13,7 @@ export async function shared<T>(work: Promise<T>, signal: AbortSignal | undefine
 }
 
 /** Why the signal was aborted, as something to throw. */
-export function reasonOf({ reason }: AbortSignal): Error {
-  return reason instanceof Error ? reason : new Error(String(reason ?? 'aborted'));
+export function reasonOf(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Error ? reason : new Error(typeof reason === 'string' ? reason : 'aborted');
 }
