@@ -65,6 +65,8 @@ export interface RegistryConfig {
   url: string;
   /** Missing: anonymous. */
   credential?: Credential | undefined;
+  /** Only of `acr-ee`. Without `credential`, temporary ones come by it. */
+  aliyun?: AliyunConfig;
   /** Further hosts, `HOST` or `HOST:PORT`, that the credential may be sent to. */
   tokenHosts: readonly string[];
   /** PEM file of authorities to trust besides Node's own. */
@@ -80,6 +82,17 @@ export interface RegistryConfig {
   connectTimeout: number;
   /** Milliseconds without a byte after which an answer is given up. */
   idleTimeout: number;
+}
+
+/** An access key of Alibaba Cloud, and the ACR EE instance that it is for. */
+export interface AliyunConfig {
+  accessKeyId: string;
+  accessKeySecret: string;
+  /** `cri-…` */
+  instanceId: string;
+  region: string;
+  /** Origin of the OpenAPI, the region's unless the file has another. */
+  openapiUrl: string;
 }
 
 /** The last newline of a `passwordFile` does not count (`readPassword`); the file may change at any time. */
@@ -114,13 +127,19 @@ export function findConfig(option: string | undefined, env: Environment, cwd: st
 }
 
 function toRegistry(name: string, shape: Shape['registries'][string]): RegistryConfig {
-  const { username, password, passwordFile, url, ...rest } = shape;
+  const { username, password, passwordFile, url, aliyun, ...rest } = shape;
   return {
     ...rest,
     name,
     url: new URL(url).origin,
     credential: toCredential(username, password, passwordFile),
+    ...(aliyun && { aliyun: toAliyun(aliyun) }),
   };
+}
+
+function toAliyun(shape: NonNullable<Shape['registries'][string]['aliyun']>): AliyunConfig {
+  const { openapiUrl, ...rest } = shape;
+  return { ...rest, openapiUrl: new URL(openapiUrl ?? `https://cr.${shape.region}.aliyuncs.com`).origin };
 }
 
 function toCredential(username?: string, password?: string, passwordFile?: string): Credential | undefined {
@@ -129,9 +148,10 @@ function toCredential(username?: string, password?: string, passwordFile?: strin
   return passwordFile === undefined ? undefined : { username, passwordFile };
 }
 
-/** The password, and what it becomes in an Authorization header. */
-function secretsOf({ credential }: RegistryConfig): string[] {
-  if (credential === undefined) return [];
+/** The password, and what it becomes in an Authorization header; the access key's secret, which is never sent. */
+function secretsOf({ credential, aliyun }: RegistryConfig): string[] {
+  const secrets = aliyun === undefined ? [] : [aliyun.accessKeySecret];
+  if (credential === undefined) return secrets;
   const password = 'password' in credential ? credential.password : readPassword(credential.passwordFile);
-  return [password, Buffer.from(`${credential.username}:${password}`).toString('base64')];
+  return [...secrets, password, Buffer.from(`${credential.username}:${password}`).toString('base64')];
 }

@@ -47,6 +47,9 @@ function registryFindings(path: Path, registry: unknown): Finding[] {
     const expected = 'caFile, or insecureSkipVerify: true, which does not look at it';
     findings.push({ path: [...path, 'insecureSkipVerify'], expected, got: 'both' });
   }
+  if (has(registry, 'aliyun') && valueAt(registry, ['type']) !== 'acr-ee') {
+    findings.push({ path: [...path, 'aliyun'], expected: 'type: acr-ee beside it', got: 'another type' });
+  }
   return findings;
 }
 

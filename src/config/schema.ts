@@ -71,6 +71,21 @@ const header = text('a secret of visible ASCII characters', /^[!-~]([ -~]*[!-~])
 const token = text('a token of visible ASCII characters without blanks', /^[!-~]+$/);
 const pattern = text('a pattern such as "library/**", "!*-rc*" or "/^v[0-9]+$/"');
 
+const aliyunSchema = z.strictObject({
+  accessKeyId: text('the id of an access key', /^[\w.-]+$/).describe('Of a RAM user.'),
+  accessKeySecret: text('the secret of an access key').describe('Better ${NAME} than the secret itself.'),
+  instanceId: text('an instance id that begins with cri-', /^cri-[a-z0-9-]+$/).describe(
+    'The ACR EE instance: cri-…',
+  ),
+  // It becomes part of a host's name.
+  region: text('a region such as cn-shanghai', /^[a-z0-9]+(-[a-z0-9]+)+$/).describe('Where the instance is.'),
+  openapiUrl: origin
+    .optional()
+    .describe(
+      'Default https://cr.REGION.aliyuncs.com; inside a VPC without Internet https://cr-vpc.REGION.aliyuncs.com.',
+    ),
+});
+
 export const registrySchema = z.strictObject({
   type: z
     .enum(['harbor', 'acr-ee', 'oci'])
@@ -81,11 +96,16 @@ export const registrySchema = z.strictObject({
   url: origin.describe('Scheme, host and port. http:// only when written so.'),
   username: text('a user name without ":"', /^[^:\p{Cc}]+$/u)
     .optional()
-    .describe('Without it the registry is used anonymously.'),
+    .describe('Without it, and without aliyun, the registry is used anonymously.'),
   password: text('a password').optional().describe('Better ${NAME} than the password itself.'),
   passwordFile: file('a file that holds the password')
     .optional()
     .describe('Instead of password. The last newline is dropped; read again when the file changes.'),
+  aliyun: aliyunSchema
+    .optional()
+    .describe(
+      'For acr-ee: an access key of Alibaba Cloud. Tags are listed by the OpenAPI; without username, temporary passwords come from it too.',
+    ),
   tokenHosts: z
     .array(text('HOST or HOST:PORT', /^[^\s/@]+$/))
     .prefault([])

@@ -14,9 +14,6 @@ const words: Record<string, string> = {
   record: 'a mapping',
 };
 
-/** Keys that a later version will know. */
-const later = new Set(['aliyun']);
-
 export type Shape = z.output<typeof configSchema>;
 
 /** The document as the schema sees it: the finished shape, or every way in which it differs. */
@@ -41,8 +38,6 @@ function toFindings(issue: z.core.$ZodIssue): Finding[] {
 }
 
 function unknownKey(path: Path, key: string): Finding {
-  if (later.has(key))
-    return { path, expected: 'nothing', got: 'a key that is not available in this version' };
   const known = knownKeys(configSchema, path.slice(0, -1));
   return { path, expected: 'a known key', got: JSON.stringify(key), nearest: nearest(key, known) };
 }

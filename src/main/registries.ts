@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
+import { OpenApi } from '../aliyun/openapi.ts';
+import { Pace } from '../aliyun/pace.ts';
+import { Repositories } from '../aliyun/repositories.ts';
+import { TemporaryCredential } from '../aliyun/temporary-credential.ts';
 import type { Clock } from '../clock.ts';
 import { readPassword } from '../config.ts';
-import type { RegistryConfig } from '../config.ts';
+import type { AliyunConfig, RegistryConfig } from '../config.ts';
 import { BlobTraffic } from '../copy/blob.ts';
+import { Harbor } from '../harbor/harbor.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Repository } from '../registry/repository.ts';
+import type { Listing, TagListing } from '../task/listing.ts';
 import type { Registries } from '../task/registries.ts';
 import type { Task } from '../task/task.ts';
 import type { Ends } from '../task/worker.ts';
@@ -13,19 +19,27 @@ import type { Ends } from '../task/worker.ts';
 /** Called after every answer of a registry; status 0 when there was none. */
 export type OnRequest = (registry: string, method: string, status: number) => void;
 
+/** What there is of one registry. */
+interface Entry {
+  client: Registry;
+  traffic: BlobTraffic;
+  harbor?: Harbor;
+  openApi?: OpenApi;
+  tagListing?: TagListing;
+}
+
+type ClientOptions = ConstructorParameters<typeof Registry>[0];
+
 /** The configured registries by name, each with its one client. */
 export class ConfiguredRegistries implements Registries {
-  readonly #registries: ReadonlyMap<string, { client: Registry; traffic: BlobTraffic }>;
+  readonly #registries: ReadonlyMap<string, Entry>;
 
   constructor(configs: readonly RegistryConfig[], clock: Clock, onRequest: OnRequest) {
+    const pace = new Pace(clock);
     this.#registries = new Map(
       configs.map((config) => {
-        const client = new Registry({
-          ...optionsOf(config),
-          clock,
-          onRequest: onRequest.bind(null, config.name),
-        });
-        return [config.name, { client, traffic: new BlobTraffic() }];
+        const options = { ...optionsOf(config), clock, onRequest: onRequest.bind(null, config.name) };
+        return [config.name, newEntry(config, options, pace)];
       }),
     );
   }
@@ -42,6 +56,14 @@ export class ConfiguredRegistries implements Registries {
     return this.#get(registry).client.repositories(signal);
   }
 
+  listing(registry: string): Listing | undefined {
+    return this.#get(registry).harbor;
+  }
+
+  tagListing(registry: string): TagListing | undefined {
+    return this.#get(registry).tagListing;
+  }
+
   ends(task: Task): Ends {
     return {
       source: this.source(task.source, task.sourceRepository),
@@ -51,19 +73,49 @@ export class ConfiguredRegistries implements Registries {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#registries.values()].map(({ client }) => client.close()));
+    const entries = [...this.#registries.values()];
+    const open = entries.flatMap(({ client, openApi }) => (openApi ? [client, openApi] : [client]));
+    await Promise.all(open.map((one) => one.close()));
   }
 
-  #get(name: string): { client: Registry; traffic: BlobTraffic } {
+  #get(name: string): Entry {
     const registry = this.#registries.get(name);
     if (registry !== undefined) return registry;
     throw new Error(`registry ${name} is not in the configuration any more; cancel the task, or put it back`);
   }
 }
 
-function optionsOf(
-  config: RegistryConfig,
-): Omit<ConstructorParameters<typeof Registry>[0], 'clock' | 'onRequest'> {
+function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace): Entry {
+  const { type, aliyun, credential } = config;
+  const traffic = new BlobTraffic();
+  if (aliyun === undefined) {
+    const client = new Registry(options);
+    return { client, traffic, ...(type === 'harbor' && { harbor: harborOf(client, config) }) };
+  }
+  const openApi = newOpenApi(aliyun, options, pace);
+  const temporary = new TemporaryCredential(openApi, options.clock);
+  const client = new Registry(credential ? options : { ...options, credential: () => temporary.get() });
+  return { client, traffic, openApi, tagListing: new Repositories(openApi) };
+}
+
+function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor {
+  const origin = new URL(url);
+  return new Harbor({
+    send: (call, cap) => client.send(call, cap),
+    origin,
+    anonymous: credential === undefined,
+  });
+}
+
+function newOpenApi(aliyun: AliyunConfig, options: ClientOptions, pace: Pace): OpenApi {
+  const { openapiUrl, instanceId, accessKeyId, accessKeySecret } = aliyun;
+  const { clock, ca, connectTimeout, idleTimeout, onRequest } = options;
+  const identity = { accessKeyId, accessKeySecret };
+  const url = new URL(openapiUrl);
+  return new OpenApi({ url, instanceId, identity, pace, clock, ca, connectTimeout, idleTimeout, onRequest });
+}
+
+function optionsOf(config: RegistryConfig): Omit<ClientOptions, 'clock' | 'onRequest'> {
   const { name, credential, caFile, concurrency, requestsPerSecond, bandwidth } = config;
   return {
     name,

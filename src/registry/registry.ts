@@ -1,5 +1,6 @@
 import { RegistryError } from '../copy/error.ts';
 import { isRepository } from '../oci/reference.ts';
+import type { Call } from './call.ts';
 import { listed } from './list.ts';
 import { Repository } from './repository.ts';
 import { Transport } from './transport.ts';
@@ -36,6 +37,14 @@ export class Registry {
       if (!(error instanceof RegistryError) || error.fault !== 'denied') throw error;
       yield* this.#names({ ...call, auth: 'basic' });
     }
+  }
+
+  /**
+   * A call of an API that the vendor has beside `/v2`, its answer read whole, at most `cap` bytes: within the same budget
+   * of requests. With `auth: 'basic'` it stays at the registry's own origin. Throws `RegistryError`.
+   */
+  send(call: Call, cap: number): ReturnType<Transport['send']> {
+    return this.#transport.send(call, cap);
   }
 
   close(): Promise<void> {

@@ -147,6 +147,7 @@ export class Transport {
       if (!isRedirect(answer.status) || isStreamed(call)) return answer;
       await discard(answer);
       url = follow(url, answer.headers.get('location') ?? undefined, 'a redirect');
+      if (call.auth === 'basic' && !this.#isOurs(url)) throw strayed(call.url, url);
     }
     throw new RegistryError(
       'protocol',
@@ -215,9 +216,18 @@ export class Transport {
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       const message = `registry ${this.#options.name}: its credential cannot be read: ${why}`;
-      throw new RegistryError('denied', message, { cause });
+      // Whoever gives it out may be away for a while, and has been asked often enough for now.
+      const away = cause instanceof RegistryError && cause.fault !== 'not-found';
+      const error = new RegistryError(away ? cause.fault : 'denied', message, { cause });
+      this.#final.add(error);
+      throw error;
     }
   }
+}
+
+/** Whoever answers there speaks for nobody but itself: what needs our credential is not theirs to say. */
+function strayed(from: URL, to: URL): RegistryError {
+  return new RegistryError('protocol', `${shown(from)}: expected an answer, got a redirect to ${to.host}`);
 }
 
 function isRedirect(status: number): boolean {

@@ -1,6 +1,7 @@
 import { CopyError, RegistryError } from '../copy/error.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
+import { listedDigests } from './listed.ts';
 import { parallel } from './parallel.ts';
 import type { Registries } from './registries.ts';
 import { wantedOf } from './wanted.ts';
@@ -24,15 +25,17 @@ export interface Compared {
 }
 
 /**
- * Both ends of one source repository, tag by tag. The destination's tags are listed once, so that a missing tag costs
- * no request of its own; what is at both ends is compared by HEAD, which Harbor does not count as a pull.
+ * Both ends of one source repository, tag by tag. The names of the source's tags are `/v2`'s. Digests come from lists
+ * where a registry has an API for that, and else by HEAD, which Harbor does not count as a pull. A list of the
+ * destination is believed when it says "the same"; before a tag counts as different or missing, `/v2` is asked.
  */
 export class Comparison {
   readonly #options: ComparisonOptions;
   readonly #registry: string;
   readonly #repository: string;
-  readonly #digests = new Map<string, Promise<Descriptor | undefined>>();
+  readonly #listed = new Map<string, Promise<ReadonlyMap<string, Digest>>>();
   readonly #present = new Map<string, Promise<ReadonlySet<string> | undefined>>();
+  readonly #here = new Map<string, Promise<{ digest: Digest } | undefined>>();
 
   constructor(options: ComparisonOptions, registry: string, repository: string) {
     this.#options = options;
@@ -68,33 +71,46 @@ export class Comparison {
 
   async #same(copy: Wanted | Refused): Promise<boolean> {
     if ('reason' in copy) return false;
-    const present = await this.#presentTags(copy);
-    if (present !== undefined && !present.has(copy.destinationTag)) return false;
-    const destination = this.#options.registries.destination(copy.destination, copy.destinationRepository);
-    const [here, there] = await Promise.all([
-      this.#resolve(copy.sourceTag),
-      destination.resolve(copy.destinationTag, this.#options.signal),
-    ]);
+    const listed = (await this.#listedThere(copy)).get(copy.destinationTag);
+    if (listed === undefined && !(await this.#isPresent(copy))) return false;
+    const [here, there] = await Promise.all([this.#resolve(copy.sourceTag), listed ?? this.#there(copy)]);
     // A tag that went away since it was listed is no difference: nothing is deleted at the destination.
-    return here === undefined || here.digest === there?.digest;
+    if (here === undefined || here.digest === there) return true;
+    return listed !== undefined && here.digest === (await this.#there(copy));
   }
 
-  #resolve(tag: string): Promise<Descriptor | undefined> {
+  #resolve(tag: string): Promise<{ digest: Digest } | undefined> {
+    return once(this.#here, tag, async () => {
+      const { registries, signal } = this.#options;
+      const digest = (await this.#listedHere()).get(tag);
+      if (digest !== undefined) return { digest };
+      return registries.source(this.#registry, this.#repository).resolve(tag, signal);
+    });
+  }
+
+  #listedHere(): Promise<ReadonlyMap<string, Digest>> {
+    return once(this.#listed, 'source', () => {
+      const { registries, signal } = this.#options;
+      return listedDigests(registries.listing(this.#registry), this.#repository, signal);
+    });
+  }
+
+  #listedThere(copy: Wanted): Promise<ReadonlyMap<string, Digest>> {
+    return once(this.#listed, placeOf(copy), () => {
+      const { registries, signal } = this.#options;
+      return listedDigests(registries.tagListing(copy.destination), copy.destinationRepository, signal);
+    });
+  }
+
+  async #there({ destination, destinationRepository, destinationTag }: Wanted): Promise<Digest | undefined> {
     const { registries, signal } = this.#options;
-    const known = this.#digests.get(tag);
-    if (known !== undefined) return known;
-    const asked = registries.source(this.#registry, this.#repository).resolve(tag, signal);
-    this.#digests.set(tag, asked);
-    return asked;
+    const repository = registries.destination(destination, destinationRepository);
+    return (await repository.resolve(destinationTag, signal))?.digest;
   }
 
-  #presentTags(copy: Wanted): Promise<ReadonlySet<string> | undefined> {
-    const key = `${copy.destination} ${copy.destinationRepository}`;
-    const known = this.#present.get(key);
-    if (known !== undefined) return known;
-    const asked = this.#listDestination(copy);
-    this.#present.set(key, asked);
-    return asked;
+  async #isPresent(copy: Wanted): Promise<boolean> {
+    const tags = await once(this.#present, placeOf(copy), () => this.#listDestination(copy));
+    return tags === undefined || tags.has(copy.destinationTag);
   }
 
   /** `undefined` where the list is refused: then every tag is asked for by itself. */
@@ -116,4 +132,14 @@ export class Comparison {
     if (!(error instanceof RegistryError) && !(error instanceof CopyError)) throw error;
     return `${copy.sourceRepository}:${copy.sourceTag} → ${copy.destinationRepository}: ${error.message}`;
   }
+}
+
+function placeOf({ destination, destinationRepository }: Wanted): string {
+  return `${destination} ${destinationRepository}`;
+}
+
+function once<T>(known: Map<string, T>, key: string, ask: () => T): T {
+  const value = known.get(key) ?? ask();
+  known.set(key, value);
+  return value;
 }

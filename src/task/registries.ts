@@ -1,4 +1,5 @@
 import type { Destination, Source } from '../copy/repository.ts';
+import type { Listing, TagListing } from './listing.ts';
 
 /** What this folder needs of the configured registries, by their names in the configuration. */
 export interface Registries {
@@ -6,6 +7,10 @@ export interface Registries {
   destination(registry: string, repository: string): Destination & Tagged;
   /** Every repository, where the registry gives such a list; throws `RegistryError` where it does not. */
   repositories(registry: string, signal?: AbortSignal): AsyncIterable<string>;
+  /** What a source tells besides; its digests are those that `resolve` gives. */
+  listing(registry: string): Listing | undefined;
+  /** What a destination tells besides. A digest that it gives may be another than `resolve` gives. */
+  tagListing(registry: string): TagListing | undefined;
 }
 
 export interface Tagged {

@@ -3,6 +3,7 @@ import { RegistryError } from '../copy/error.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import { submitInBatches } from './batch.ts';
 import { Comparison } from './comparison.ts';
+import { addRepositories } from './listed.ts';
 import type { Registries } from './registries.ts';
 import { StorageError } from './store.ts';
 import type { Entered, Entry, Sweep, SweepStore } from './store.ts';
@@ -102,7 +103,7 @@ export class Sweeper {
 
   async #list(sweep: Sweep, source: string, names: Set<string>, signal: AbortSignal): Promise<void> {
     try {
-      for await (const name of this.#options.registries.repositories(source, signal)) names.add(name);
+      await addRepositories(names, source, this.#options.registries, signal);
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       sweep.failed++;

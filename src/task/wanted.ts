@@ -7,7 +7,7 @@ import { parallel } from './parallel.ts';
 export interface WantedOptions {
   /** The copies that the rules want of a tag; `of`: tags of the digest that a companion belongs to. */
   match(tag: string, of: readonly string[]): (Wanted | Refused)[];
-  resolve(tag: string): Promise<Descriptor | undefined>;
+  resolve(tag: string): Promise<Pick<Descriptor, 'digest'> | undefined>;
   /** Tags resolved at once. */
   width: number;
 }

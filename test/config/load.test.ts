@@ -180,14 +180,6 @@ test('keys named like the parts of every object are unknown keys', () => {
   ]);
 });
 
-test('a key of a later version is said to be one', () => {
-  const document = structuredClone(smallest);
-  Object.assign(document.registries.acr, { aliyun: { accessKeySecret: 'hunter2' } });
-  assert.deepEqual(mistakes(document), [
-    '7 registries.acr.aliyun: expected nothing, got a key that is not available in this version',
-  ]);
-});
-
 test('anchors, aliases and merge keys work, and mistakes behind them have a line', () => {
   const text = `
 registries:

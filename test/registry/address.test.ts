@@ -4,7 +4,7 @@ import { json } from '../../src/demo/registry/call.ts';
 import { RealmPolicy } from '../../src/registry/token.ts';
 import { follow, isInternal, sameOrigin, shown } from '../../src/registry/url.ts';
 import { startCallServer } from '../support/call-server.ts';
-import { redirect, setHeaders } from '../support/fault.ts';
+import { answer, redirect, setHeaders } from '../support/fault.ts';
 import { ociImage } from '../support/image.ts';
 import { push } from '../support/push.ts';
 import { startStorage } from '../support/storage.ts';
@@ -72,6 +72,24 @@ test('credentials and tokens do not follow a redirect to another host', async (t
     storage.requests.map(({ authorization }) => authorization),
     ['none'],
   );
+  await assertFree();
+});
+
+test('where the credential itself is shown, no other host is asked in its place', async (t) => {
+  const { registry, client, faults, assertFree } = await startStand(t, {}, { credential: async () => robot });
+  const other = await startCallServer(t, () => ({ status: 200, headers: {}, body: Buffer.from('{}') }));
+  const url = new URL('/api/list?key=hidden', registry.url);
+  const call = { method: 'GET', url, scopes: [], auth: 'basic', expect: [200] } as const;
+  faults.always(/^GET \/api\/list/, redirect(`${other.url}/api/list`));
+  const error = await failure(client.send(call, 1000), 'protocol');
+  const to = new URL(other.url).host;
+  assert.equal(error.message, `${registry.url}/api/list: expected an answer, got a redirect to ${to}`);
+  assert.equal(other.requests.length, 0);
+  faults.clear();
+  faults.always(/^GET \/api\/list/, redirect('/api/other'));
+  faults.always(/^GET \/api\/other/, answer(200, {}, '{}'));
+  assert.equal((await client.send(call, 1000)).bytes.toString(), '{}');
+  assert.deepEqual(new Set(registry.requests.map(({ authorization }) => authorization)), new Set(['basic']));
   await assertFree();
 });
 

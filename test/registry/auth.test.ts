@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RegistryError } from '../../src/copy/error.ts';
+import { RegistryError, type Fault } from '../../src/copy/error.ts';
 import { stall } from '../support/connection-fault.ts';
 import { answer, html, registryError, unavailable } from '../support/fault.ts';
 import { layer, ociImage } from '../support/image.ts';
@@ -191,6 +191,26 @@ test('a password that cannot be read is the registry’s failure, and says so', 
   const error = await failure(client.repository('a/b', 'pull').resolve('v1'), 'denied');
   assert.match(error.message, /registry test: its credential cannot be read: ENOENT/);
 });
+
+const away: readonly [Fault, Fault][] = [
+  ['unreachable', 'unreachable'],
+  ['rate-limited', 'rate-limited'],
+  // It is not what was to be copied that is not there.
+  ['not-found', 'denied'],
+];
+
+for (const [fault, expected] of away)
+  test(`whoever gives out the password is ${fault}: ${expected}, and not asked again at once`, async (t) => {
+    let asked = 0;
+    const credential = async () => {
+      asked++;
+      throw new RegistryError(fault, 'nobody there');
+    };
+    const { client } = await startStand(t, { auth: bearer }, { credential });
+    const error = await failure(client.repository('a/b', 'pull').resolve('v1'), expected);
+    assert.match(error.message, /registry test: its credential cannot be read: nobody there/);
+    assert.equal(asked, 1);
+  });
 
 test('what answers the ping in another way is no registry', async (t) => {
   const { client, faults } = await startStand(t);

@@ -23,12 +23,9 @@ interface End {
   seen(expression: RegExp): string[];
 }
 
-export interface Stand {
-  harbor: End;
-  acr: End;
+export interface Sweeping {
   state: State;
   clock: FakeClock;
-  registries: Registries;
   rules: Ruleset;
   enqueue: Enqueue;
   sweeper: Sweeper;
@@ -38,6 +35,12 @@ export interface Stand {
   ended(): Promise<Sweep>;
   /** `repository:tag` of all tasks, sorted. */
   tasks(): string[];
+}
+
+export interface Stand extends Sweeping {
+  harbor: End;
+  acr: End;
+  registries: Registries;
 }
 
 export function rule(other: Partial<Rule> = {}): Rule {
@@ -56,16 +59,27 @@ export function rule(other: Partial<Rule> = {}): Rule {
 
 /** A sweeper between two embedded registries, over a real database. */
 export async function startStand(t: Ending, given: readonly Rule[] = [rule()]): Promise<Stand> {
-  let stop = async (): Promise<void> => undefined;
-  t.after(() => stop());
-  const { state } = await temporaryState(t);
   const [harbor, acr] = [await startEnd(t), await startEnd(t)];
   const client = (name: string): Registry => (name === 'harbor' ? harbor : acr).client;
   const registries: Registries = {
     source: (registry, repository) => client(registry).repository(repository, 'pull'),
     destination: (registry, repository) => client(registry).repository(repository, 'push'),
     repositories: (registry, signal) => client(registry).repositories(signal),
+    listing: () => undefined,
+    tagListing: () => undefined,
   };
+  return { harbor, acr, registries, ...(await startSweeping(t, registries, given)) };
+}
+
+/** A sweeper between registries that are there already. */
+export async function startSweeping(
+  t: Ending,
+  registries: Registries,
+  given: readonly Rule[],
+): Promise<Sweeping> {
+  let stop = async (): Promise<void> => undefined;
+  t.after(() => stop());
+  const { state } = await temporaryState(t);
   const clock = new FakeClock();
   const rules = new Ruleset(given);
   const enqueue = new Enqueue({ store: state.enqueue, rules: () => rules, clock });
@@ -91,19 +105,7 @@ export async function startStand(t: Ending, given: readonly Rule[] = [rule()]): 
     return swept;
   };
   const tasks = () => state.tasks.list({ limit: 1000 }).map(nameOf).sort();
-  return {
-    harbor,
-    acr,
-    state,
-    clock,
-    registries,
-    rules,
-    enqueue,
-    sweeper,
-    sweep,
-    ended: () => end.promise,
-    tasks,
-  };
+  return { state, clock, rules, enqueue, sweeper, sweep, ended: () => end.promise, tasks };
 }
 
 function nameOf({ destinationRepository, destinationTag }: Task): string {

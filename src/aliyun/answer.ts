@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { RegistryError } from '../copy/error.ts';
+import { refused } from './error.ts';
+import type { Action } from './error.ts';
+
+/** Bytes. A page of 100 tags has some 50 KiB. */
+const cap = 4 * 1024 * 1024;
+
+/** Around every answer, right or wrong. `Code` is `success` in lower case where others have no code. */
+const envelope = z.object({
+  IsSuccess: z.unknown(),
+  Code: z.string().optional().catch(undefined),
+  Message: z.string().optional().catch(undefined),
+  RequestId: z.string().optional().catch(undefined),
+});
+
+/** The whole body as text; throws when there is more of it than any answer has. */
+export async function readAnswer(body: AsyncIterable<Uint8Array>, url: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    // Leaving the loop drops the connection.
+    if (length > cap) throw new RegistryError('protocol', `${url} answered more than ${cap} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length).toString();
+}
+
+/** What came back: to which call, from where (without its query). */
+export interface Answered {
+  action: Action;
+  url: string;
+  status: number;
+  text: string;
+}
+
+/** The answer's members, if it says by status, `IsSuccess` and `Code` alike that it is a success. */
+export function successOf<T>(answered: Answered, schema: z.ZodType<T>): T {
+  const { action, url, status, text } = answered;
+  const value = parse(text);
+  const said = envelope.safeParse(value);
+  if (status === 200 && !said.success) {
+    const start = printable(text, 40);
+    throw new RegistryError('protocol', `${action} at ${url}: expected a JSON object, got "${start}"`);
+  }
+  const { IsSuccess, Code, Message, RequestId } = said.data ?? { IsSuccess: false };
+  if (status !== 200 || IsSuccess !== true || (Code ?? 'success').toLowerCase() !== 'success') {
+    const code = Code && printable(Code, 64);
+    const message = Message && printable(Message, 300);
+    throw refused({ action, url, status, code, message, requestId: RequestId && printable(RequestId, 64) });
+  }
+  const members = schema.safeParse(value);
+  if (members.success) return members.data;
+  // Its words name members and types, never values: one of them may be a password.
+  const wrong = z.prettifyError(members.error).replace(/\s+/g, ' ').slice(0, 300);
+  throw new RegistryError('protocol', `${action} at ${url} answered something unexpected: ${wrong}`);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // Not JSON is an answer like any other: a proxy's page, say.
+  }
+}
+
+// A server's words end in logs and terminals.
+function printable(text: string, length: number): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, ' ').slice(0, length);
+}

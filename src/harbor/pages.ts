@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { RegistryError } from '../copy/error.ts';
+import type { Answer, Api } from './api.ts';
+
+/** The most that Harbor gives; it refuses to be asked for more. */
+const pageSize = 100;
+
+/** Where a list ends that has no end. */
+const maxPages = 10_000;
+
+export interface List<Shape extends z.ZodType> {
+  path: string;
+  query: Record<string, string>;
+  row: Shape;
+  signal: AbortSignal | undefined;
+}
+
+/*
+ * Pages are counted here and `Link` is not followed: Harbor's has an unescaped query. A page that is shorter than asked
+ * is not the last one for that; `X-Total-Count` says how many there are.
+ */
+
+/**
+ * A list by pages, for lists without ids to go by. A row that is removed meanwhile moves the others up, so that one
+ * may be missed; one that is added may bring another twice.
+ */
+export async function counted<Shape extends z.ZodType>(
+  api: Api,
+  list: List<Shape>,
+): Promise<z.output<Shape>[]> {
+  const rows: z.output<Shape>[] = [];
+  for (let page = 1; page <= maxPages; page++) {
+    const answer = await ask(api, list, { page: String(page) });
+    rows.push(...answer.value);
+    if (isLast(answer, rows.length)) return rows;
+  }
+  const shown = `${pageSize * maxPages} rows`;
+  throw new RegistryError('protocol', `GET ${list.path}: expected a list that ends, got ${shown}`);
+}
+
+/**
+ * A list by ids, each page being the rows above the last id: rows that come and go meanwhile move no others. `filter` is
+ * a further condition of the query.
+ */
+export async function* byId<Shape extends z.ZodType<{ id: number }>>(
+  api: Api,
+  list: List<Shape>,
+  filter: string,
+): AsyncGenerator<z.output<Shape>> {
+  for (let lastId = 0; ;) {
+    const q = `id=[${lastId + 1}~],${filter}`;
+    const answer = await ask(api, list, { page: '1', sort: 'id', q });
+    const { value: rows } = answer;
+    lastId = lastIdOf(answer, lastId);
+    yield* rows;
+    if (isLast(answer, rows.length)) return;
+  }
+}
+
+function ask<Shape extends z.ZodType>(
+  api: Api,
+  { path, query, row, signal }: List<Shape>,
+  which: Record<string, string>,
+): Promise<Answer<z.output<Shape>[]>> {
+  return api.get(path, { ...query, ...which, page_size: String(pageSize) }, z.array(row), signal);
+}
+
+/** Harbor ignores a condition or an order that it does not know: then rows would be lost, or come for ever. */
+function lastIdOf({ value: rows, shown }: Answer<{ id: number }[]>, after: number): number {
+  let last = after;
+  for (const { id } of rows) {
+    if (id <= last) {
+      throw new RegistryError('protocol', `GET ${shown}: expected an id above ${last}, got ${id}`);
+    }
+    last = id;
+  }
+  return last;
+}
+
+function isLast({ value: rows, headers }: Answer<unknown[]>, read: number): boolean {
+  if (rows.length === 0) return true;
+  const total = headers.get('x-total-count');
+  return total !== null && /^\d{1,15}$/.test(total) ? read >= Number(total) : rows.length < pageSize;
+}

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { OpenApi, type OpenApiOptions } from '../../src/aliyun/openapi.ts';
+import { Pace } from '../../src/aliyun/pace.ts';
+import { RegistryError, type Fault } from '../../src/copy/error.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { LeapingClock } from '../registry/clock.ts';
+import {
+  type AcrOpenApi,
+  type Entry,
+  type Shelf,
+  accessKey,
+  instanceId,
+  startAcrOpenApi,
+  tableShelf,
+} from '../support/acr-openapi.ts';
+import type { Ending } from '../support/temporary.ts';
+
+export interface Stand {
+  readonly server: AcrOpenApi;
+  readonly table: Map<string, Entry[]>;
+  readonly clock: LeapingClock;
+  readonly pace: Pace;
+  readonly client: OpenApi;
+}
+
+/** The product's client in front of a stand-in that has `mirror/app` with one tag, unless told otherwise. */
+export async function startStand(
+  t: Ending,
+  client: Partial<OpenApiOptions> = {},
+  shelf?: Shelf,
+): Promise<Stand> {
+  const table = new Map([['mirror/app', [entry('v1')]]]);
+  const clock = new LeapingClock();
+  const pace = new Pace(clock);
+  const server = await startAcrOpenApi(t, { shelf: shelf ?? tableShelf(table), now: () => clock.now() });
+  const made = clientOf(t, { url: new URL(server.url), clock, pace, ...client });
+  return { server, table, clock, pace, client: made };
+}
+
+/** Closed with the test. */
+export function clientOf(
+  t: Ending,
+  options: Pick<OpenApiOptions, 'url' | 'clock' | 'pace'> & Partial<OpenApiOptions>,
+): OpenApi {
+  const client = new OpenApi({
+    instanceId,
+    identity: accessKey,
+    connectTimeout: 5_000,
+    idleTimeout: 5_000,
+    onRequest: () => undefined,
+    ...options,
+  });
+  t.after(() => client.close());
+  return client;
+}
+
+export function entry(tag: string, content = tag): Entry & { digest: ReturnType<typeof digestOf> } {
+  return { tag, digest: digestOf(Buffer.from(content)) };
+}
+
+/** `v1`, `v2`, … */
+export function entries(count: number): Entry[] {
+  return Array.from({ length: count }, (_, index) => entry(`v${index + 1}`));
+}
+
+/** Waits for the failure, which must be one of the contract's and shows no secret, and gives it. */
+export async function failure(work: Promise<unknown>, fault: Fault): Promise<RegistryError> {
+  const error: unknown = await work.then(
+    () => assert.fail(`expected the fault ${fault}, got an answer`),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof RegistryError)) throw error;
+  assert.equal(error.fault, fault, error.message);
+  assert.doesNotMatch(error.message, /not-to-be-shown|cri-standin|AKTEST|PageNo/);
+  return error;
+}
+
+export async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const value of values) found.push(value);
+  return found;
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { json } from '../../src/demo/registry/call.ts';
+import type { Harbor } from '../../src/harbor/harbor.ts';
+import { all, failure } from '../registry/stand.ts';
+import { startCallServer } from '../support/call-server.ts';
+import { type Recording, recordings } from './recording.ts';
+import { clientOf } from './stand.ts';
+
+/* Every recorded answer of a call that the client makes is understood. */
+
+/** The client's call, by the path that was recorded: gives the rows of the answer. */
+const calls: readonly [path: RegExp, call: (harbor: Harbor) => Promise<unknown[]>][] = [
+  [/\/projects\?/, (harbor) => harbor.projects()],
+  [/\/repositories(\?|$)/, (harbor) => harbor.repositories('team')],
+  [/\/artifacts/, (harbor) => all(harbor.tags('team/app'))],
+];
+
+function callOf({ request }: Recording) {
+  return calls.find(([path]) => path.test(request.path))?.[1];
+}
+
+async function read(t: Parameters<typeof clientOf>[0], recording: Recording): Promise<unknown[]> {
+  const server = await startCallServer(t, () => json(200, inOrder(recording.body)));
+  const call = callOf(recording) ?? assert.fail(recording.request.path);
+  return call(clientOf(t, server.url, { anonymous: true }));
+}
+
+/** The client asks for the order of ids, whatever was recorded. */
+function inOrder(body: unknown): unknown {
+  return Array.isArray(body) ? body.toSorted((one, other) => one.id - other.id) : body;
+}
+
+for (const recording of recordings.filter((one) => one.status === 200 && callOf(one))) {
+  test(`Harbor, recorded: ${recording.file}`, async (t) => {
+    const rows = await read(t, recording);
+    assert.equal(rows.length, expectedRows(recording));
+  });
+}
+
+/** A row for each tag where tags are listed. */
+function expectedRows({ request, body }: Recording): number {
+  const rows: { tags?: unknown[] | null }[] = Array.isArray(body) ? body : [];
+  if (!/\/artifacts/.test(request.path)) return rows.length;
+  return rows.reduce((sum, { tags }) => sum + (tags?.length ?? 0), 0);
+}
+
+function recorded(file: string): Recording {
+  const found = recordings.find((recording) => recording.file.startsWith(file));
+  return found ?? assert.fail(file);
+}
+
+test('Harbor, recorded: an artifact with three tags and accessories', async (t) => {
+  const rows = await read(t, recorded('rest-029'));
+  const digest = 'sha256:26ae9c609acc6d3cd3e8b8cdd7d670dbcf7236a7d957205c53c4883d3d504438';
+  const tags = ['by-api', 'stable', '2.0'];
+  assert.deepEqual(
+    rows.slice(0, 3),
+    tags.map((tag) => ({ tag, digest })),
+  );
+});
+
+for (const [file, fault] of [
+  ['rest-001', 'denied'],
+  ['rest-002', undefined],
+  ['rest-003', undefined],
+  ['rest-004', 'denied'],
+  ['rest-005', 'denied'],
+] as const)
+  test(`Harbor, recorded: ${file}: whether it knows the account`, async (t) => {
+    const server = await startCallServer(t, (call) =>
+      json(200, call.path.endsWith('/systeminfo') ? recorded(file).body : []),
+    );
+    const asked = clientOf(t, server.url).projects();
+    if (fault === undefined) assert.deepEqual(await asked, []);
+    else await failure(asked, fault);
+  });

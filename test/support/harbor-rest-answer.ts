@@ -1,0 +1,254 @@
+import { type Answer, type Call, json } from '../../src/demo/registry/call.ts';
+import type { HarborContent, StandArtifact, StandProject } from './harbor-rest-content.ts';
+import { Refused, conditionsOf, isOlder, paged, refusal } from './harbor-rest-page.ts';
+
+export interface HarborAccount {
+  name: string;
+  password: string;
+  admin?: boolean;
+  /** By project: Harbor's permissions, e.g. `artifact:list`. */
+  projects: Record<string, readonly string[]>;
+}
+
+/** A call that found its route. */
+export interface Exchange {
+  content: HarborContent;
+  version: string;
+  call: Call;
+  /** What the path says of them. */
+  project: string;
+  rest: string;
+  account: HarborAccount | undefined;
+}
+
+/** The project, if the account has the permission in it; `open`: anyone has it where the project is public. */
+function permitted(exchange: Exchange, permission: string, open: 'open' | 'closed'): StandProject {
+  const { account, project: name } = exchange;
+  const found = findProject(exchange);
+  if (account && !found) throw new Refused(refusal(404, 'NOT_FOUND', `project ${name} not found`));
+  const granted = account?.admin || account?.projects[name]?.includes(permission);
+  if (found && (granted || (open === 'open' && found.public))) return found;
+  throw new Refused(
+    account ? refusal(403, 'FORBIDDEN', 'forbidden') : refusal(401, 'UNAUTHORIZED', 'unauthorized'),
+  );
+}
+
+/** A number is an id, unless the header says that it is a name. */
+function findProject({ content, call, project }: Exchange): StandProject | undefined {
+  const byName = call.headers['x-is-resource-name'] === 'true' || !/^\d+$/.test(project);
+  if (byName) return content.projects.get(project);
+  return [...content.projects.values()].find(({ id }) => String(id) === project);
+}
+
+export function systemInfo({ version, account }: Exchange): Answer {
+  const forAll = {
+    auth_mode: 'db_auth',
+    banner_message: '',
+    oidc_provider_name: '',
+    primary_auth_mode: false,
+    self_registration: false,
+  };
+  if (!account) return json(200, forAll);
+  return json(200, {
+    ...forAll,
+    current_time: new Date().toISOString(),
+    external_url: 'http://harbor.example.com',
+    harbor_version: version,
+    has_ca_root: false,
+    notification_enable: true,
+    project_creation_restriction: 'everyone',
+    read_only: false,
+    registry_storage_provider_name: 'filesystem',
+    registry_url: 'harbor.example.com',
+  });
+}
+
+export function projects({ content, call, account }: Exchange): Answer {
+  const seen = [...content.projects.values()]
+    .filter((project) => project.public || account?.admin || account?.projects[project.name])
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1));
+  return paged(call, seen, ({ id, name, createdAt, proxyCache }) => ({
+    creation_time: createdAt,
+    ...(account?.admin && { current_user_role_id: 1 }),
+    current_user_role_ids: account?.admin ? [1] : null,
+    cve_allowlist: { creation_time: never, items: null, update_time: never },
+    name,
+    owner_id: 1,
+    project_id: id,
+    ...(proxyCache && { registry_id: 1 }),
+    repo_count: 0,
+    update_time: createdAt,
+  }));
+}
+
+export function repositories(exchange: Exchange): Answer {
+  const { content, call } = exchange;
+  const project = permitted(exchange, 'repository:list', 'open');
+  const here = [...content.repositories.values()].filter((one) => one.project === project);
+  return paged(call, here.toReversed(), ({ id, name, createdAt }) => ({
+    artifact_count: 1,
+    creation_time: createdAt,
+    id,
+    name,
+    project_id: project.id,
+    pull_count: 0,
+    update_time: createdAt,
+  }));
+}
+
+export function projectArtifacts(exchange: Exchange): Answer {
+  if (!exchange.account) throw new Refused(refusal(401, 'UNAUTHORIZED', 'unauthorized'));
+  const project = permitted(exchange, 'artifact:list', 'open');
+  return artifacts(exchange, (artifact) => artifact.project === project);
+}
+
+export function repositoryArtifacts(exchange: Exchange): Answer {
+  const project = permitted(exchange, 'artifact:list', 'open');
+  const repository = `${project.name}/${decodeURIComponent(decodeURIComponent(exchange.rest))}`;
+  return artifacts(exchange, (artifact) => artifact.repository === repository);
+}
+
+function artifacts(
+  { content, version, call }: Exchange,
+  isWithin: (artifact: StandArtifact) => boolean,
+): Answer {
+  const query = conditionsOf(call);
+  const here = [...content.artifacts.values()].filter(isWithin);
+  const children = new Set(here.flatMap((one) => one.children));
+  const shown = here
+    .filter((one) => one.subject === undefined)
+    .filter((one) => one.tags.length > 0 || query.has('base') || !children.has(one.digest))
+    .filter((one) => query.get('tags') !== '*' || one.tags.length > 0);
+  const accessories = Map.groupBy(here, (one) => `${one.repository}@${one.subject}`);
+  const withAccessories = call.query.get('with_accessory') === 'true';
+  return paged(call, shown.toReversed(), (artifact) => ({
+    ...artifactRow(artifact),
+    accessories: orNull(
+      (accessories.get(`${artifact.repository}@${artifact.digest}`) ?? [])
+        .filter(() => withAccessories)
+        .map((one) => accessoryRow(one, artifact)),
+    ),
+    ...(!isOlder(version, '2.11.1') && { repository_name: artifact.repository }),
+  }));
+}
+
+function artifactRow(artifact: StandArtifact): object {
+  const { id, digest, repositoryId, pushedAt, project, children } = artifact;
+  const kind = children.length === 0 ? 'manifest' : 'index';
+  return {
+    ...(kind === 'manifest' && imageMembers),
+    digest,
+    icon: '',
+    id,
+    labels: null,
+    manifest_media_type: `application/vnd.oci.image.${kind}.v1+json`,
+    media_type: `application/vnd.oci.image.${kind}.v1+json`,
+    project_id: project.id,
+    pull_time: never,
+    push_time: pushedAt,
+    references: orNull(children.map((child) => ({ child_digest: child, parent_id: id }))),
+    repository_id: repositoryId,
+    size: 659,
+    tags: orNull(artifact.tags.map((tag) => tagRow(tag, artifact))),
+    type: 'IMAGE',
+  };
+}
+
+function tagRow({ id, name, pushedAt }: StandArtifact['tags'][number], artifact: StandArtifact): object {
+  return {
+    artifact_id: artifact.id,
+    id,
+    immutable: false,
+    name,
+    pull_time: never,
+    push_time: pushedAt,
+    repository_id: artifact.repositoryId,
+  };
+}
+
+/** As Go writes an empty list. */
+function orNull<T>(list: T[]): T[] | null {
+  return list.length === 0 ? null : list;
+}
+
+const never = '0001-01-01T00:00:00.000Z';
+
+const imageMembers = {
+  addition_links: { build_history: { absolute: false, href: '/additions/build_history' } },
+  artifact_type: 'application/vnd.oci.image.config.v1+json',
+  extra_attrs: { architecture: 'amd64', author: '', config: {}, created: null, os: 'linux' },
+};
+
+function accessoryRow(accessory: StandArtifact, subject: StandArtifact) {
+  return {
+    artifact_id: accessory.id,
+    creation_time: accessory.pushedAt,
+    digest: accessory.digest,
+    icon: '',
+    id: accessory.id,
+    size: 599,
+    subject_artifact_digest: subject.digest,
+    subject_artifact_id: subject.id,
+    subject_artifact_repo: subject.repository,
+    type: accessory.tags.some(({ name }) => name.endsWith('.sig')) ? 'signature.cosign' : 'subject.accessory',
+  };
+}
+
+export function policies(exchange: Exchange): Answer {
+  const project = permitted(exchange, 'notification-policy:list', 'closed');
+  const here = exchange.content.policies.filter((policy) => policy.project === project);
+  return paged(exchange.call, here.toReversed(), ({ id, name, enabled, targets, createdAt }) => ({
+    creation_time: createdAt,
+    enabled,
+    event_types: ['PUSH_ARTIFACT'],
+    id,
+    name,
+    project_id: project.id,
+    targets,
+    update_time: createdAt,
+  }));
+}
+
+export function events(exchange: Exchange): Answer {
+  permitted(exchange, 'notification-policy:read', 'closed');
+  const payload_formats = [{ formats: ['Default', 'CloudEvents'], notify_type: 'http' }];
+  return json(200, { event_type: ['PUSH_ARTIFACT'], notify_type: ['http', 'slack'], payload_formats });
+}
+
+export function executions(exchange: Exchange): Answer {
+  const project = permitted(exchange, 'notification-policy:read', 'closed');
+  const { content } = exchange;
+  const policy = content.policies.find(({ id }) => String(id) === exchange.rest);
+  if (policy?.project !== project)
+    return refusal(404, 'NOT_FOUND', `the webhook policy ${exchange.rest} not found`);
+  const here = content.executions.filter((execution) => execution.policy === policy);
+  return paged(exchange.call, here.toReversed(), ({ id, status, payload, startedAt }) => ({
+    end_time: status === 'Running' ? never : startedAt,
+    extra_attrs: { event_type: 'PUSH_ARTIFACT', payload },
+    id,
+    metrics: status === 'Running' ? {} : { success_task_count: 1, task_count: 1 },
+    start_time: startedAt,
+    status,
+    trigger: 'EVENT',
+    vendor_id: policy.id,
+    vendor_type: 'WEBHOOK',
+  }));
+}
+
+export function auditLog(exchange: Exchange): Answer {
+  const project = permitted(exchange, 'log:list', 'closed');
+  const operation = conditionsOf(exchange.call).get('operation');
+  const here = exchange.content.audit.filter(
+    (row) => row.project === project && (operation === undefined || row.operation === operation),
+  );
+  return paged(exchange.call, here.toReversed(), (row) => ({
+    id: row.id,
+    op_time: row.at,
+    operation: row.operation,
+    operation_description: row.description,
+    operation_result: true,
+    resource: row.resource,
+    resource_type: row.type,
+    username: 'robot$developer',
+  }));
+}
