@@ -4,14 +4,14 @@ import { z } from 'zod';
 import { UsageError } from './exit.ts';
 
 export interface ClientOptions {
-  server: string;
+  server?: string;
   tokenFile?: string;
 }
 
 /** Adds the options that lead to a running mirror. */
 export function withServer(command: Command): Command {
   return command
-    .option('--server <url>', 'the running mirror', process.env['TAGFERRY_SERVER'] ?? 'http://127.0.0.1:8080')
+    .option('--server <url>', 'the running mirror (else $TAGFERRY_SERVER, else http://127.0.0.1:8080)')
     .option('--token-file <file>', 'file with an admin token (else $TAGFERRY_ADMIN_TOKEN)');
 }
 
@@ -21,10 +21,10 @@ export class Client {
   readonly #token: string;
 
   constructor({ server, tokenFile }: ClientOptions) {
-    if (!URL.canParse(server) || !/^https?:/.test(server)) {
-      throw new UsageError(`--server: expected http://HOST:PORT, got "${server}"`);
-    }
-    this.#base = new URL('/api/v1/', server);
+    this.#base = new URL(
+      '/api/v1/',
+      addressOf(server ?? process.env['TAGFERRY_SERVER'] ?? 'http://127.0.0.1:8080'),
+    );
     this.#token = tokenOf(tokenFile);
   }
 
@@ -85,6 +85,15 @@ function json(text: string): unknown {
   } catch {
     return undefined; // The schemas say what was expected instead.
   }
+}
+
+/** A user or password in the address would end in messages; the token has its own place. */
+function addressOf(server: string): URL {
+  const url = URL.canParse(server) ? new URL(server) : undefined;
+  const plain = url?.username === '' && url.password === '';
+  if (url && plain && /^https?:$/.test(url.protocol)) return url;
+  const got = url && !plain ? 'an address with a user or password in it' : `"${server}"`;
+  throw new UsageError(`--server: expected http://HOST:PORT, got ${got}`);
 }
 
 function tokenOf(file: string | undefined): string {

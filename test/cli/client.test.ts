@@ -130,3 +130,23 @@ test('a wrong token: exit 1, and it is not repeated', async (t) => {
   assert.match(stderr, /answered 401/);
   assert.ok(!stderr.includes('another-token'));
 });
+
+test('resync --wait of a tag that is not at the source: exit 1', async (t) => {
+  const { code, stdout, stderr } = await tagferry(t, 'resync', '--wait', 'library/app:v9');
+  assert.equal(code, 1);
+  assert.match(stdout, /completed \(source-gone\)/);
+  assert.match(stderr, /1 of 1 tags are not at their destination/);
+});
+
+test('a wrong query: each mistake is told', async (t) => {
+  const { code, stderr } = await tagferry(t, 'tasks', 'list', '--state', 'done');
+  assert.equal(code, 1);
+  assert.match(stderr, /\n {2}state: .*available/);
+});
+
+test('an address with a password in it is refused, and not repeated', async (t) => {
+  const args = ['tasks', 'list', '--server', 'http://u:geheim@127.0.0.1:1'];
+  const { code, stderr } = await run(t, args, { env: { TAGFERRY_ADMIN_TOKEN: 'a-token' } });
+  assert.equal(code, 2);
+  assert.doesNotMatch(stderr, /geheim/);
+});
