@@ -36,7 +36,8 @@ function whole(least: number, most: number) {
 }
 
 function file(what: string) {
-  return text(`the path of ${what}`);
+  const error = `the path of ${what}`;
+  return text(error).refine((path) => path.trim() !== '', { error });
 }
 
 const name = text(

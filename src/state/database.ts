@@ -1,11 +1,14 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { StorageError } from '../task/store.ts';
 import { DatabaseError } from './error.ts';
 import { checkVersion, migrate } from './migrate.ts';
 
 export type Connection = Sqlite.Database;
+
+/** Which file on the disk a connection writes to: its name may come to mean another one. */
+const identities = new WeakMap<Connection, string>();
 
 export interface DatabaseOptions {
   /** A quota for small volumes: the file never grows beyond so many pages of 4 KiB. */
@@ -27,6 +30,7 @@ export function openDatabase(file: string, options: DatabaseOptions = {}): Conne
     checkVersion(connection, options.migrations);
     configure(connection, options);
     migrate(connection, options.migrations);
+    identities.set(connection, identityOf(connection.name));
     return connection;
   } catch (cause) {
     connection.close();
@@ -36,11 +40,15 @@ export function openDatabase(file: string, options: DatabaseOptions = {}): Conne
 
 /** One transaction, durable when it returns; all of it undone when `change` throws. Throws `StorageError`. */
 export function write<T>(connection: Connection, change: () => T): T {
-  const transaction = connection.transaction(change);
+  const transaction = connection.transaction(() => {
+    const changed = change();
+    checkPlace(connection);
+    return changed;
+  });
   return guard(connection, () => transaction.immediate());
 }
 
-/** Runs a single statement, or reads; throws `StorageError`. */
+/** Reads; throws `StorageError`. */
 export function guard<T>(connection: Connection, run: () => T): T {
   try {
     return run();
@@ -56,10 +64,32 @@ function mayWorkLater(code: string): boolean {
   return /^SQLITE_(?:FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN|NOMEM)(?:_|$)/.test(code);
 }
 
+/** A file that was deleted or replaced takes every commit, and nobody finds them again after the next start. */
+function checkPlace(connection: Connection): void {
+  if (identityOf(connection.name) === identities.get(connection)) return;
+  throw new StorageError(
+    `database ${connection.name} was deleted or replaced while in use, so that nothing can be kept; ` +
+      'put the file back, or restart to go on with what is there',
+  );
+}
+
+/** Device and number of the file, `none` when there is no file. */
+function identityOf(file: string): string {
+  try {
+    const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+    return stat === undefined ? 'none' : `${stat.dev}:${stat.ino}`;
+  } catch (cause) {
+    throw new StorageError(`database ${file} cannot be looked at: ${String(cause)}; see to its folder`, {
+      cause,
+    });
+  }
+}
+
 function connect(file: string): Connection {
   try {
     mkdirSync(dirname(file), { recursive: true });
-    return new Sqlite(file, { timeout: 250 });
+    // Never one of the names that mean memory to SQLite (`:memory:`, nothing, blanks).
+    return new Sqlite(resolve(file), { timeout: 250 });
   } catch (cause) {
     throw refusal(file, cause);
   }

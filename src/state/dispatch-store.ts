@@ -91,7 +91,7 @@ export class SqliteDispatchStore implements DispatchStore {
   }
 
   promote(now: number, limit: number): number {
-    return guard(this.#connection, () => this.#sql.promote.run(now, limit).changes);
+    return write(this.#connection, () => this.#sql.promote.run(now, limit).changes);
   }
 
   nextRun(): number | undefined {

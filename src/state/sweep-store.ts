@@ -1,5 +1,5 @@
 import type { Sweep, SweepStore } from '../task/store.ts';
-import { type Connection, guard } from './database.ts';
+import { type Connection, guard, write } from './database.ts';
 import { TransitionError } from './error.ts';
 
 const sweepColumns = `
@@ -49,7 +49,7 @@ export class SqliteSweepStore implements SweepStore {
   }
 
   begin({ rule, dryRun, trigger }: Pick<Sweep, 'rule' | 'dryRun' | 'trigger'>, now: number): Sweep {
-    return guard(this.#connection, () => {
+    return write(this.#connection, () => {
       const { lastInsertRowid } = this.#sql.beginSweep.run(rule ?? null, dryRun ? 1 : 0, trigger, now);
       const counts = { listed: 0, unchanged: 0, enqueued: 0, missed: 0, failed: 0, errors: [] };
       const begun = {
@@ -72,7 +72,7 @@ export class SqliteSweepStore implements SweepStore {
       dryRun: sweep.dryRun ? 1 : 0,
       errors: JSON.stringify(sweep.errors),
     };
-    const { changes } = guard(this.#connection, () => this.#sql.saveSweep.run(row));
+    const { changes } = write(this.#connection, () => this.#sql.saveSweep.run(row));
     if (changes === 0) throw new TransitionError(`sweep ${sweep.id} was saved, but there is no such sweep`);
   }
 

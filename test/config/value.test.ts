@@ -92,6 +92,13 @@ test('the address to listen at', () => {
   }
 });
 
+test('the database has a name', () => {
+  const read = (database: string) =>
+    outcome('database', { ...smallest, database }, (config) => config.database);
+  assert.equal(read('./data/other.db'), './data/other.db');
+  for (const value of ['', ' ', '\t']) assert.equal(read(value), 'wrong', JSON.stringify(value));
+});
+
 test('the schedule is cron or "off"', () => {
   const read = (schedule: unknown) =>
     outcome('sweep.schedule', { ...smallest, sweep: { schedule } }, (config) => config.sweep.schedule);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -10,7 +10,7 @@ import { openDatabase } from '../../src/state/database.ts';
 import { DatabaseError } from '../../src/state/error.ts';
 import { openState } from '../../src/state/state.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { enter, temporaryState, wanted } from './open.ts';
+import { claim, enter, temporaryState, wanted } from './open.ts';
 
 test('the folder is made, and what was stored is there after opening again', async (t) => {
   const { state, reopen } = await temporaryState(t);
@@ -104,3 +104,35 @@ test('a second process is refused while the first one lives, and only so long', 
   await gone;
   openState(file).close();
 });
+
+test('a name that means memory to SQLite is a file here', async (t) => {
+  const folder = await temporaryFolder(t);
+  const script = `
+    import { openState } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../src/state/state.ts')))};
+    openState(':memory:').close();`;
+  const ended = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { cwd: folder });
+  assert.equal(ended.status, 0, ended.stderr.toString());
+  assert.deepEqual(readdirSync(folder), [':memory:']);
+});
+
+for (const [what, remove] of [
+  ['deleted', (file: string) => rmSync(file)],
+  ['replaced', (file: string) => (renameSync(file, `${file}.old`), writeFileSync(file, ''))],
+] as const) {
+  test(`a database ${what} while in use takes nothing more, until it is back`, async (t) => {
+    const { state, file } = await temporaryState(t);
+    enter(state, wanted());
+    linkSync(file, `${file}.same`);
+    remove(file);
+    const refused = { name: 'StorageError', message: /tagferry\.db was deleted or replaced while in use/ };
+    assert.throws(() => enter(state, wanted({ sourceTag: 'lost' })), refused);
+    assert.throws(() => claim(state), refused);
+    assert.throws(() => state.dispatch.promote(9_000, 1), refused);
+    assert.throws(() => state.sweeps.begin({ dryRun: false, trigger: 'admin' }, 2_000), refused);
+    assert.throws(() => state.writable(), refused);
+    assert.equal(state.tasks.counts().available, 1);
+    renameSync(`${file}.same`, file);
+    state.writable();
+    assert.equal(enter(state, wanted({ sourceTag: 'kept' })).created, 1);
+  });
+}
