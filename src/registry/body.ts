@@ -54,6 +54,18 @@ export function parseErrors(bytes: Uint8Array | undefined): { code?: string; mes
   };
 }
 
+const absent = /^(MANIFEST_UNKNOWN|NAME_UNKNOWN|NOT_FOUND)$/i;
+
+/**
+ * Fails unless a 404 is the registry's own word that there is nothing: a proxy answers 404, too, while the registry
+ * behind it restarts.
+ */
+export function believeAbsent(bytes: Uint8Array, url: string): void {
+  if (absent.test(parseErrors(bytes).code ?? '')) return;
+  const message = `GET ${url}: expected an answer, or 404 with a registry's error of an unknown name, got 404 without one; is a proxy answering for it?`;
+  throw new RegistryError('unreachable', message, { status: 404 });
+}
+
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,5 @@
 import { RegistryError } from '../copy/error.ts';
-import { caps, parseObject } from './body.ts';
+import { believeAbsent, caps, parseObject } from './body.ts';
 import type { Call } from './call.ts';
 import type { Transport } from './transport.ts';
 import { follow, sameOrigin, shown } from './url.ts';
@@ -14,7 +14,8 @@ const maxBarren = 10;
 /**
  * The names in a paged list, `tags` or `repositories`. The next page is where `Link` says (relative or not, also after
  * a short page); a full page without one is asked on from its `last` name, for old registries. One that does not
- * page at all gives everything again then: what was on the page before is not new. A 404 is an empty list.
+ * page at all gives everything again then: what was on the page before is not new. A 404 is an empty
+ * list if the registry itself says so.
  */
 export async function* listed(
   transport: Transport,
@@ -29,7 +30,7 @@ export async function* listed(
     if (followed.has(url.href) || followed.size === maxPages || barren === maxBarren) throw standing(url);
     followed.add(url.href);
     const page = await transport.send({ ...call, url }, caps.list);
-    if (page.status === 404) return;
+    if (page.status === 404) return believeAbsent(page.bytes, shown(url));
     const names = namesOf(parseObject(page.bytes, shown(url))[member], url);
     const fresh = names.filter((name) => !before.has(name));
     yield* fresh;

@@ -8,7 +8,7 @@ import { essence, isSchema1, manifestTypes } from '../oci/media-type.ts';
 import { isTag } from '../oci/reference.ts';
 import { formatScope } from '../oci/scope.ts';
 import type { Clock } from '../clock.ts';
-import { caps, parseObject } from './body.ts';
+import { believeAbsent, caps, parseObject } from './body.ts';
 import { unanswered } from './error.ts';
 import { listed } from './list.ts';
 import type { Answer, Call } from './call.ts';
@@ -47,8 +47,9 @@ export class Repository implements Source, Destination {
       if (error instanceof RegistryError && error.fault === 'policy') return undefined;
       throw error;
     });
-    if (answer?.status === 404) return undefined;
-    const descriptor = answer && descriptorOf(answer.headers);
+    // A source's HEAD does not say whose 404 it is, and a task ends with it; a destination's only means more work.
+    if (answer?.status === 404 && this.#options.actions.includes('push')) return undefined;
+    const descriptor = answer?.status === 200 ? descriptorOf(answer.headers) : undefined;
     return descriptor ?? (await this.#fetch(reference, signal))?.descriptor;
   }
 
@@ -128,7 +129,7 @@ export class Repository implements Source, Destination {
       { ...call, headers: accept },
       caps.manifest,
     );
-    if (status === 404) return undefined;
+    if (status === 404) return void believeAbsent(bytes, shown(call.url));
     const mediaType = manifestType(bytes, headers.get('content-type') ?? undefined, shown(call.url));
     const named = isDigest(reference) ? reference : headers.get('docker-content-digest');
     const digest = digestOf(bytes, named !== null && isDigest(named) ? algorithmOf(named) : 'sha256');

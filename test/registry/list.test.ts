@@ -71,10 +71,25 @@ test('a registry that does not page at all is asked twice at most, sorted or not
   }
 });
 
+const unknown = (code: string) => json(404, { errors: [{ code, message: 'unknown' }] });
+
 test('no tags: null, no member, 404', async (t) => {
-  for (const answer of [page(null), json(200, {}), page([]), empty(404)]) {
+  const missing = ['NAME_UNKNOWN', 'NOT_FOUND', 'manifest_unknown'].map(unknown);
+  for (const answer of [page(null), json(200, {}), page([]), ...missing]) {
     const { tags } = await lists(t, () => ({ ...answer, headers: { ...answer.headers } }));
     assert.deepEqual(await tags(), []);
+  }
+});
+
+test('a 404 that is not the registry’s own is no empty list', async (t) => {
+  const text = {
+    status: 404,
+    headers: { 'content-type': 'text/plain' },
+    body: Buffer.from('404 page not found'),
+  };
+  for (const answer of [empty(404), text, json(404, { errors: [] }), unknown('DENIED')]) {
+    const { tags } = await lists(t, () => ({ ...answer, headers: { ...answer.headers } }));
+    assert.match((await failure(tags(), 'unreachable')).message, /tags\/list: expected .*404/);
   }
 });
 

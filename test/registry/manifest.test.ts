@@ -73,6 +73,29 @@ test('a tag that is not there resolves to nothing; a manifest that is not there 
   assert.match(error.message, /manifest sha256:\w+ is not in a\/b/);
 });
 
+test('a source’s 404 is believed when its GET says that the tag is unknown; a destination’s HEAD is enough', async (t) => {
+  const { client, repository, seen } = await pushed(t);
+  assert.equal(await repository.resolve('v9'), undefined);
+  assert.deepEqual(seen(/manifests/), ['HEAD /v2/a/b/manifests/v9', 'GET /v2/a/b/manifests/v9']);
+  assert.equal(await client.repository('a/b', 'push').resolve('v9'), undefined);
+  assert.equal(seen(/manifests/).length, 3);
+});
+
+test('a proxy’s 404, while the registry is away, does not mean that a tag or a manifest is gone', async (t) => {
+  const { repository, faults, assertFree } = await pushed(t);
+  for (const fault of [html(404), answer(404), registryError(404, 'DENIED', 'no')]) {
+    faults.always(/manifests/, fault);
+    const { message, status } = await failure(repository.resolve('v1'), 'unreachable');
+    assert.match(message, /^GET http:.*\/manifests\/v1: expected .* got 404/);
+    assert.equal(status, 404);
+    await failure(repository.manifest(descriptor), 'unreachable');
+    faults.clear();
+  }
+  faults.once(/^HEAD/, answer(404));
+  assert.deepEqual(await repository.resolve('v1'), descriptor, 'the GET is what counts');
+  await assertFree();
+});
+
 for (const [what, headers] of [
   ['no digest', { 'docker-content-digest': undefined }],
   ['what is no digest', { 'docker-content-digest': 'sha256:short' }],

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Misbehaviour } from '../../src/demo/registry/call.ts';
-import { answer, editJson, gzipEncoded, html, hugeBody, link, rateLimited } from '../support/fault.ts';
+import {
+  answer,
+  editJson,
+  gzipEncoded,
+  html,
+  hugeBody,
+  link,
+  rateLimited,
+  registryError,
+} from '../support/fault.ts';
 import {
   setHeaders,
   tagsNull,
@@ -96,7 +105,7 @@ test('trap 23: Link may be relative, and a short page is not the end; a Link to 
 test('trap 24: tags that are null, and a 404, are an empty list', async (t) => {
   const { source } = await startMirror(t);
   source.faults.once(/tags/, tagsNull);
-  source.faults.once(/tags/, answer(404));
+  source.faults.once(/tags/, registryError(404, 'NAME_UNKNOWN', 'no such repository'));
   for (let time = 0; time < 2; time++)
     assert.deepEqual(await all(source.client.repository('a/b', 'pull').tags()), []);
   assert.ok(
