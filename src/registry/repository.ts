@@ -129,7 +129,10 @@ export class Repository implements Source, Destination {
       { ...call, headers: accept },
       caps.manifest,
     );
-    if (status === 404) return void believeAbsent(bytes, shown(call.url));
+    if (status === 404) {
+      believeAbsent(bytes, shown(call.url));
+      return undefined;
+    }
     const mediaType = manifestType(bytes, headers.get('content-type') ?? undefined, shown(call.url));
     const named = isDigest(reference) ? reference : headers.get('docker-content-digest');
     const digest = digestOf(bytes, named !== null && isDigest(named) ? algorithmOf(named) : 'sha256');
