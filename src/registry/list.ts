@@ -11,6 +11,9 @@ const pageSize = 1000;
 const maxPages = 10_000;
 const maxBarren = 10;
 
+/** Names of one list, far above what a repository has: who asks for them holds them in memory. */
+const maxNames = 1_000_000;
+
 /**
  * The names in a paged list, `tags` or `repositories`. The next page is where `Link` says (relative or not, also after
  * a short page); a full page without one is asked on from its `last` name, for old registries. One that does not
@@ -25,6 +28,7 @@ export async function* listed(
   let url: URL | undefined = withQuery(call.url, {});
   let before: ReadonlySet<string> = new Set();
   let barren = 0;
+  let count = 0;
   const followed = new Set<string>();
   while (url !== undefined) {
     if (followed.has(url.href) || followed.size === maxPages || barren === maxBarren) throw standing(url);
@@ -33,6 +37,8 @@ export async function* listed(
     if (page.status === 404) return believeAbsent(page.bytes, shown(url));
     const names = namesOf(parseObject(page.bytes, shown(url))[member], url);
     const fresh = names.filter((name) => !before.has(name));
+    count += fresh.length;
+    if (count > maxNames) throw tooLong(url);
     yield* fresh;
     barren = fresh.length === 0 ? barren + 1 : 0;
     const linked = linkOf(page.headers.get('link'), url, call.url);
@@ -69,4 +75,11 @@ function linkOf(header: string | null, from: URL, base: URL): URL | undefined {
 
 function standing(url: URL): RegistryError {
   return new RegistryError('protocol', `${shown(url)}: the list does not end, its pages repeat`);
+}
+
+function tooLong(url: URL): RegistryError {
+  return new RegistryError(
+    'protocol',
+    `${shown(url)}: expected at most ${maxNames} names, the list has more`,
+  );
 }

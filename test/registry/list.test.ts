@@ -122,6 +122,17 @@ test('Links that lead in a circle, or on and on without a name, end', async (t) 
   assert.equal(barren.asked().length, 10);
 });
 
+test('a list of more than a million names is not read on', async (t) => {
+  const pages = [
+    page(['v'], '<?step=1>; rel="next"'),
+    page(names(1_000_000), '<?step=2>; rel="next"'),
+    page([]),
+  ];
+  const { tags, asked } = await lists(t, () => pages.shift() ?? empty(500));
+  assert.match((await failure(tags(), 'protocol')).message, /at most 1000000 names/);
+  assert.equal(asked().length, 2);
+});
+
 test('what is no list is the registry’s mistake', async (t) => {
   for (const answer of [
     page('a'),
