@@ -5,7 +5,7 @@
 -- retryable  the last attempt failed for `reason`; available again at `run_at`
 -- completed  the destination holds what the source held: `outcome` says how
 -- discarded  can never work, or gave up: `reason` says why
--- cancelled  an administrator asked to stop
+-- cancelled  an administrator asked to stop, or no rule wants it any more
 
 CREATE TABLE task (
   id INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice: users keep ids of tasks that are gone
@@ -46,8 +46,8 @@ CREATE TABLE task (
   CHECK ((state IN ('completed', 'discarded', 'cancelled')) = (finished_at IS NOT NULL)),
   CHECK ((state = 'completed') = (outcome IS NOT NULL)),
   CHECK (state NOT IN ('retryable', 'discarded') OR reason IS NOT NULL),
-  CHECK (state <> 'completed' OR reason IS NULL),
-  CHECK ((reason IS NULL) = (message IS NULL)),
+  CHECK (state <> 'completed' OR message IS NULL),
+  CHECK (reason IS NULL OR message IS NOT NULL),
   CHECK ((next_wanted_at IS NULL) = (next_force IS NULL)),
   CHECK (state = 'running' OR (next_wanted_at IS NULL AND cancel_requested_at IS NULL))
 ) STRICT;
@@ -82,7 +82,7 @@ CREATE TABLE attempt (
   copied INTEGER NOT NULL,
   mounted INTEGER NOT NULL,
   skipped INTEGER NOT NULL,
-  CHECK ((reason IS NULL) = (message IS NULL))
+  CHECK (reason IS NULL OR message IS NOT NULL)
 ) STRICT;
 
 CREATE INDEX attempt_task ON attempt (task);

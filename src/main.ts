@@ -20,6 +20,7 @@ import { resync } from './task/resync.ts';
 import { Schedule } from './task/schedule.ts';
 import { StorageError } from './task/store.ts';
 import { Sweeper } from './task/sweep.ts';
+import type { Task } from './task/task.ts';
 import { work } from './task/worker.ts';
 
 /** A running mirror. */
@@ -127,9 +128,11 @@ class Parts {
     const { concurrency, attempts, backoff } = this.#config.dispatch;
     const policy = { attempts, ...backoff };
     const ends = this.#registries.ends.bind(this.#registries);
+    const wanted = (task: Task): boolean =>
+      this.#rules.owns(task.source, task.sourceRepository, task.destination, task.destinationRepository);
     return new Dispatcher({
       store: this.#state.dispatch,
-      work: (task, signal) => work(task, { ends, policy, clock }, signal),
+      work: (task, signal) => work(task, { ends, wanted, policy, clock }, signal),
       clock,
       concurrency,
       listener: (event) => journal.task(event),

@@ -4,7 +4,7 @@ import { Claim } from './claim.ts';
 import { type Connection, guard, write } from './database.ts';
 import { TransitionError } from './error.ts';
 import { putBack } from './put-back.ts';
-import { type Running, type Settled, settled } from './settle.ts';
+import { messageOf, type Running, type Settled, settled } from './settle.ts';
 import { type AttemptRow, taskColumns, taskOf, type TaskRow } from './task-row.ts';
 
 /** How many attempts of a task are remembered. */
@@ -99,9 +99,8 @@ export class SqliteDispatchStore implements DispatchStore {
   }
 
   #remember(task: number, attempt: Attempt): void {
-    const { outcome = null, reason = null, message = null, digest = null } = attempt;
-    const told = reason === null ? null : (message ?? '');
-    this.#sql.insertAttempt.run({ ...attempt, task, outcome, reason, message: told, digest });
+    const { outcome = null, reason = null, digest = null } = attempt;
+    this.#sql.insertAttempt.run({ ...attempt, task, outcome, reason, message: messageOf(attempt), digest });
     this.#sql.forgetAttempts.run({ task, remembered: rememberedAttempts });
   }
 }

@@ -46,13 +46,18 @@ export function settled(
     finishedAt: null,
     outcome: null,
     reason: attempt.reason ?? null,
-    message: attempt.reason === undefined ? null : (attempt.message ?? ''),
+    message: messageOf(attempt),
   };
   if (row.cancelRequestedAt !== null) return { ...same, state: 'cancelled', finishedAt: now };
   const joined = row.generation !== claimed.generation;
   if (joined || (verdict.kind === 'complete' && verdict.again))
     return { ...same, ...again(row, verdict, now) };
   return { ...same, ...ended(row, verdict, now) };
+}
+
+/** A reason always has words, if empty ones; a cancellation has words and no reason. */
+export function messageOf({ reason, message }: Attempt): string | null {
+  return message ?? (reason === undefined ? null : '');
 }
 
 /** What the verdict changes. */

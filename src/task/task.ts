@@ -12,7 +12,7 @@ import type { Wanted } from '../rule/rule.ts';
  *     ▼
  *   available ──claim──▶ running ──▶ completed      the destination holds what the source held
  *       ▲                   │  ├───▶ discarded      can never work, or gave up: `reason` says why
- *       │                   │  ├───▶ cancelled      asked to stop
+ *       │                   │  ├───▶ cancelled      asked to stop, or no rule wants it any more
  *       │                   │  └───▶ retryable      failed; tried again at `runAt`
  *       ├───────────────────┘            │
  *       │  a push joined, or stop        │

@@ -18,6 +18,8 @@ export interface Ends {
 
 export interface WorkerOptions {
   ends(task: Task): Ends;
+  /** Whether a rule still puts the source repository into the destination repository. */
+  wanted(task: Task): boolean;
   policy: RetryPolicy;
   clock: Clock;
 }
@@ -32,6 +34,8 @@ export async function work(
   const startedAt = clock.now();
   const counts: BlobCounts = { copied: 0, mounted: 0, skipped: 0, bytes: 0 };
   const did = (): Attempt => ({ number: task.attempts, startedAt, finishedAt: clock.now(), ...counts });
+  if (!options.wanted(task))
+    return { attempt: { ...did(), message: unwanted(task) }, verdict: { kind: 'cancel' } };
   try {
     const result = await attempt(task, options.ends(task), counts, signal);
     const again = result.outcome === 'copied' && result.moved;
@@ -59,6 +63,11 @@ function attempt(task: Task, ends: Ends, counts: BlobCounts, signal: AbortSignal
     force: task.force,
     signal,
   });
+}
+
+/** The rules changed while it waited: by now the destination may belong to another source repository. */
+function unwanted({ source, sourceRepository, destination, destinationRepository }: Task): string {
+  return `no rule sends ${source}/${sourceRepository} to ${destination}/${destinationRepository} any more`;
 }
 
 function failureOf(error: unknown): Pick<Attempt, 'reason' | 'message'> {

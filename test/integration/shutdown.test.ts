@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
 import { type TestContext, test } from 'node:test';
 import { EmbeddedRegistry } from '../../src/demo/registry/registry.ts';
 import { stalledBody } from '../support/connection-fault.ts';
@@ -62,6 +63,18 @@ test('SIGTERM: after the grace what runs is put back, and goes on at the next st
   const task = await (await serve(t, file)).finished(id);
   assert.deepEqual([task.outcome, task.attemptCount], ['copied', 1]);
   assert.equal(await digestOfTag(acr.url, 'mirror/slow', 'v1'), digest);
+});
+
+test('a task that no rule wants any more at the next start is cancelled, and says so', async (t) => {
+  const { file, acr, mirror, id } = await startStand(t, '50ms');
+  mirror.kill('SIGTERM');
+  await mirror.ended;
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace('repository: mirror/', 'repository: other/'));
+  const task = await (await serve(t, file)).finished(id);
+  const message = 'no rule sends harbor/library/slow to acr/mirror/slow any more';
+  assert.partialDeepStrictEqual(task, { state: 'cancelled', message, attempts: [{ message }] });
+  assert.equal(await digestOfTag(acr.url, 'mirror/slow', 'v1'), undefined);
 });
 
 test('a second signal stops at once, and the task is not lost', async (t) => {

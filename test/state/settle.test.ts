@@ -45,6 +45,17 @@ test('completed, but the source has moved: available again, and the lag begins n
   assert.equal(settled.finishedAt, undefined);
 });
 
+test('cancelled: task and attempt say why, and a retry begins with a clean slate', async (t) => {
+  const { state, task } = await running(t);
+  const told = attempt(task, { message: 'no rule sends it there any more' });
+  const settled = state.dispatch.settle(task, told, { kind: 'cancel' }, 3_000);
+  const { message } = told;
+  assert.deepEqual(settled, { ...task, state: 'cancelled', message, bytes: 0, finishedAt: 3_000 });
+  assert.deepEqual(state.tasks.get(task.id), { task: settled, attempts: [told] });
+  assert.equal(state.tasks.retry(task.id, 4_000), 'done');
+  assert.equal(finish(state).message, undefined);
+});
+
 test('retry: counted, unless it was a wait', async (t) => {
   const { state, task } = await running(t);
   const once = state.dispatch.settle(task, attempt(task, failed), retry, 3_000);

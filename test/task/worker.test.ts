@@ -30,12 +30,13 @@ function endsOf({ registries }: Stand, task: Task): Ends {
   };
 }
 
+const always = (): boolean => true;
 const never = new AbortController().signal;
 
 test('a copy: what was done, and that it is complete', async (t) => {
   const { harbor, acr, clock, task, ends } = await startWork(t);
   const digest = await push(harbor.url, 'library/app', 'v1', image);
-  const { attempt, verdict } = await work(task, { ends, policy, clock }, never);
+  const { attempt, verdict } = await work(task, { ends, wanted: always, policy, clock }, never);
   const times = { number: 1, startedAt: clock.now(), finishedAt: clock.now() };
   const counts = { copied: 3, mounted: 0, skipped: 0, bytes };
   assert.deepEqual(attempt, { ...times, ...counts, outcome: 'copied', digest });
@@ -45,11 +46,11 @@ test('a copy: what was done, and that it is complete', async (t) => {
 
 test('nothing to do, and nothing there', async (t) => {
   const { harbor, clock, task, ends } = await startWork(t);
-  const gone = await work(task, { ends, policy, clock }, never);
+  const gone = await work(task, { ends, wanted: always, policy, clock }, never);
   assert.deepEqual([gone.attempt.outcome, gone.attempt.digest], ['source-gone', undefined]);
   const digest = await push(harbor.url, 'library/app', 'v1', image);
-  await work(task, { ends, policy, clock }, never);
-  const same = await work(task, { ends, policy, clock }, never);
+  await work(task, { ends, wanted: always, policy, clock }, never);
+  const same = await work(task, { ends, wanted: always, policy, clock }, never);
   assert.deepEqual([same.attempt.outcome, same.attempt.digest, same.attempt.bytes], ['unchanged', digest, 0]);
 });
 
@@ -60,7 +61,7 @@ test('a tag that moved meanwhile is to be copied once more', async (t) => {
     await push(harbor.url, 'library/app', 'v1', ociImage('newer'));
     return next();
   });
-  const { verdict } = await work(task, { ends, policy, clock }, never);
+  const { verdict } = await work(task, { ends, wanted: always, policy, clock }, never);
   assert.deepEqual(verdict, { kind: 'complete', outcome: 'copied', again: true });
 });
 
@@ -68,7 +69,7 @@ test('a failure: the reason, and what was done before it', async (t) => {
   const { harbor, acr, clock, task, ends } = await startWork(t);
   await push(harbor.url, 'library/app', 'v1', image);
   acr.faults.always(/^PUT .*manifests/, unavailable());
-  const { attempt, verdict } = await work(task, { ends, policy, clock }, never);
+  const { attempt, verdict } = await work(task, { ends, wanted: always, policy, clock }, never);
   assert.deepEqual(
     [attempt.outcome, attempt.reason, attempt.copied, attempt.bytes],
     [undefined, 'unreachable', 3, bytes],
@@ -77,12 +78,20 @@ test('a failure: the reason, and what was done before it', async (t) => {
   assert.equal(verdict.kind, 'retry');
 });
 
+test('what no rule wants any more is cancelled, and no registry is asked', async (t) => {
+  const { clock, task } = await startWork(t);
+  const ends = (): never => assert.fail('nothing is to be copied');
+  const { attempt, verdict } = await work(task, { ends, wanted: () => false, policy, clock }, never);
+  assert.equal(attempt.message, 'no rule sends harbor/library/app to acr/library/app any more');
+  assert.deepEqual([attempt.reason, verdict], [undefined, { kind: 'cancel' }]);
+});
+
 test('a registry that is not configured any more', async (t) => {
   const { clock, task } = await startWork(t, { attempts: policy.attempts });
   const ends = (): never => {
     throw new Error('registry harbor is not in the configuration any more');
   };
-  const { attempt, verdict } = await work(task, { ends, policy, clock }, never);
+  const { attempt, verdict } = await work(task, { ends, wanted: always, policy, clock }, never);
   assert.equal(attempt.reason, 'internal');
   assert.deepEqual([verdict.kind, 'reason' in verdict && verdict.reason], ['discard', 'internal']);
 });
@@ -95,5 +104,8 @@ test('an abort is no failure of the task', async (t) => {
     controller.abort(reason);
     return next();
   });
-  await assert.rejects(work(task, { ends, policy, clock }, controller.signal), (error) => error === reason);
+  await assert.rejects(
+    work(task, { ends, wanted: always, policy, clock }, controller.signal),
+    (error) => error === reason,
+  );
 });
