@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { RegistryError } from '../copy/error.ts';
+import { maskOf } from './mask.ts';
 
 /** Caps on everything that is read into memory, in bytes. */
 export const caps = {
@@ -42,15 +43,21 @@ export function parseObject(bytes: Uint8Array, url: string): Record<string, unkn
   throw new RegistryError('protocol', `${url}: expected a JSON object, got "${start}"`);
 }
 
-/** The first error that a body names, as far as it is one: registries answer HTML, text and nothing, too. */
-export function parseErrors(bytes: Uint8Array | undefined): { code?: string; message?: string } {
+/**
+ * The first error that a body names, as far as it is one: registries answer HTML, text and nothing, too. `mask` takes
+ * out what may not be repeated, before anything is cut off.
+ */
+export function parseErrors(
+  bytes: Uint8Array | undefined,
+  mask: (text: string) => string,
+): { code?: string; message?: string } {
   const value = bytes === undefined ? undefined : parseJson(bytes);
   const errors: unknown = isObject(value) ? value.errors : undefined;
   const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
   if (!isObject(first)) return {};
   return {
-    ...(typeof first.code === 'string' && { code: printable(first.code, 64) }),
-    ...(typeof first.message === 'string' && { message: printable(first.message, 300) }),
+    ...(typeof first.code === 'string' && { code: printable(mask(first.code), 64) }),
+    ...(typeof first.message === 'string' && { message: printable(mask(first.message), 300) }),
   };
 }
 
@@ -61,7 +68,7 @@ const absent = /^(MANIFEST_UNKNOWN|NAME_UNKNOWN|NOT_FOUND)$/i;
  * behind it restarts.
  */
 export function believeAbsent(bytes: Uint8Array, url: string): void {
-  if (absent.test(parseErrors(bytes).code ?? '')) return;
+  if (absent.test(parseErrors(bytes, maskOf(undefined)).code ?? '')) return;
   const message = `GET ${url}: expected an answer, or 404 with a registry's error of an unknown name, got 404 without one; is a proxy answering for it?`;
   throw new RegistryError('unreachable', message, { status: 404 });
 }

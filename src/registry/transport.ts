@@ -9,6 +9,7 @@ import type { Answer, Call } from './call.ts';
 import { refused, triesOf, unanswered } from './error.ts';
 import { Limiter, patience } from './limit.ts';
 import type { Limits, Use } from './limit.ts';
+import { maskOf } from './mask.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { RealmPolicy, TokenCache } from './token.ts';
 import type { Credential } from './token.ts';
@@ -38,6 +39,8 @@ export class Transport {
   readonly #authorizer: Authorizer;
   /** Failures after the last try: of a token, say, which the request that wanted it must not try again as well. */
   readonly #final = new WeakSet<RegistryError>();
+  /** With which `Authorization` an answer was got: its words must not repeat it. */
+  readonly #sent = new WeakMap<Answer, string>();
 
   constructor(options: TransportOptions) {
     this.#options = options;
@@ -157,7 +160,9 @@ export class Transport {
 
   async #exchange(call: Call, url: URL, authorization: string | undefined): Promise<Answer> {
     await this.limiter.turn(call.signal);
-    return this.#wire.exchange(call, url, authorization);
+    const answer = await this.#wire.exchange(call, url, authorization);
+    if (authorization !== undefined) this.#sent.set(answer, authorization);
+    return answer;
   }
 
   async #read(call: Call, answer: Answer, cap: number): Promise<Buffer> {
@@ -178,7 +183,8 @@ export class Transport {
       : undefined;
     if (retryAt !== undefined) this.limiter.pause(retryAt);
     const url = shown(answer.url);
-    return refused({ method: call.method, url, status: answer.status, retryAt, ...parseErrors(said) });
+    const words = parseErrors(said, maskOf(this.#sent.get(answer)));
+    return refused({ method: call.method, url, status: answer.status, retryAt, ...words });
   }
 
   // The ping and tokens are asked for without a slot: the request that waits for them holds one already. They

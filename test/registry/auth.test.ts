@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RegistryError, type Fault } from '../../src/copy/error.ts';
+import type { Misbehaviour } from '../../src/demo/registry/call.ts';
 import { stall } from '../support/connection-fault.ts';
 import { answer, html, registryError, unavailable } from '../support/fault.ts';
 import { layer, ociImage } from '../support/image.ts';
@@ -140,6 +141,37 @@ test('insufficient_scope with a scope never asked for: exactly one more token', 
   await failure(client.repository('a/b', 'pull').resolve('v1'), 'denied');
   assert.equal(seen(tokens).length, 3);
 });
+
+/** Says in code and message what it was sent, in each form that is secret. */
+const echo: Misbehaviour = async (call, next) => {
+  const header = call.headers.authorization ?? '';
+  const given = header.slice(header.indexOf(' ') + 1);
+  const pair = header.startsWith('Basic') ? Buffer.from(given, 'base64').toString() : '';
+  const said = `${'x'.repeat(100)} ${header} ${given} ${pair} ${pair.slice(pair.indexOf(':') + 1)} ${'y'.repeat(300)} ${header}`;
+  return registryError(403, header, said)(call, next);
+};
+
+for (const [what, auth, where] of [
+  ['a registry that takes Basic', basic, /manifests/],
+  ['a registry that takes Bearer', bearer, /manifests/],
+  ['a token service', bearer, tokens],
+] as const)
+  test(`${what} and repeats what it was sent puts no secret into an error`, async (t) => {
+    const { client, faults } = await pushed(t, auth);
+    const sent = new Set<string>();
+    faults.always(where, (call, next) => {
+      sent.add(call.headers.authorization?.split(' ')[1] ?? '');
+      return echo(call, next);
+    });
+    const { message, code } = await failure(
+      client.repository('a/b', 'push').manifest(image.descriptor),
+      'denied',
+    );
+    assert.match(`${code} ${message}`, /\*\*\* .*\*\*\* /);
+    assert.equal(sent.size, 1);
+    for (const secret of [...sent].flatMap((given) => [given, given.slice(0, 12), 'wörd', robot.password]))
+      assert.ok(secret !== '' && !`${code} ${message}`.includes(secret), `${secret} in ${message}`);
+  });
 
 test('each wait can be aborted by itself; those who stay get their token', async (t) => {
   const { client, faults, seen } = await pushed(t);
