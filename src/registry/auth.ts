@@ -11,7 +11,7 @@ import type { Credential, TokenCache, TokenIssuer } from './token.ts';
  * one (Harbor: missing project) or none. https://distribution.github.io/distribution/spec/auth/token/
  *
  *   unknown ──ping 200──▶ none ──401 with a challenge──▶ basic | bearer
- *      └────ping 401────▶ basic | bearer
+ *      └────ping 401────▶ basic | bearer ──no token to be had──▶ unknown
  */
 type Mode =
   { kind: 'none' } | { kind: 'basic' } | { kind: 'bearer'; realm: string; service: string | undefined };
@@ -85,8 +85,14 @@ export class Authorizer {
     scopes: readonly string[],
     signal: AbortSignal | undefined,
   ): Promise<Held> {
-    const { token, fresh } = await this.#tokens.get(mode, scopes, signal);
-    return { header: bearer + token, fresh, scopes };
+    try {
+      const { token, fresh } = await this.#tokens.get(mode, scopes, signal);
+      return { header: bearer + token, fresh, scopes };
+    } catch (error) {
+      // The challenge may have been a stray one, or the token server has moved: the next request asks again.
+      if (error instanceof RegistryError) this.#mode = undefined;
+      throw error;
+    }
   }
 
   #learn(signal: AbortSignal | undefined): Promise<Mode> {

@@ -142,6 +142,36 @@ test('insufficient_scope with a scope never asked for: exactly one more token', 
   assert.equal(seen(tokens).length, 3);
 });
 
+const stray = answer(401, { 'www-authenticate': 'Bearer realm="http://127.0.0.1:1/token",service="x"' });
+
+test('a challenge whose token cannot be had is not kept: the next request asks the registry anew', async (t) => {
+  for (const [expression, fault, reason] of [
+    [/^GET \/v2\/$/, stray, 'denied'],
+    [tokens, html(404), 'protocol'],
+    [tokens, unavailable(), 'unreachable'],
+  ] as const) {
+    const { client, faults, seen, assertFree } = await pushed(t);
+    const repository = client.repository('a/b', 'pull');
+    faults.times(reason === 'unreachable' ? 4 : 1, expression, fault);
+    await failure(repository.resolve('v1'), reason);
+    assert.equal((await repository.resolve('v1'))?.digest, image.descriptor.digest);
+    await repository.resolve('v1');
+    assert.equal(seen(/^GET \/v2\/$/).length, 2, 'and then no more');
+    await assertFree();
+  }
+});
+
+test('one stray challenge of a registry that is open to all fails one request', async (t) => {
+  const stand = await startStand(t, {}, { credential: async () => robot });
+  await push(stand.registry.url, 'a/b', 'v1', image);
+  const repository = stand.client.repository('a/b', 'pull');
+  await repository.resolve('v1');
+  stand.faults.once(/manifests/, stray);
+  await failure(repository.resolve('v1'), 'denied');
+  assert.equal((await repository.resolve('v1'))?.digest, image.descriptor.digest);
+  assert.ok(stand.registry.requests.every(({ authorization }) => authorization === 'none'));
+});
+
 /** Says in code and message what it was sent, in each form that is secret. */
 const echo: Misbehaviour = async (call, next) => {
   const header = call.headers.authorization ?? '';
