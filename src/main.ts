@@ -23,6 +23,8 @@ import { Sweeper } from './task/sweep.ts';
 import type { Task } from './task/task.ts';
 import { work } from './task/worker.ts';
 
+const hour = 3_600_000;
+
 /** A running mirror. */
 export interface Mirror {
   /** Where it listens. */
@@ -135,6 +137,8 @@ class Parts {
       work: (task, signal) => work(task, { ends, wanted, policy, clock }, signal),
       clock,
       concurrency,
+      // A registry may ask for an hour (`parseRetryAfter`), whatever the configuration says.
+      longestWait: Math.max(backoff.max, hour) + hour,
       listener: (event) => journal.task(event),
     });
   }

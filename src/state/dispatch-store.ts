@@ -33,11 +33,16 @@ const forgetAttempts = `
   DELETE FROM attempt WHERE task = @task
     AND id <= (SELECT id FROM attempt WHERE task = @task ORDER BY id DESC LIMIT 1 OFFSET @remembered)`;
 
-// Both name their index: left alone, the planner takes the one over states and sorts all that wait.
+// All three name their index: left alone, the planner takes the one over states and sorts all that wait.
 const promote = `
   UPDATE task SET state = 'available'
   WHERE id IN (
     SELECT id FROM task INDEXED BY task_due WHERE state = 'retryable' AND run_at <= ? ORDER BY run_at LIMIT ?)`;
+
+const promoteStray = `
+  UPDATE task SET state = 'available'
+  WHERE id IN (
+    SELECT id FROM task INDEXED BY task_due WHERE state = 'retryable' AND run_at > ? ORDER BY run_at LIMIT ?)`;
 
 const nextRun = `
   SELECT run_at AS runAt FROM task INDEXED BY task_due WHERE state = 'retryable' ORDER BY run_at LIMIT 1`;
@@ -51,6 +56,7 @@ const prepare = (connection: Connection) => ({
   forgetAttempts: connection.prepare<[{ task: number; remembered: number }]>(forgetAttempts),
   release: connection.prepare<[{ id: number; uncounted: number }]>(`${putBack} AND id = @id`),
   promote: connection.prepare<[now: number, limit: number]>(promote),
+  promoteStray: connection.prepare<[latest: number, limit: number]>(promoteStray),
   nextRun: connection.prepare<[], { runAt: number }>(nextRun),
 });
 
@@ -90,8 +96,11 @@ export class SqliteDispatchStore implements DispatchStore {
     });
   }
 
-  promote(now: number, limit: number): number {
-    return write(this.#connection, () => this.#sql.promote.run(now, limit).changes);
+  promote(now: number, limit: number, longest: number): number {
+    return write(this.#connection, () => {
+      const due = this.#sql.promote.run(now, limit).changes;
+      return due + this.#sql.promoteStray.run(now + longest, limit).changes;
+    });
   }
 
   nextRun(): number | undefined {

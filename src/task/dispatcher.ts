@@ -22,6 +22,8 @@ export interface DispatcherOptions {
   clock: Clock;
   /** Tasks that run at once. */
   concurrency: number;
+  /** Milliseconds: no retryable task waits longer, unless the clock was set back meanwhile. */
+  longestWait: number;
   listener(event: TaskEvent): void;
 }
 
@@ -84,8 +86,8 @@ export class Dispatcher {
   }
 
   #fill(): void {
-    const { store, clock, concurrency } = this.#options;
-    store.promote(clock.now(), promoteBatch);
+    const { store, clock, concurrency, longestWait } = this.#options;
+    store.promote(clock.now(), promoteBatch, longestWait);
     while (this.#running.size < concurrency) {
       const task = store.claim(clock.now(), this.#busy());
       if (task === undefined) return;

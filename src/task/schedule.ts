@@ -1,6 +1,8 @@
 import { Cron } from 'croner';
 import type { Clock } from '../clock.ts';
 
+const hour = 3_600_000;
+
 /** Calls `run` whenever the cron expression says, by the injected clock, in UTC, until stopped. */
 export class Schedule {
   readonly #cron: Cron;
@@ -24,11 +26,11 @@ export class Schedule {
     this.#timer?.cancel();
   }
 
-  // A timer may wake early (they are limited to 24 days) or the machine may have slept: the clock decides.
+  // A timer may wake early, the machine may have slept, the clock may have been set back: at least once an hour
+  // the clock is looked at and the next time found anew.
   #wait(next: number): void {
-    this.#timer = this.#clock.after(next - this.#clock.now(), () => {
-      if (this.#clock.now() < next) return this.#wait(next);
-      this.#run();
+    this.#timer = this.#clock.after(Math.min(next - this.#clock.now(), hour), () => {
+      if (this.#clock.now() >= next) this.#run();
       this.start();
     });
   }

@@ -82,8 +82,11 @@ export interface DispatchStore {
   settle(claimed: Task, attempt: Attempt, verdict: Verdict, now: number): Task;
   /** Running tasks of this process that were stopped: available again, the attempt not counted. */
   release(ids: readonly number[]): void;
-  /** Retryable tasks whose time has come, at most `limit`: available. Returns how many. */
-  promote(now: number, limit: number): number;
+  /**
+   * Retryable tasks whose time has come: available. So are those due later than `longest` milliseconds from now: no
+   * wait is that long, so the clock was set back since. At most `limit` of each; returns how many in all.
+   */
+  promote(now: number, limit: number, longest: number): number;
   /** When the next retryable task is due. */
   nextRun(): number | undefined;
 }

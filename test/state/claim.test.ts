@@ -62,6 +62,19 @@ test('a repository with a thousand waiting tasks does not starve one with a sing
   assert.deepEqual(turns, ['flood', 'single']);
 });
 
+test('promote: what is due later than anything can be, after the clock was set back', async (t) => {
+  const { state } = await temporaryState(t);
+  for (const [sourceTag, at] of [
+    ['soon', 70_000],
+    ['late', 70_001],
+  ] as const) {
+    enter(state, wanted({ sourceTag }));
+    postpone(state, at);
+  }
+  assert.equal(state.dispatch.promote(10_000, 10, 60_000), 1);
+  assert.equal(claim(state).sourceTag, 'late');
+});
+
 test('promote: due tasks in the order of their time, at most so many', async (t) => {
   const { state } = await temporaryState(t);
   for (const [sourceTag, at] of [
@@ -73,10 +86,10 @@ test('promote: due tasks in the order of their time, at most so many', async (t)
     postpone(state, at);
   }
   assert.equal(state.dispatch.nextRun(), 5_000);
-  assert.equal(state.dispatch.promote(4_999, 10), 0);
-  assert.equal(state.dispatch.promote(7_000, 1), 1);
+  assert.equal(state.dispatch.promote(4_999, 10, 60_000), 0);
+  assert.equal(state.dispatch.promote(7_000, 1, 60_000), 1);
   assert.equal(state.dispatch.nextRun(), 6_000);
-  assert.equal(state.dispatch.promote(7_000, 10), 1);
+  assert.equal(state.dispatch.promote(7_000, 10, 60_000), 1);
   assert.deepEqual(claimAll(state).sort(), ['library/app:first', 'library/app:second']);
   assert.equal(state.dispatch.nextRun(), 9_000);
 });

@@ -127,7 +127,7 @@ for (const [what, remove] of [
     const refused = { name: 'StorageError', message: /tagferry\.db was deleted or replaced while in use/ };
     assert.throws(() => enter(state, wanted({ sourceTag: 'lost' })), refused);
     assert.throws(() => claim(state), refused);
-    assert.throws(() => state.dispatch.promote(9_000, 1), refused);
+    assert.throws(() => state.dispatch.promote(9_000, 1, 60_000), refused);
     assert.throws(() => state.sweeps.begin({ dryRun: false, trigger: 'admin' }, 2_000), refused);
     assert.throws(() => state.writable(), refused);
     assert.equal(state.tasks.counts().available, 1);

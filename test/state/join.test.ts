@@ -37,7 +37,7 @@ test('the same push again joins: newer, never less urgent, less forced or later,
   const { state } = await temporaryState(t);
   const { task } = enter(state, wanted(), { wantedAt: 900 });
   postpone(state, 1_500);
-  state.dispatch.promote(2_000, 1);
+  state.dispatch.promote(2_000, 1, 60_000);
   assert.equal(taskOf(state, task.id).attempts, 1);
   const { task: joined, created } = enter(state, wanted(), { wantedAt: 950, force: true });
   assert.equal(created, 0);

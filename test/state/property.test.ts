@@ -102,7 +102,7 @@ class Twin {
 
   promote(): void {
     for (const known of this.known.values()) if (known.state === 'retryable') known.state = 'available';
-    this.state.dispatch.promote(9_000, 100);
+    this.state.dispatch.promote(9_000, 100, 60_000);
   }
 
   scan(tag: string): void {

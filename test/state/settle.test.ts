@@ -60,7 +60,7 @@ test('retry: counted, unless it was a wait', async (t) => {
   const { state, task } = await running(t);
   const once = state.dispatch.settle(task, attempt(task, failed), retry, 3_000);
   assert.partialDeepStrictEqual(once, { ...failed, state: 'retryable', attempts: 1, runAt: 9_000 });
-  assert.equal(state.dispatch.promote(9_000, 10), 1);
+  assert.equal(state.dispatch.promote(9_000, 10, 60_000), 1);
   const second = claim(state);
   assert.equal(second.attempts, 2);
   const waited = state.dispatch.settle(second, attempt(second, failed), { ...retry, waited: true }, 3_000);
@@ -141,7 +141,7 @@ test('the newest twenty attempts are remembered, the oldest first', async (t) =>
     const claimed = at === 1 ? task : claim(state);
     const told = attempt(claimed, { ...failed, startedAt: at });
     state.dispatch.settle(claimed, told, { ...retry, at: 0 }, 3_000);
-    state.dispatch.promote(1, 1);
+    state.dispatch.promote(1, 1, 60_000);
   }
   const attempts = state.tasks.get(task.id)?.attempts ?? [];
   assert.deepEqual(

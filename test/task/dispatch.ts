@@ -65,7 +65,8 @@ export async function startBench(
     return promise;
   };
   const listener = (event: TaskEvent): void => void events.push(event);
-  const dispatcher = new Dispatcher({ store: wrap(state.dispatch), work, clock, concurrency, listener });
+  const store = wrap(state.dispatch);
+  const dispatcher = new Dispatcher({ store, work, clock, concurrency, longestWait: 3_600_000, listener });
   stop = () => dispatcher.stop(0);
   return { state, clock, dispatcher, events, running, begun, most: () => most, settle };
 }

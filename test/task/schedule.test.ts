@@ -50,3 +50,15 @@ test('stopped, it stays so', () => {
   assert.deepEqual(runs, [1]);
   assert.equal(clock.next, undefined);
 });
+
+test('a clock that was set back does not keep it waiting', () => {
+  const { clock, runs } = start('0 * * * *');
+  clock.advance(30 * minute);
+  const now = clock.now.bind(clock);
+  clock.now = () => now() - 30 * 24 * hour;
+  clock.advance(3 * hour);
+  assert.deepEqual(
+    runs.map((run) => run + 30 * 24 * 60),
+    [120, 180],
+  );
+});
