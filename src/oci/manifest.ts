@@ -7,6 +7,7 @@ import {
   dockerSchema1Signed,
   essence,
   isIndex,
+  manifestTypes,
   ociArtifactManifest,
   ociIndex,
   ociManifest,
@@ -15,7 +16,7 @@ import {
 
 /** What a manifest names: all of it is at the destination before the manifest itself is written. */
 export interface Successors {
-  /** Config and layers in the manifest's order, foreign layers included; each digest once. */
+  /** Config and layers in the manifest's order, foreign layers included, or an index's; each digest once. */
   blobs: Descriptor[];
   /** An index's manifests as listed: one digest may be there for two platforms. */
   manifests: Descriptor[];
@@ -74,8 +75,10 @@ export function parseManifest(bytes: Uint8Array, as: string): Successors {
       `manifest: delivered as ${brief(type)}, but says it is ${brief(document.mediaType)}`,
     );
   refuseOtherShape(document, type);
-  const blobs = blobsOf(document);
-  const manifests = (document.manifests ?? []).map(manifestDescriptor);
+  const listed = (document.manifests ?? []).map(manifestDescriptor);
+  // BuildKit keeps its cache as an index of layers. https://github.com/moby/buildkit/issues/2251
+  const manifests = listed.filter(isManifest);
+  const blobs = [...blobsOf(document), ...listed.filter((child) => !isManifest(child))];
   refuseContradictions([...blobs, ...manifests]);
   return {
     blobs: once(blobs),
@@ -154,6 +157,10 @@ function requiredMember(type: string): keyof Manifest | undefined {
 
 function blobsOf({ config, layers, blobs }: Manifest): Descriptor[] {
   return [...(config ? [config] : []), ...(layers ?? []), ...(blobs ?? [])].map(blobDescriptor);
+}
+
+function isManifest({ mediaType }: Descriptor): boolean {
+  return manifestTypes.includes(essence(mediaType));
 }
 
 function blobDescriptor(written: z.infer<typeof described>): Descriptor {

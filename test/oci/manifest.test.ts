@@ -13,6 +13,20 @@ const config = { mediaType: configType, digest: digest('c'), size: 2 };
 const layer = { mediaType: layerType, digest: digest('1'), size: 10 };
 const image = { schemaVersion: 2, mediaType: types.ociManifest, config, layers: [layer] };
 
+test('successors: of an index: what is no manifest by its type is a blob, as in a cache of BuildKit', () => {
+  const child = { mediaType: types.ociManifest, digest: digest('a'), size: 7 };
+  const cache = { mediaType: 'application/vnd.buildkit.cacheconfig.v0', digest: digest('b'), size: 9 };
+  const document = {
+    schemaVersion: 2,
+    mediaType: types.ociIndex,
+    manifests: [layer, child, cache, layer],
+  };
+  assert.deepEqual(parseManifest(bytes(document), types.ociIndex), {
+    blobs: [layer, cache],
+    manifests: [child],
+  });
+});
+
 function digestsOf(document: unknown, type: string): string[] {
   const { blobs, manifests } = parseManifest(bytes(document), type);
   return [...blobs, ...manifests].map((descriptor) => descriptor.digest);
