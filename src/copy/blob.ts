@@ -78,7 +78,7 @@ async function place(
   signal: AbortSignal,
 ): Promise<'copied' | 'mounted' | 'skipped'> {
   const { digest } = descriptor;
-  const present = await at('destination', `look for blob ${digest}`, destination.hasBlob(digest, signal));
+  const present = await at('destination', `look for blob ${digest}`, destination.hasBlob(descriptor, signal));
   if (present) return 'skipped';
   const open = (stop: AbortSignal): Promise<Bytes> => read(descriptor, source, stop);
   return at('destination', `write blob ${digest}`, destination.writeBlob(descriptor, open, { from, signal }));

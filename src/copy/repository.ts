@@ -1,5 +1,4 @@
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
 
 export type Bytes = AsyncIterable<Uint8Array>;
 
@@ -19,7 +18,8 @@ export interface Source extends Resolver {
 
 /** What a copy needs of the repository it writes. */
 export interface Destination extends Resolver {
-  hasBlob(digest: Digest, signal?: AbortSignal): Promise<boolean>;
+  /** Whether the blob is there; throws where something of another length goes by its digest. */
+  hasBlob(descriptor: Descriptor, signal?: AbortSignal): Promise<boolean>;
   /**
    * Puts the blob in place: mounted from `from`, a repository of the same registry believed to hold it, or
    * else uploaded from `open()`, which is called once per try. Verified by digest and length either way.

@@ -2,7 +2,6 @@ import type { Bytes, Destination, Source } from '../copy/repository.ts';
 import { RegistryError } from '../copy/error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, digestOf, isDigest } from '../oci/digest.ts';
-import type { Digest } from '../oci/digest.ts';
 import { mediaTypeOf } from '../oci/manifest.ts';
 import { essence, isSchema1, manifestTypes } from '../oci/media-type.ts';
 import { isTag } from '../oci/reference.ts';
@@ -64,16 +63,21 @@ export class Repository implements Source, Destination {
   async blob(descriptor: Descriptor, signal: AbortSignal): Promise<Bytes> {
     const call = this.#call('GET', `blobs/${descriptor.digest}`, [200], signal);
     const answer = await this.#transport.stream(call);
-    const length = answer.headers.get('content-length');
-    if (length === null || Number(length) === descriptor.size) return this.#chunks(call, answer);
-    answer.body.destroy();
-    const message = `blob ${descriptor.digest}: expected ${descriptor.size} bytes, ${shown(answer.url)} announces ${length}`;
-    throw new RegistryError('corrupt', message);
+    try {
+      refuseOtherLength(descriptor, answer);
+    } catch (error) {
+      answer.body.destroy();
+      throw error;
+    }
+    return this.#chunks(call, answer);
   }
 
-  async hasBlob(digest: Digest, signal?: AbortSignal): Promise<boolean> {
-    const answer = await this.#transport.send(this.#call('HEAD', `blobs/${digest}`, [200, 404], signal));
-    return answer.status === 200;
+  async hasBlob(descriptor: Descriptor, signal?: AbortSignal): Promise<boolean> {
+    const call = this.#call('HEAD', `blobs/${descriptor.digest}`, [200, 404], signal);
+    const answer = await this.#transport.send(call);
+    if (answer.status === 404) return false;
+    refuseOtherLength(descriptor, answer);
+    return true;
   }
 
   async writeBlob(
@@ -155,6 +159,14 @@ export class Repository implements Source, Destination {
       throw unanswered('GET', shown(answer.url), error);
     }
   }
+}
+
+/** Where the answer tells a length at all. */
+function refuseOtherLength({ digest, size }: Descriptor, { headers, url }: Omit<Answer, 'body'>): void {
+  const length = headers.get('content-length');
+  if (length === null || Number(length) === size) return;
+  const message = `blob ${digest}: expected ${size} bytes, ${shown(url)} announces ${length}`;
+  throw new RegistryError('corrupt', message);
 }
 
 /**

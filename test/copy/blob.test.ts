@@ -142,6 +142,19 @@ test('a mount that is refused costs one request more', async (t) => {
   assert.deepEqual([stand.counts.copied, stand.counts.mounted], [4, 0]);
 });
 
+test('what the destination has under the digest with another length is no blob to skip', async (t) => {
+  const stand = await startStand(t);
+  const image = ociImageOf(config, [shared]);
+  await push(stand.source.url, 'app', 'v1', image);
+  await push(stand.destination.url, 'mirror/app', 'other', image);
+  stand.destination.faults.always(new RegExp(`^HEAD .*/blobs/${shared.descriptor.digest}`), async () => {
+    return { status: 200, headers: { 'content-length': '29999' } };
+  });
+  const message = /look for blob sha256:\w+ at the destination: .* expected 30000 bytes, .* announces 29999/;
+  await assert.rejects(stand.copy('v1'), { reason: 'corrupt', side: 'destination', message });
+  assert.equal(stand.destination.seen(/^PUT .*mirror.app.manifests.v1/).length, 0);
+});
+
 test('the first blob that fails stops the others', async (t) => {
   const stand = await startStand(t);
   const image = ociImage('failing', { layers: [1_000, 2_000] });

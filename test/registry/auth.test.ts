@@ -64,7 +64,7 @@ test('Bearer: pull and push are asked together at the destination, from the firs
   const repository = client.repository('new/one', 'push');
   const blob = layer('together', 1_000);
   await repository.resolve('v1');
-  assert.equal(await repository.hasBlob(blob.descriptor.digest), false);
+  assert.equal(await repository.hasBlob(blob.descriptor), false);
   assert.equal(await repository.writeBlob(blob.descriptor, opens(blob), {}), 'copied');
   const asked = registry.requests.filter(({ path }) => path === '/token').map(({ query }) => query);
   assert.deepEqual(

@@ -95,7 +95,7 @@ test('questions one after the other share connections', async (t) => {
     socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'));
   });
   const repository = clientOf(t, `http://${url}`).repository('a/b', 'push');
-  for (let time = 0; time < 20; time++) assert.equal(await repository.hasBlob(blob.digest), true);
+  for (let time = 0; time < 20; time++) assert.equal(await repository.hasBlob({ ...blob, size: 0 }), true);
   // The ping's may not be free yet when the first question comes.
   assert.ok(connections <= 2, `${connections} connections`);
 });

@@ -12,9 +12,9 @@ import { blob, put, write } from './upload.ts';
 test('a blob is there or not', async (t) => {
   const stand = await startStand(t);
   const repository = stand.client.repository('c/d', 'push');
-  assert.equal(await repository.hasBlob(blob.descriptor.digest), false);
+  assert.equal(await repository.hasBlob(blob.descriptor), false);
   assert.equal(await write(stand, opens(blob)), 'copied');
-  assert.equal(await repository.hasBlob(blob.descriptor.digest), true);
+  assert.equal(await repository.hasBlob(blob.descriptor), true);
   assert.deepEqual(
     stand.seen().map((line) => line.replace(/uploads\/.+/, 'uploads/ID')),
     [
