@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
@@ -44,6 +44,19 @@ test('a full disk: 503 with Retry-After, alive but not ready; with room all goes
   await eventually('readiness', async () => (await fetch(`${full.url}/readyz`)).status === 200);
   const [last = 0] = await announce(full, 'library/gone', 'v-last', `sha256:${'0'.repeat(64)}`);
   for (const id of [1, stored, last]) assert.equal((await full.finished(id)).outcome, 'source-gone');
+});
+
+test('a database deleted while in use: no 202 that no later start would know of', async (t) => {
+  const { folder, file } = await exampleIn(t);
+  const mirror = await serve(t, file);
+  await announce(mirror, 'library/gone', 'v1', `sha256:${'0'.repeat(64)}`);
+  await rm(join(folder, 'data', 'tagferry.db'));
+  const { status } = await mirror.post(pushed('library/gone', 'v2', `sha256:${'0'.repeat(64)}`));
+  assert.equal(status, 503);
+  assert.equal((await fetch(`${mirror.url}/healthz`)).status, 200);
+  await eventually('unreadiness', async () => (await fetch(`${mirror.url}/readyz`)).status === 503);
+  mirror.kill('SIGTERM');
+  assert.deepEqual(await mirror.ended, { code: 0, signal: null });
 });
 
 test('a second process on the same database refuses to start', async (t) => {
