@@ -31,6 +31,9 @@ export interface TransportOptions extends WireOptions {
 
 const maxRedirects = 5;
 
+/** Milliseconds for an answer that is read whole: one that trickles in is never idle. */
+const readPatience = 5 * 60_000;
+
 /** The requests of one registry: limits, authorization, redirects, retries. */
 export class Transport {
   readonly limiter: Limiter;
@@ -148,7 +151,7 @@ export class Transport {
     for (let hops = 0; hops <= maxRedirects; hops++) {
       const answer = await this.#exchange(call, url, this.#isOurs(url) ? held?.header : undefined);
       if (!isRedirect(answer.status) || isStreamed(call)) return answer;
-      await discard(answer);
+      await this.#little(call, answer);
       url = follow(url, answer.headers.get('location') ?? undefined, 'a redirect');
       if (call.auth === 'basic' && !this.#isOurs(url)) throw strayed(call.url, url);
     }
@@ -167,16 +170,30 @@ export class Transport {
 
   async #read(call: Call, answer: Answer, cap: number): Promise<Buffer> {
     try {
-      return await readWhole(answer.body, cap, shown(answer.url));
+      return await this.#patiently(call, answer, readWhole(answer.body, cap, shown(answer.url)));
     } catch (error) {
       call.signal?.throwIfAborted();
       throw unanswered(call.method, shown(answer.url), error);
     }
   }
 
+  /** As much as is worth reading of an answer whose end does not matter, so that the connection can be used again. */
+  async #little(call: Call, answer: Answer): Promise<Buffer | undefined> {
+    return this.#patiently(call, answer, readCapped(answer.body, caps.small)).catch(() => undefined);
+  }
+
+  /** Waits for a body to be read; after `readPatience` it is destroyed, which fails the reading. */
+  async #patiently<T>(call: Call, { body, url }: Answer, reading: Promise<T>): Promise<T> {
+    const timer = this.#options.clock.after(readPatience, () => {
+      const message = `${call.method} ${shown(url)}: the answer had not ended after ${readPatience} ms`;
+      body.destroy(new RegistryError('timeout', message));
+    });
+    return reading.finally(() => timer.cancel());
+  }
+
   /** Reads what the registry says of its refusal, and passes its wish for silence on to everybody. */
   async #refusal(call: Call, answer: Answer): Promise<RegistryError> {
-    const said = await readCapped(answer.body, caps.small).catch(() => undefined);
+    const said = await this.#little(call, answer);
     const now = this.#options.clock.now();
     const retryAt = [429, 503].includes(answer.status)
       ? parseRetryAfter(answer.headers.get('retry-after') ?? undefined, now)
@@ -196,7 +213,7 @@ export class Transport {
     return this.#retrying(call, async () => {
       const answer = await this.#redirected(call, undefined);
       if (answer.status >= 500 || answer.status === 429) throw await this.#refusal(call, answer);
-      await discard(answer);
+      await this.#little(call, answer);
       return { status: answer.status, challenges: answer.challenges, url: shown(url) };
     });
   }
@@ -238,9 +255,4 @@ function strayed(from: URL, to: URL): RegistryError {
 
 function isRedirect(status: number): boolean {
   return [301, 302, 303, 307, 308].includes(status);
-}
-
-/** Reads the little that is left, so that the connection can be used again. */
-async function discard(answer: Answer): Promise<void> {
-  await readCapped(answer.body, caps.small).catch(() => undefined);
 }

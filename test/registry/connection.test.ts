@@ -156,6 +156,29 @@ test('a source that stalls in the middle of a blob is given up after the idle ti
   await assertFree();
 });
 
+test('an answer that trickles in is given up after five minutes, a refusal’s as well', async (t) => {
+  for (const [status, fault, requests] of [
+    [200, 'timeout', 2],
+    [403, 'denied', 1],
+  ] as const) {
+    const { client, clock, faults, seen, assertFree } = await startStand(t);
+    async function* trickle(): AsyncGenerator<Uint8Array> {
+      // A minute from byte to byte; the test ends also if nobody gives up.
+      for (let minute = 0; minute < 30; minute++) {
+        yield Buffer.from(' ');
+        for (let turn = 0; turn < 20; turn++) await setImmediate();
+        clock.advance(60_000);
+      }
+    }
+    faults.always(/^GET .*manifests/, async () => ({ status, headers: {}, body: trickle() }));
+    const begun = clock.now();
+    await failure(client.repository('a/b', 'pull').manifest(image.descriptor), fault);
+    assert.equal(seen(/^GET .*manifests/).length, requests);
+    assert.ok(clock.now() - begun < requests * 8 * 60_000, `${clock.now() - begun} ms`);
+    await assertFree();
+  }
+});
+
 /** Without a length only the connection's end tells that something is missing. */
 const brokenChunks: Misbehaviour = (call, next) => {
   return connection.brokenBody(100_000)(call, async () => {
