@@ -43,6 +43,16 @@ export function parseObject(bytes: Uint8Array, url: string): Record<string, unkn
   throw new RegistryError('protocol', `${url}: expected a JSON object, got "${start}"`);
 }
 
+/** As `parseObject`, without a word of what came instead: in the wrong form it may be a token all the same. */
+export function parseSecret(bytes: Uint8Array, url: string): Record<string, unknown> {
+  const value = parseJson(bytes);
+  if (isObject(value)) return value;
+  throw new RegistryError(
+    'protocol',
+    `${url}: expected a JSON object, got ${bytes.length} bytes of something else`,
+  );
+}
+
 /**
  * The first error that a body names, as far as it is one: registries answer HTML, text and nothing, too. `mask` takes
  * out what may not be repeated, before anything is cut off.

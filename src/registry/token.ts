@@ -1,7 +1,7 @@
 import { shared } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
-import { parseObject } from './body.ts';
+import { parseSecret } from './body.ts';
 import { isInternal, shown } from './url.ts';
 
 export interface Credential {
@@ -95,7 +95,7 @@ export class TokenCache {
 }
 
 function readToken(body: Uint8Array, asked: number, url: string): Token {
-  const answer = parseObject(body, url);
+  const answer = parseSecret(body, url);
   // Harbor sends an *empty* `access_token` beside `token`; Azure only `access_token`.
   const token = textOf(answer.token) ?? textOf(answer.access_token);
   if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {

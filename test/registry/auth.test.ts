@@ -288,3 +288,11 @@ test('what answers the ping in another way is no registry', async (t) => {
   await failure(ask(), 'denied');
   assert.equal(await ask(), undefined, 'asked again, it is one');
 });
+
+test('a token that comes in the wrong form is quoted nowhere', async (t) => {
+  const { client, faults } = await pushed(t);
+  faults.always(tokens, answer(200, {}, 'eyJhbGciOi-half-a-token'));
+  const { message } = await failure(client.repository('a/b', 'pull').resolve('v1'), 'protocol');
+  assert.match(message, /expected a JSON object, got 23 bytes/);
+  assert.doesNotMatch(message, /eyJ/);
+});

@@ -65,8 +65,13 @@ test('a blob with other bytes is not finished, and its session is given back', a
       'corrupt',
     );
   assert.equal(await to.hasBlob(blob.descriptor), false);
-  // It gives up such a session by itself.
-  assert.equal(statuses.filter((line) => line === 'DELETE 404').length, 2);
+  // Each was given back; the registry may have given it up by itself when the connection broke.
+  const ends = statuses.filter((line) => line.startsWith('DELETE'));
+  assert.deepEqual(
+    ends.map((line) => ['DELETE 204', 'DELETE 404'].includes(line)),
+    [true, true],
+    ends.join(),
+  );
   const unopened = async () => Promise.reject(new RangeError('closed'));
   await assert.rejects(to.writeBlob(blob.descriptor, unopened, { from: 'not/there' }), /closed/);
   assert.equal(statuses.at(-1), 'DELETE 204');
