@@ -86,34 +86,6 @@ export function isMissing(error: unknown): boolean {
   return error instanceof RegistryError && /^(NAMESPACE|REPO)_NOT_EXIST$/i.test(error.code ?? '');
 }
 
-const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
-const tls = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO$)/;
-const garbage = new Set(['HTTPParserError', 'UND_ERR_HEADERS_OVERFLOW']);
-
-/** The error for a request that got no answer, or whose answer broke off. */
-export function unanswered(action: Action, url: string, cause: unknown): RegistryError {
-  if (cause instanceof RegistryError) return cause;
-  const code = codeOf(cause);
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return new RegistryError(faultOf(code), `${action} at ${url}: ${text === '' ? code : text}`, {
-    code,
-    cause,
-  });
-}
-
-function faultOf(code: string): Fault {
-  if (tls.test(code)) return 'tls';
-  if (timeouts.has(code)) return 'timeout';
-  return garbage.has(code) ? 'protocol' : 'unreachable';
-}
-
-function codeOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return '';
-  // A host with several addresses fails with one error for each.
-  if (cause instanceof AggregateError && cause.errors.length > 0) return codeOf(cause.errors[0]);
-  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name;
-}
-
 const tries: Partial<Record<Fault, number>> = { 'rate-limited': 4, unreachable: 4, timeout: 2 };
 
 /** How often a request that ends in this fault is sent in all. Every call made here only reads. */

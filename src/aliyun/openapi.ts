@@ -4,7 +4,8 @@ import type { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
 import { readAnswer, successOf } from './answer.ts';
-import { triesOf, unanswered } from './error.ts';
+import { unanswered } from '../copy/unanswered.ts';
+import { triesOf } from './error.ts';
 import type { Action } from './error.ts';
 import type { Pace } from './pace.ts';
 import { queryOf, signedHeaders } from './signature.ts';
@@ -99,7 +100,7 @@ export class OpenApi {
       return { status, text: await readAnswer(answer.body, this.#shown) };
     } catch (error) {
       signal?.throwIfAborted();
-      throw unanswered(action, this.#shown, error);
+      throw unanswered(`${action} at ${this.#shown}`, error);
     } finally {
       onRequest('POST', status);
     }

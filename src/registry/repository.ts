@@ -8,7 +8,7 @@ import { isTag } from '../oci/reference.ts';
 import { formatScope } from '../oci/scope.ts';
 import type { Clock } from '../clock.ts';
 import { believeAbsent, caps, parseObject } from './body.ts';
-import { unanswered } from './error.ts';
+import { unanswered } from '../copy/unanswered.ts';
 import { listed } from './list.ts';
 import type { Answer, Call } from './call.ts';
 import type { Transport } from './transport.ts';
@@ -156,7 +156,7 @@ export class Repository implements Source, Destination {
       }
     } catch (error) {
       call.signal?.throwIfAborted();
-      throw unanswered('GET', shown(answer.url), error);
+      throw unanswered(`GET ${shown(answer.url)}`, error);
     }
   }
 }

@@ -6,7 +6,8 @@ import { backoff } from './backoff.ts';
 import { caps, parseErrors, readCapped, readWhole } from './body.ts';
 import { isStreamed } from './call.ts';
 import type { Answer, Call } from './call.ts';
-import { refused, triesOf, unanswered } from './error.ts';
+import { unanswered } from '../copy/unanswered.ts';
+import { refused, triesOf } from './error.ts';
 import { Limiter, patience } from './limit.ts';
 import type { Limits, Use } from './limit.ts';
 import { maskOf } from './mask.ts';
@@ -173,7 +174,7 @@ export class Transport {
       return await this.#patiently(call, answer, readWhole(answer.body, cap, shown(answer.url)));
     } catch (error) {
       call.signal?.throwIfAborted();
-      throw unanswered(call.method, shown(answer.url), error);
+      throw unanswered(`${call.method} ${shown(answer.url)}`, error);
     }
   }
 

@@ -1,7 +1,7 @@
 import { Agent } from 'undici';
 import type { Dispatcher } from 'undici';
 import type { Answer, Call } from './call.ts';
-import { unanswered } from './error.ts';
+import { unanswered } from '../copy/unanswered.ts';
 import { shown } from './url.ts';
 
 export interface WireOptions {
@@ -36,7 +36,7 @@ export class Wire {
     } catch (error) {
       call.signal?.throwIfAborted();
       onRequest(call.method, 0);
-      throw unanswered(call.method, shown(url), error);
+      throw unanswered(`${call.method} ${shown(url)}`, error);
     }
   }
 

@@ -1,0 +1,30 @@
+import { RegistryError } from './error.ts';
+import type { Fault } from './error.ts';
+
+const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
+const tls = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO$)/;
+
+/** What came is not HTTP, or more of it than anyone means. */
+const garbage = new Set(['HTTPParserError', 'UND_ERR_HEADERS_OVERFLOW']);
+
+/** The error for a request that got no answer, or whose answer broke off; `request` names it, without its query. */
+export function unanswered(request: string, cause: unknown): RegistryError {
+  if (cause instanceof RegistryError) return cause;
+  const code = codeOf(cause);
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new RegistryError(faultOf(code), `${request}: ${text === '' ? code : text}`, { code, cause });
+}
+
+function faultOf(code: string): Fault {
+  if (tls.test(code)) return 'tls';
+  if (timeouts.has(code)) return 'timeout';
+  return garbage.has(code) ? 'protocol' : 'unreachable';
+}
+
+function codeOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return '';
+  if ('code' in cause && typeof cause.code === 'string') return cause.code;
+  // A host with several addresses fails with one error for each.
+  if (cause instanceof AggregateError && cause.errors.length > 0) return codeOf(cause.errors[0]);
+  return cause.cause === undefined ? cause.name : codeOf(cause.cause);
+}
