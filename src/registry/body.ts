@@ -35,22 +35,21 @@ export async function readWhole(body: Readable, cap: number, url: string): Promi
 
 /** A JSON object; anything else is the registry's mistake. */
 export function parseObject(bytes: Uint8Array, url: string): Record<string, unknown> {
-  const value = parseJson(bytes);
-  if (isObject(value)) return value;
   const start = Buffer.from(bytes.subarray(0, 40))
     .toString()
     .replace(/[^ -~]/g, '.');
-  throw new RegistryError('protocol', `${url}: expected a JSON object, got "${start}"`);
+  return objectOf(bytes, url, `"${start}"`);
 }
 
 /** As `parseObject`, without a word of what came instead: in the wrong form it may be a token all the same. */
 export function parseSecret(bytes: Uint8Array, url: string): Record<string, unknown> {
+  return objectOf(bytes, url, `${bytes.length} bytes of something else`);
+}
+
+function objectOf(bytes: Uint8Array, url: string, got: string): Record<string, unknown> {
   const value = parseJson(bytes);
   if (isObject(value)) return value;
-  throw new RegistryError(
-    'protocol',
-    `${url}: expected a JSON object, got ${bytes.length} bytes of something else`,
-  );
+  throw new RegistryError('protocol', `${url}: expected a JSON object, got ${got}`);
 }
 
 /**
