@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { OpenApi, type OpenApiOptions } from '../../src/aliyun/openapi.ts';
 import { Pace } from '../../src/aliyun/pace.ts';
-import { RegistryError, type Fault } from '../../src/copy/error.ts';
+import type { Fault, RegistryError } from '../../src/copy/error.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { LeapingClock } from '../registry/clock.ts';
+import { failure as failureOf } from '../support/failure.ts';
 import {
   type AcrOpenApi,
   type Entry,
@@ -65,12 +66,7 @@ export function entries(count: number): Entry[] {
 
 /** Waits for the failure, which must be one of the contract's and shows no secret, and gives it. */
 export async function failure(work: Promise<unknown>, fault: Fault): Promise<RegistryError> {
-  const error: unknown = await work.then(
-    () => assert.fail(`expected the fault ${fault}, got an answer`),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof RegistryError)) throw error;
-  assert.equal(error.fault, fault, error.message);
+  const error = await failureOf(work, fault);
   assert.doesNotMatch(error.message, /not-to-be-shown|cri-standin|AKTEST|PageNo/);
   return error;
 }

@@ -3,7 +3,6 @@ import { buffer } from 'node:stream/consumers';
 import type { Auth, User } from '../../src/demo/registry/access.ts';
 import type { Misbehaviour, RequestRecord } from '../../src/demo/registry/call.ts';
 import { EmbeddedRegistry, type RegistryOptions } from '../../src/demo/registry/registry.ts';
-import { RegistryError, type Fault } from '../../src/copy/error.ts';
 import type { Bytes } from '../../src/copy/repository.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { Registry } from '../../src/registry/registry.ts';
@@ -12,6 +11,8 @@ import { Faults } from '../support/fault.ts';
 import type { Blob } from '../support/image.ts';
 import type { Ending } from '../support/temporary.ts';
 import { LeapingClock } from './clock.ts';
+
+export { failure } from '../support/failure.ts';
 
 export type ClientOptions = ConstructorParameters<typeof Registry>[0];
 
@@ -94,17 +95,6 @@ async function assertFree(client: Registry, faults: Faults, slots: number): Prom
   const free = client.repository('free', 'pull');
   const found = await Promise.all(Array.from({ length: slots }, () => free.resolve('v1')));
   assert.deepEqual(found, Array(slots).fill(undefined));
-}
-
-/** Waits for the failure, which must be one of the contract's, and gives it. */
-export async function failure(work: Promise<unknown>, fault: Fault): Promise<RegistryError> {
-  const error: unknown = await work.then(
-    () => assert.fail(`expected the fault ${fault}, got an answer`),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof RegistryError)) throw error;
-  assert.equal(error.fault, fault, error.message);
-  return error;
 }
 
 /** As a source opens it. */
