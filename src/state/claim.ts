@@ -1,5 +1,6 @@
 import { laneOf } from '../task/store.ts';
 import { doors, type Door, type Task } from '../task/task.ts';
+import type { Place } from '../task/record.ts';
 import type { Connection } from './database.ts';
 import { taskColumns, taskOf, type TaskRow } from './task-row.ts';
 
@@ -14,7 +15,14 @@ const markRunning = `
   WHERE id = ?
   RETURNING ${taskColumns}`;
 
+/** From now on until the task has ended well, nobody knows what its destination tag names. */
+const distrust = `
+  UPDATE record SET trusted = 0
+  WHERE destination = @destination AND destination_repository = @destinationRepository
+    AND destination_tag = @destinationTag`;
+
 const prepare = (connection: Connection) => ({
+  distrust: connection.prepare<[Place]>(distrust),
   nextInTurn: connection.prepare<[urgency: number, after: string], { id: number; lane: string }>(nextInTurn),
   markRunning: connection.prepare<[now: number, id: number], TaskRow>(markRunning),
 });
@@ -37,6 +45,7 @@ export class Claim {
       const row = next && this.#sql.markRunning.get(now, next.id);
       if (!row) continue;
       const task = taskOf(row);
+      this.#sql.distrust.run(task);
       this.#served.set(door, laneOf(task));
       return task;
     }

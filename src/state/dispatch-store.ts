@@ -29,6 +29,20 @@ const insertAttempt = `
   VALUES (@task, @number, @startedAt, @finishedAt, @outcome, @reason, @message, @digest, @bytes,
     @copied, @mounted, @skipped)`;
 
+/**
+ * What the attempt has read back of the destination tag. An attempt before it that broke off may have left a request
+ * behind that the registry still carries out: then a sweep looks again. `@generation` never goes back.
+ */
+const recordCopy = `
+  INSERT INTO record (destination, destination_repository, destination_tag,
+    source, source_repository, source_tag, digest, generation, verified_at, trusted)
+  VALUES (@destination, @destinationRepository, @destinationTag,
+    @source, @sourceRepository, @sourceTag, @digest, @generation, @finishedAt,
+    NOT EXISTS (SELECT 1 FROM attempt WHERE task = @id AND outcome IS NULL))
+  ON CONFLICT DO UPDATE SET source = excluded.source, source_repository = excluded.source_repository,
+    source_tag = excluded.source_tag, digest = excluded.digest, verified_at = excluded.verified_at,
+    trusted = excluded.trusted, generation = max(generation, excluded.generation)`;
+
 const forgetAttempts = `
   DELETE FROM attempt WHERE task = @task
     AND id <= (SELECT id FROM attempt WHERE task = @task ORDER BY id DESC LIMIT 1 OFFSET @remembered)`;
@@ -52,6 +66,7 @@ const prepare = (connection: Connection) => ({
   settle: connection.prepare<[Settled & { id: number; digest: string | null; bytes: number }], TaskRow>(
     settle,
   ),
+  recordCopy: connection.prepare<[Task & { digest: string; finishedAt: number }]>(recordCopy),
   insertAttempt: connection.prepare<[AttemptRow & { task: number }]>(insertAttempt),
   forgetAttempts: connection.prepare<[{ task: number; remembered: number }]>(forgetAttempts),
   release: connection.prepare<[{ id: number; uncounted: number }]>(`${putBack} AND id = @id`),
@@ -81,6 +96,7 @@ export class SqliteDispatchStore implements DispatchStore {
       const row = this.#sql.findRunning.get(claimed.id);
       if (row?.state !== 'running') throw notRunning(claimed.id, row?.state);
       this.#remember(claimed.id, attempt);
+      this.#record(claimed, attempt);
       const { digest = null, bytes } = attempt;
       const change = { ...settled(claimed, row, attempt, verdict, now), id: claimed.id, digest, bytes };
       const task = this.#sql.settle.get(change);
@@ -105,6 +121,11 @@ export class SqliteDispatchStore implements DispatchStore {
 
   nextRun(): number | undefined {
     return guard(this.#connection, () => this.#sql.nextRun.get()?.runAt);
+  }
+
+  #record(claimed: Task, { outcome, digest, finishedAt }: Attempt): void {
+    if (outcome === undefined || digest === undefined) return;
+    this.#sql.recordCopy.run({ ...claimed, digest, finishedAt: Math.trunc(finishedAt) });
   }
 
   #remember(task: number, attempt: Attempt): void {

@@ -5,9 +5,9 @@ import { doors, type TaskState } from '../task/task.ts';
 import type { Connection } from './database.ts';
 
 const insertTask = `
-  INSERT INTO task (state, door, force, rule, source, source_repository, source_tag, destination,
+  INSERT INTO task (state, door, cause, force, rule, source, source_repository, source_tag, destination,
     destination_repository, destination_tag, created_at, wanted_at, run_at)
-  VALUES ('available', @door, @force, @rule, @source, @sourceRepository, @sourceTag, @destination,
+  VALUES ('available', @door, @cause, @force, @rule, @source, @sourceRepository, @sourceTag, @destination,
     @destinationRepository, @destinationTag, @now, @wantedAt, @now)`;
 
 const insertRefused = `
@@ -72,7 +72,14 @@ const takeUpAgain = `
 /** The same refusal again is not told twice. */
 const refuseAgain = `UPDATE task SET finished_at = @now, message = @message WHERE id = @id`;
 
-type Arrival = Wanted & { door: string; urgency: number; force: number; wantedAt: number; now: number };
+type Arrival = Wanted & {
+  door: string;
+  cause: string | null;
+  urgency: number;
+  force: number;
+  wantedAt: number;
+  now: number;
+};
 
 /** A task that now stands for what was wanted. */
 export interface Standing {
@@ -144,9 +151,17 @@ export class Joining {
   }
 }
 
-function arrivalOf({ door, force, wantedAt }: Entry, wanted: Wanted, now: number): Arrival {
+function arrivalOf({ door, cause, force, wantedAt }: Entry, wanted: Wanted, now: number): Arrival {
   const urgency = doors.indexOf(door);
-  return { ...wanted, door, urgency, force: force ? 1 : 0, wantedAt: Math.trunc(wantedAt), now };
+  return {
+    ...wanted,
+    door,
+    cause: cause ?? null,
+    urgency,
+    force: force ? 1 : 0,
+    wantedAt: Math.trunc(wantedAt),
+    now,
+  };
 }
 
 function made({ lastInsertRowid }: { lastInsertRowid: number | bigint }): Standing {

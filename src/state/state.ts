@@ -1,8 +1,10 @@
+import type { RecordStore } from '../task/record.ts';
 import type { DispatchStore, EnqueueStore, PruneStore, SweepStore, TaskStore } from '../task/store.ts';
 import { type DatabaseOptions, openDatabase, write } from './database.ts';
 import { SqliteDispatchStore } from './dispatch-store.ts';
 import { SqliteEnqueueStore } from './enqueue-store.ts';
 import { SqlitePruneStore } from './prune-store.ts';
+import { SqliteRecordStore } from './record-store.ts';
 import { recover, type Recovered } from './recover.ts';
 import { SqliteSweepStore } from './sweep-store.ts';
 import { SqliteTaskStore } from './task-store.ts';
@@ -14,6 +16,7 @@ export interface State {
   tasks: TaskStore;
   sweeps: SweepStore;
   prune: PruneStore;
+  records: RecordStore;
   /**
    * To be called once, before the first claim: tasks that a crash left running become available (those that
    * were to be cancelled: cancelled), sweeps that it left running become failed.
@@ -37,6 +40,7 @@ export function openState(file: string, options: DatabaseOptions = {}): State {
     tasks: new SqliteTaskStore(connection),
     sweeps: new SqliteSweepStore(connection),
     prune: new SqlitePruneStore(connection),
+    records: new SqliteRecordStore(connection),
     recover: (now) => recover(connection, now),
     writable: () => {
       write(connection, () => take.run());

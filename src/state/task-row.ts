@@ -2,23 +2,24 @@ import type { Attempt, Task } from '../task/task.ts';
 
 type Nullable<T> = { [K in keyof T]-?: Exclude<T[K], undefined> | null };
 
-type Maybe = 'startedAt' | 'finishedAt' | 'outcome' | 'reason' | 'message' | 'digest' | 'bytes';
+type Maybe = 'cause' | 'startedAt' | 'finishedAt' | 'outcome' | 'reason' | 'message' | 'digest' | 'bytes';
 
 /** A task as the database gives it. */
 export type TaskRow = Omit<Task, Maybe | 'force'> & Nullable<Pick<Task, Maybe>> & { force: number };
 
 /** The columns of a `TaskRow`. */
 export const taskColumns = `
-  id, state, door, force, rule, source, source_repository AS sourceRepository, source_tag AS sourceTag,
+  id, state, door, cause, force, rule, source, source_repository AS sourceRepository, source_tag AS sourceTag,
   destination, destination_repository AS destinationRepository, destination_tag AS destinationTag,
   generation, attempts, created_at AS createdAt, wanted_at AS wantedAt, run_at AS runAt,
   started_at AS startedAt, finished_at AS finishedAt, outcome, reason, message, digest, bytes`;
 
 export function taskOf(row: TaskRow): Task {
-  const { force, startedAt, finishedAt, outcome, reason, message, digest, bytes, ...task } = row;
+  const { cause, force, startedAt, finishedAt, outcome, reason, message, digest, bytes, ...task } = row;
   return {
     ...task,
     force: force === 1,
+    ...(cause !== null && { cause }),
     ...(startedAt !== null && { startedAt }),
     ...(finishedAt !== null && { finishedAt }),
     ...(outcome !== null && { outcome }),

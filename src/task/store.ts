@@ -1,7 +1,7 @@
 import type { Event } from '../event/event.ts';
 import type { Reason } from '../copy/error.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
-import type { Attempt, Door, Outcome, Task, TaskState } from './task.ts';
+import type { Attempt, Cause, Door, Outcome, Task, TaskState } from './task.ts';
 
 /*
  * What the parts of this folder need of the database, one interface a consumer; `state/` implements them.
@@ -20,6 +20,8 @@ export interface Entry {
   /** What a webhook said; doors without one have none. */
   event?: Event;
   force: boolean;
+  /** Why no webhook told of it, if none did. */
+  cause?: Cause;
   /** When the change happened, or was first seen. */
   wantedAt: number;
   wanted: readonly (Wanted | Refused)[];

@@ -40,11 +40,26 @@ export const doors = ['webhook', 'admin', 'sweep'] as const;
 /** How a task came in; also its urgency, the first being the most urgent. */
 export type Door = (typeof doors)[number];
 
+export const causes = [
+  'tag-created-in-harbor',
+  'delivery-failed',
+  'copy-with-several-tags',
+  'proxy-cache',
+  'unknown',
+] as const;
+/**
+ * Why no webhook told of a change: the tag was made in Harbor's UI or API, which tells nobody; every delivery failed;
+ * a copy made several tags and named one; a proxy cache filled itself; or nobody knows.
+ */
+export type Cause = (typeof causes)[number];
+
 /** Times are milliseconds since 1970. */
 export interface Task extends Wanted {
   id: number;
   state: TaskState;
   door: Door;
+  /** Of a change that no webhook told of. */
+  cause?: Cause;
   /** Copy even if the destination already has the digest. */
   force: boolean;
   generation: number;

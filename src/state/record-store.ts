@@ -1,0 +1,82 @@
+import type { Digest } from '../oci/digest.ts';
+import type { Wanted } from '../rule/rule.ts';
+import type { Place, Record, RecordStore } from '../task/record.ts';
+import { type Connection, guard, write } from './database.ts';
+
+const recordColumns = `
+  destination, destination_repository AS destinationRepository, destination_tag AS destinationTag,
+  source, source_repository AS sourceRepository, source_tag AS sourceTag,
+  digest, verified_at AS verifiedAt, trusted`;
+
+const findRecord = `
+  SELECT ${recordColumns} FROM record
+  WHERE destination = @destination AND destination_repository = @destinationRepository
+    AND destination_tag = @destinationTag`;
+
+/** While a task writes to the tag, what a sweep has seen of it is already old. */
+const confirmRecord = `
+  INSERT INTO record (destination, destination_repository, destination_tag,
+    source, source_repository, source_tag, digest, generation, verified_at, trusted)
+  SELECT @destination, @destinationRepository, @destinationTag,
+    @source, @sourceRepository, @sourceTag, @digest, 0, @now, 1
+  WHERE NOT EXISTS (
+    SELECT 1 FROM task
+    WHERE destination = @destination AND destination_repository = @destinationRepository
+      AND destination_tag = @destinationTag AND unfinished = 1)
+  ON CONFLICT DO UPDATE SET source = excluded.source, source_repository = excluded.source_repository,
+    source_tag = excluded.source_tag, digest = excluded.digest, verified_at = excluded.verified_at, trusted = 1`;
+
+const distrustRepository = `
+  UPDATE record SET trusted = 0
+  WHERE destination = ? AND destination_repository = ? AND trusted = 1`;
+
+const countTrusted = `SELECT count(*) AS trusted FROM record WHERE destination = ? AND trusted = 1`;
+
+const oldestTrusted = `
+  SELECT ${recordColumns} FROM record WHERE destination = ? AND trusted = 1 ORDER BY verified_at LIMIT ?`;
+
+type RecordRow = Omit<Record, 'trusted'> & { trusted: number };
+
+const prepare = (connection: Connection) => ({
+  find: connection.prepare<[Place], RecordRow>(findRecord),
+  confirm: connection.prepare<[Omit<Wanted, 'rule'> & { digest: Digest; now: number }]>(confirmRecord),
+  distrust: connection.prepare<[destination: string, repository: string]>(distrustRepository),
+  count: connection.prepare<[destination: string], { trusted: number }>(countTrusted),
+  oldest: connection.prepare<[destination: string, limit: number], RecordRow>(oldestTrusted),
+});
+
+/** What is known of destination tags. Copies are recorded where their tasks are settled (`dispatch-store.ts`). */
+export class SqliteRecordStore implements RecordStore {
+  readonly #connection: Connection;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#sql = prepare(connection);
+  }
+
+  find(place: Place): Record | undefined {
+    const row = guard(this.#connection, () => this.#sql.find.get(place));
+    return row && recordOf(row);
+  }
+
+  confirm(copy: Omit<Wanted, 'rule'>, digest: Digest, now: number): void {
+    write(this.#connection, () => this.#sql.confirm.run({ ...copy, digest, now: Math.trunc(now) }));
+  }
+
+  distrust(destination: string, destinationRepository: string): number {
+    return write(this.#connection, () => this.#sql.distrust.run(destination, destinationRepository).changes);
+  }
+
+  count(destination: string): number {
+    return guard(this.#connection, () => this.#sql.count.get(destination)?.trusted ?? 0);
+  }
+
+  oldest(destination: string, limit: number): Record[] {
+    return guard(this.#connection, () => this.#sql.oldest.all(destination, limit)).map(recordOf);
+  }
+}
+
+function recordOf(row: RecordRow): Record {
+  return { ...row, trusted: row.trusted === 1 };
+}
