@@ -7,13 +7,27 @@ import { isRepository, isTag } from '../oci/reference.ts';
  * what Go leaves out or calls null when it is empty may be missing. Without an id, a digest or a name nothing can be done.
  */
 
+/** Milliseconds, or 0: the year 1 is Go's way to say "never". */
+const time = z
+  .string()
+  .catch('')
+  .transform((text) => Math.max(Date.parse(text) || 0, 0));
+
+/** Rows that are not as expected are passed over: no odd one may keep a whole list from being read. */
 function list<Row extends z.ZodType>(row: Row) {
   return z
-    .array(row)
+    .array(z.unknown())
     .nullish()
-    .transform((rows) => rows ?? []);
+    .transform((rows) =>
+      (rows ?? []).flatMap((one) => {
+        const result = row.safeParse(one);
+        return result.success ? [result.data] : [];
+      }),
+    );
 }
 
+const id = z.int().min(1);
+const digest = z.string().refine(isDigest, 'expected a digest');
 const repositoryName = z.string().refine(isRepository, 'expected a repository');
 
 export const systemInfo = z.object({ harbor_version: z.string().nullish() });
@@ -26,7 +40,11 @@ export const project = z.object({
 export const repository = z.object({ name: repositoryName });
 
 export const artifact = z.object({
-  id: z.int().min(1),
-  digest: z.string().refine(isDigest, 'expected a digest'),
-  tags: list(z.object({ name: z.string().refine(isTag, 'expected a tag') })),
+  id,
+  digest,
+  /** Since 2.11.1. */
+  repository_name: z.string().nullish(),
+  push_time: time,
+  tags: list(z.object({ name: z.string().refine(isTag), push_time: time })),
+  accessories: list(z.object({ digest, type: z.string() })),
 });

@@ -1,10 +1,14 @@
 import { RegistryError } from '../copy/error.ts';
 import { isRepository } from '../oci/reference.ts';
-import type { ListedTag, Listing, Project } from '../task/listing.ts';
+import type { ListedArtifact, ListedTag, Listing, Project } from '../task/listing.ts';
 import * as answer from './answer.ts';
 import { Api } from './api.ts';
 import type { Send } from './api.ts';
 import { byId, counted } from './pages.ts';
+import { artifactOf, signatureOf } from './rows.ts';
+
+/** An artifact takes Harbor one look more for its tags, and one for its accessories. */
+const tagged = { with_tag: 'true', with_accessory: 'true' };
 
 interface HarborOptions {
   send: Send;
@@ -37,16 +41,36 @@ export class Harbor implements Listing {
     return [...new Set(rows.map(({ name }) => name))];
   }
 
-  /** Not those of accessories: signatures, and anything else with a `subject`. */
+  async *artifacts(
+    project: string,
+    after: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<{ artifacts: ListedArtifact[]; lastId: number }> {
+    const list = { path: `${pathOf(project)}/artifacts`, query: tagged, row: answer.artifact, signal };
+    for await (const { rows, lastId } of byId(this.#api, list, { after, filter: 'tags=*' })) {
+      yield { artifacts: rows.flatMap((row) => artifactOf(row, project)), lastId };
+    }
+  }
+
+  /**
+   * Of accessories (signatures, and anything else with a `subject`) Harbor tells no tags: those of signatures are
+   * concluded, and come last, as what Harbor does tell of a tag is better.
+   */
   async *tags(repository: string, signal?: AbortSignal): AsyncGenerator<ListedTag> {
     const [project = '', ...rest] = repository.split('/');
     // Twice, since a proxy in between may undo one: https://github.com/goharbor/harbor/issues/18355
     const name = encodeURIComponent(encodeURIComponent(rest.join('/')));
     const path = `${pathOf(project)}/repositories/${name}/artifacts`;
-    const list = { path, query: { with_tag: 'true' }, row: answer.artifact, signal };
-    for await (const { digest, tags } of byId(this.#api, list, 'tags=*')) {
-      yield* tags.map(({ name: tag }) => ({ tag, digest }));
+    const list = { path, query: tagged, row: answer.artifact, signal };
+    const signatures = new Map<string, ListedTag>();
+    const told = new Set<string>();
+    for await (const { rows } of byId(this.#api, list, { after: 0, filter: 'tags=*' })) {
+      for (const one of rows.flatMap(signatureOf)) signatures.set(one.tag, one);
+      const tags = rows.flatMap(({ digest, tags: names }) => names.map(({ name: tag }) => ({ tag, digest })));
+      for (const { tag } of tags.filter((one) => one.tag.endsWith('.sig'))) told.add(tag);
+      yield* tags;
     }
+    for (const one of signatures.values()) if (!told.has(one.tag)) yield one;
   }
 
   /** A wrong password, or a robot past its end, is nobody and no error there: it is shown what is public. */

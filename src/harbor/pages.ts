@@ -34,27 +34,35 @@ export async function counted<Shape extends z.ZodType>(
     rows.push(...answer.value);
     if (isLast(answer, rows.length)) return rows;
   }
-  const shown = `${pageSize * maxPages} rows`;
-  throw new RegistryError('protocol', `GET ${list.path}: expected a list that ends, got ${shown}`);
+  throw endless(list.path);
+}
+
+/** Where a list by ids begins, and a further condition of its query. */
+interface Part {
+  after: number;
+  filter?: string;
 }
 
 /**
- * A list by ids, each page being the rows above the last id: rows that come and go meanwhile move no others. `filter` is
- * a further condition of the query.
+ * A list by ids, each page being the rows above the last id: rows that come and go meanwhile move no others. There is
+ * no empty page.
  */
 export async function* byId<Shape extends z.ZodType<{ id: number }>>(
   api: Api,
   list: List<Shape>,
-  filter: string,
-): AsyncGenerator<z.output<Shape>> {
-  for (let lastId = 0; ;) {
-    const q = `id=[${lastId + 1}~],${filter}`;
+  { after, filter }: Part,
+): AsyncGenerator<{ rows: z.output<Shape>[]; lastId: number }> {
+  let lastId = after;
+  for (let page = 1; page <= maxPages; page++) {
+    const q = [`id=[${lastId + 1}~]`, filter].filter(Boolean).join();
     const answer = await ask(api, list, { page: '1', sort: 'id', q });
     const { value: rows } = answer;
+    if (rows.length === 0) return;
     lastId = lastIdOf(answer, lastId);
-    yield* rows;
+    yield { rows, lastId };
     if (isLast(answer, rows.length)) return;
   }
+  throw endless(list.path);
 }
 
 function ask<Shape extends z.ZodType>(
@@ -81,4 +89,8 @@ function isLast({ value: rows, headers }: Answer<unknown[]>, read: number): bool
   if (rows.length === 0) return true;
   const total = headers.get('x-total-count');
   return total !== null && /^\d{1,15}$/.test(total) ? read >= Number(total) : rows.length < pageSize;
+}
+
+function endless(path: string): RegistryError {
+  return new RegistryError('protocol', `GET ${path}: expected a list that ends, got ${maxPages} pages of it`);
 }

@@ -2,8 +2,13 @@ import type { Digest } from '../oci/digest.ts';
 
 /*
  * What a sweep takes from an API that a registry has beside `/v2`, and which tells more a request. Every method throws
- * `RegistryError` (`denied`: the account may not; `not-found`: there is no such project, or no such call) and stops
- * early with the signal's reason.
+ * `RegistryError` (`denied`: the account may not; `not-found`: there is no such project, or the release has no such
+ * call) and stops early with the signal's reason.
+ *
+ * Rows with ids come in the order of their ids, those above `after` (0: all), a page at a time; without any there is no
+ * page. Whoever stores a page's `lastId` may go on there after a restart: rows that do not matter are left out, and
+ * their ids count. An id is given out before its row can be seen, so who goes on *later* begins a few ids early. Times
+ * are milliseconds since 1970, 0 where none is told.
  */
 
 export interface ListedTag {
@@ -15,7 +20,7 @@ export interface ListedTag {
 export interface TagListing {
   /**
    * Tags of a repository, by its full name; none where there is none. Some may be missing, and one that moves meanwhile
-   * may come twice.
+   * may come twice. It tells the digest of a tag that `/v2` lists, and not that there is such a tag.
    */
   tags(repository: string, signal?: AbortSignal): AsyncIterable<ListedTag>;
 }
@@ -26,10 +31,28 @@ export interface Project {
   proxyCache: boolean;
 }
 
+export interface ListedArtifact {
+  id: number;
+  /** The full name. */
+  repository: string;
+  digest: Digest;
+  /** When the manifest came; a tag may have come later. */
+  pushedAt: number;
+  tags: { name: string; pushedAt: number }[];
+  /** Signatures, and anything else with this `subject`: they are no rows themselves, and their tags are not told. */
+  accessories: { digest: Digest; type: string }[];
+}
+
 /** A source that has projects: Harbor. */
 export interface Listing extends TagListing {
   /** Those that the account sees: its own, and every public one. */
   projects(signal?: AbortSignal): Promise<Project[]>;
   /** Full names of a project's repositories. */
   repositories(project: string, signal?: AbortSignal): Promise<string[]>;
+  /** A project's tagged artifacts. `not-found` before Harbor 2.11.1 too, which has no such list. */
+  artifacts(
+    project: string,
+    after: number,
+    signal?: AbortSignal,
+  ): AsyncIterable<{ artifacts: ListedArtifact[]; lastId: number }>;
 }

@@ -10,6 +10,10 @@ function fill({ content }: Stand, count: number, repository = 'team/app'): void 
   for (let number = 1; number <= count; number++) content.push(repository, `v${number}`, digestOf(number));
 }
 
+function signatureTag(signed: string): string {
+  return `${signed.replace(':', '-')}.sig`;
+}
+
 async function namesOf(tags: AsyncIterable<ListedTag>): Promise<string[]> {
   return (await all(tags)).map(({ tag }) => tag);
 }
@@ -22,7 +26,9 @@ test('Harbor: tags of a repository come a hundred artifacts a request, and none 
   assert.deepEqual(tags.at(-1), { tag: 'v200', digest: digestOf(200) });
   assert.deepEqual(
     stand.queries(/artifacts$/),
-    [1, 101].map((id) => `?with_tag=true&page=1&sort=id&q=id=[${id}~],tags=*&page_size=100`),
+    [1, 101].map(
+      (id) => `?with_tag=true&with_accessory=true&page=1&sort=id&q=id=[${id}~],tags=*&page_size=100`,
+    ),
   );
 });
 
@@ -87,6 +93,44 @@ test('Harbor: tags of accessories, untagged artifacts and children of indexes ar
   content.push('team/app', 'report', digestOf(4), { subject: digestOf(3) });
   assert.deepEqual(await all(stand.harbor.tags('team/app')), [{ tag: 'v1', digest: digestOf(3) }]);
 });
+
+test('Harbor: the tag of the one signature of an image is concluded, and comes last', async (t) => {
+  const stand = await startStand(t);
+  const [signed, signature] = [digestOf(1), digestOf(2)];
+  stand.content.push('team/app', 'v1', signed);
+  stand.content.push('team/app', signatureTag(signed), signature);
+  stand.content.push('team/app', 'report', digestOf(3), { subject: signed });
+  stand.content.push('team/app', 'v2', digestOf(4));
+  assert.deepEqual(await all(stand.harbor.tags('team/app')), [
+    { tag: 'v1', digest: signed },
+    { tag: 'v2', digest: digestOf(4) },
+    { tag: signatureTag(signed), digest: signature },
+  ]);
+});
+
+test('Harbor: of two signatures of an image nobody knows which one the tag names', async (t) => {
+  const stand = await startStand(t);
+  stand.content.push('team/app', 'v1', digestOf(1));
+  for (const number of [2, 3]) stand.content.push('team/app', signatureTag(digestOf(1)), digestOf(number));
+  assert.deepEqual(await namesOf(stand.harbor.tags('team/app')), ['v1']);
+});
+
+for (const [when, first, last] of [
+  ['before', 1, 2],
+  ['after', 2, 1],
+] as const)
+  test(`Harbor: a signature’s tag that is listed ${when} its image is what the list says`, async (t) => {
+    const stand = await startStand(t);
+    for (const number of [first, last]) stand.content.push('team/app', `v${number}`, digestOf(number));
+    const tag = signatureTag(digestOf(2));
+    stand.content.push('team/app', tag, digestOf(3));
+    stand.content.tag('team/app', tag, digestOf(1));
+    const tags = await all(stand.harbor.tags('team/app'));
+    assert.deepEqual(
+      tags.filter((one) => one.tag === tag),
+      [{ tag, digest: digestOf(1) }],
+    );
+  });
 
 test('Harbor: an artifact whose tags could not be read is passed over', async (t) => {
   const stand = await startStand(t);
@@ -183,7 +227,7 @@ const strange = {
   'a row without id': '[{"digest":"sha256:0"}]',
   'a row that is null': '[null]',
   'a digest that is none': '[{"id":1,"digest":"sha256:0"}]',
-  'a tag that is none': `[{"id":1,"digest":"${digestOf(1)}","tags":[{"name":"a b"}]}]`,
+  'a null in place of a row, after a good one': `[{"id":1,"digest":"${digestOf(1)}"},null]`,
 };
 
 for (const [what, body] of Object.entries(strange))
@@ -191,15 +235,17 @@ for (const [what, body] of Object.entries(strange))
     const stand = await startStand(t);
     stand.server.faults.always(/artifacts/, answer(200, {}, body));
     await failure(all(stand.harbor.tags('team/app')), 'protocol');
+    await failure(all(stand.harbor.artifacts('team', 0)), 'protocol');
   });
 
-test('Harbor: members that are missing or new do no harm', async (t) => {
+test('Harbor: members that are missing or new, and tags that are none, do no harm', async (t) => {
   const stand = await startStand(t);
   const row = {
     id: 5,
     digest: digestOf(5),
     brand_new: [1],
-    tags: [{ name: 'v1' }],
+    tags: [{ name: 'v1' }, { name: 'a b' }, { name: 7 }, 'v2', null],
+    accessories: [null, { digest: 'sha256:0', type: 'signature.cosign' }],
   };
   stand.server.faults.once(/artifacts/, answer(200, {}, JSON.stringify([row])));
   assert.deepEqual(await all(stand.harbor.tags('team/app')), [{ tag: 'v1', digest: digestOf(5) }]);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { json } from '../../src/demo/registry/call.ts';
 import type { Harbor } from '../../src/harbor/harbor.ts';
+import type { ListedArtifact } from '../../src/task/listing.ts';
 import { all, failure } from '../registry/stand.ts';
 import { startCallServer } from '../support/call-server.ts';
 import { type Recording, recordings } from './recording.ts';
@@ -9,12 +10,19 @@ import { clientOf } from './stand.ts';
 
 /* Every recorded answer of a call that the client makes is understood. */
 
+type Page = { artifacts: ListedArtifact[] };
+
 /** The client's call, by the path that was recorded: gives the rows of the answer. */
 const calls: readonly [path: RegExp, call: (harbor: Harbor) => Promise<unknown[]>][] = [
   [/\/projects\?/, (harbor) => harbor.projects()],
   [/\/repositories(\?|$)/, (harbor) => harbor.repositories('team')],
+  [/\/projects\/team\/artifacts/, async (harbor) => tagsOf(await all(harbor.artifacts('team', 0)))],
   [/\/artifacts/, (harbor) => all(harbor.tags('team/app'))],
 ];
+
+function tagsOf(pages: Page[]): unknown[] {
+  return pages.flatMap(({ artifacts }) => artifacts.flatMap(({ tags }) => tags));
+}
 
 function callOf({ request }: Recording) {
   return calls.find(([path]) => path.test(request.path))?.[1];
@@ -38,11 +46,21 @@ for (const recording of recordings.filter((one) => one.status === 200 && callOf(
   });
 }
 
-/** A row for each tag where tags are listed. */
+interface Row {
+  tags?: unknown[] | null;
+  accessories?: { type: string }[] | null;
+}
+
+function isSignature({ type }: { type: string }): boolean {
+  return type === 'signature.cosign';
+}
+
+/** A row for each tag where tags are listed, and one for a signature. */
 function expectedRows({ request, body }: Recording): number {
-  const rows: { tags?: unknown[] | null }[] = Array.isArray(body) ? body : [];
+  const rows: Row[] = Array.isArray(body) ? body : [];
   if (!/\/artifacts/.test(request.path)) return rows.length;
-  return rows.reduce((sum, { tags }) => sum + (tags?.length ?? 0), 0);
+  const signatures = rows.flatMap(({ accessories }) => accessories ?? []).filter(isSignature);
+  return rows.reduce((sum, { tags }) => sum + (tags?.length ?? 0), signatures.length);
 }
 
 function recorded(file: string): Recording {
@@ -50,7 +68,7 @@ function recorded(file: string): Recording {
   return found ?? assert.fail(file);
 }
 
-test('Harbor, recorded: an artifact with three tags and accessories', async (t) => {
+test('Harbor, recorded: an artifact with three tags, a signature and other accessories', async (t) => {
   const rows = await read(t, recorded('rest-029'));
   const digest = 'sha256:26ae9c609acc6d3cd3e8b8cdd7d670dbcf7236a7d957205c53c4883d3d504438';
   const tags = ['by-api', 'stable', '2.0'];
@@ -58,6 +76,10 @@ test('Harbor, recorded: an artifact with three tags and accessories', async (t) 
     rows.slice(0, 3),
     tags.map((tag) => ({ tag, digest })),
   );
+  assert.deepEqual(rows.at(-1), {
+    tag: `${digest.replace(':', '-')}.sig`,
+    digest: 'sha256:909db9dfe2aad2df04438230f30d4ad570a7095f163b637cb28f5b0bd783dfc3',
+  });
 });
 
 for (const [file, fault] of [

@@ -190,7 +190,7 @@ function accessoryRow(accessory: StandArtifact, subject: StandArtifact) {
     subject_artifact_digest: subject.digest,
     subject_artifact_id: subject.id,
     subject_artifact_repo: subject.repository,
-    type: accessory.tags.some(({ name }) => name.endsWith('.sig')) ? 'signature.cosign' : 'subject.accessory',
+    type: accessory.accessoryType,
   };
 }
 

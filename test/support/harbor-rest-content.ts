@@ -1,3 +1,5 @@
+import { companionOf } from '../../src/oci/companion.ts';
+
 /*
  * What a Harbor holds, as far as its REST API shows it, and what comes of pushes, tags and copies in it: rows of the
  * audit log, and deliveries of the webhook policies with the bodies that Harbor would send.
@@ -23,6 +25,7 @@ export interface StandArtifact {
   children: readonly string[];
   /** Makes it an accessory, which is shown in no list. */
   subject: string | undefined;
+  accessoryType: 'signature.cosign' | 'subject.accessory';
 }
 
 export interface StandPolicy {
@@ -117,9 +120,15 @@ export class HarborContent {
     return policy;
   }
 
-  /** As a client pushes a manifest; without a tag, by digest. Fits an embedded registry's `onTag`. */
+  /**
+   * As a client pushes a manifest; without a tag, by digest. Fits an embedded registry's `onTag`. What comes under the
+   * tag of a cosign signature of an image that is there is taken for one.
+   */
   push(repository: string, tag: string | undefined, digest: string, pushed: Pushed = {}): StandArtifact {
-    const artifact = this.#ensure(repository, digest, pushed);
+    const signed = tag?.endsWith('.sig') ? companionOf(tag) : undefined;
+    const isSignature = signed !== undefined && this.#find(repository, signed) !== undefined;
+    const artifact = this.#ensure(repository, digest, isSignature ? { subject: signed, ...pushed } : pushed);
+    if (isSignature) artifact.accessoryType = 'signature.cosign';
     if (tag !== undefined) this.#move(artifact, tag);
     if (!pushed.silent) this.#announce(artifact, tag, pushed.status ?? 'Success');
     return artifact;
@@ -132,11 +141,12 @@ export class HarborContent {
     this.#record(artifact, 'tag', `${repository}:${tag}`, `create tag: ${repository}:${tag}`);
   }
 
-  /** As the UI or the API copies an artifact: every tag comes along, and the last pushed one is all that is told. */
+  /** As the UI or the API copies an artifact: every tag comes along at the same time, and the last pushed one is all that is told. */
   copy(from: string, digest: string, into: string): void {
     const source = this.#find(from, digest);
     const artifact = this.#ensure(into, digest, { children: source?.children ?? [] });
-    for (const { name } of source?.tags ?? []) this.#move(artifact, name);
+    const at = this.#time();
+    for (const { name } of source?.tags ?? []) this.#move(artifact, name, at);
     this.#announce(artifact, artifact.tags.at(-1)?.name, 'Success');
   }
 
@@ -172,6 +182,7 @@ export class HarborContent {
       tags: [],
       children,
       subject,
+      accessoryType: 'subject.accessory',
     };
     this.artifacts.set(`${repository}@${digest}`, artifact);
     return artifact;
@@ -181,10 +192,13 @@ export class HarborContent {
     return this.artifacts.get(`${repository}@${digest}`);
   }
 
-  #move(artifact: StandArtifact, name: string): void {
+  /** A tag that is pushed again as it is keeps its time. */
+  #move(artifact: StandArtifact, name: string, pushedAt = this.#time()): void {
+    const key = `${artifact.repository}:${name}`;
+    if (this.#tagged.get(key) === artifact) return;
     this.untag(artifact.repository, name);
-    this.#tagged.set(`${artifact.repository}:${name}`, artifact);
-    artifact.tags.push({ id: this.#id('tag'), name, pushedAt: this.#time() });
+    this.#tagged.set(key, artifact);
+    artifact.tags.push({ id: this.#id('tag'), name, pushedAt });
   }
 
   #announce(artifact: StandArtifact, tag: string | undefined, status: string): void {

@@ -1,18 +1,26 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { registryError, unavailable } from '../support/fault.ts';
-import { cosignTag } from '../support/image.ts';
+import { type Image, cosignTag } from '../support/image.ts';
 import { push } from '../support/push.ts';
 import { type Side, type Stand, bare, startVendors } from './listing-stand.ts';
 
 const [old, current] = [bare('old'), bare('current')];
 const denied = registryError(401, 'UNAUTHORIZED', 'authentication required');
 const forbidden = registryError(403, 'FORBIDDEN', 'forbidden');
+const signature = bare('signature');
+const signatureTag = cosignTag(current.descriptor.digest);
 const heads = /^HEAD .*\/manifests\//;
 
 async function pushBoth({ harbor, acr }: Pick<Stand, 'harbor' | 'acr'>, name: string, tag: string) {
   await push(harbor.url, `library/${name}`, tag, current);
   await push(acr.url, `mirror/${name}`, tag, current);
+}
+
+async function pushSigned(stand: Pick<Stand, 'harbor' | 'acr'>, by: Image) {
+  await pushBoth(stand, 'app', 'v1');
+  await push(stand.harbor.url, 'library/app', signatureTag, by);
+  await push(stand.acr.url, 'mirror/app', signatureTag, by);
 }
 
 function without(side: Side, ...expressions: RegExp[]): void {
@@ -119,6 +127,44 @@ describe('a sweep by lists', () => {
     await sweep();
     assert.deepEqual(tasks(), [`mirror/app:${cosignTag(current.descriptor.digest)}`, 'mirror/app:v1']);
     assert.deepEqual(harbor.seen(heads), []);
+  });
+
+  test('a signature that is at both ends costs no HEAD at Harbor', async (t) => {
+    const stand = await startVendors(t);
+    await pushSigned(stand, signature);
+    stand.forget();
+    const swept = await stand.sweep();
+    assert.deepEqual([swept.unchanged, swept.enqueued], [2, 0]);
+    assert.deepEqual(stand.harbor.seen(heads), []);
+  });
+
+  test('a signature’s tag that a new signature moved is noticed', async (t) => {
+    const stand = await startVendors(t);
+    await pushSigned(stand, signature);
+    await push(stand.harbor.url, 'library/app', signatureTag, bare('another signature'));
+    stand.forget();
+    const swept = await stand.sweep();
+    assert.deepEqual([swept.unchanged, stand.tasks()], [1, [`mirror/app:${signatureTag}`]]);
+    assert.deepEqual(stand.harbor.seen(heads), [`HEAD /v2/library/app/manifests/${signatureTag}`]);
+  });
+
+  test('a signature’s tag that was put on an image is noticed', async (t) => {
+    const stand = await startVendors(t);
+    await push(stand.harbor.url, 'library/app', 'v0', old);
+    await pushSigned(stand, signature);
+    // The registry behind Harbor knows a tag by a push only, and Harbor by its own.
+    await push(stand.harbor.url, 'library/app', signatureTag, old);
+    stand.forget();
+    await stand.sweep();
+    assert.deepEqual(stand.tasks(), [`mirror/app:${signatureTag}`, 'mirror/app:v0']);
+  });
+
+  test('a signature without its tag, as its deletion leaves it, makes no tag', async (t) => {
+    const stand = await startVendors(t);
+    await pushBoth(stand, 'app', 'v1');
+    stand.rest.content.push('library/app', signatureTag, signature.descriptor.digest);
+    const swept = await stand.sweep();
+    assert.deepEqual([swept.listed, swept.unchanged, swept.failed], [1, 1, 0]);
   });
 });
 
