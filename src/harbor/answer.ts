@@ -7,11 +7,11 @@ import { isRepository, isTag } from '../oci/reference.ts';
  * what Go leaves out or calls null when it is empty may be missing. Without an id, a digest or a name nothing can be done.
  */
 
+/** Empty where it is missing or none. */
+const text = z.string().catch('');
+
 /** Milliseconds, or 0: the year 1 is Go's way to say "never". */
-const time = z
-  .string()
-  .catch('')
-  .transform((text) => Math.max(Date.parse(text) || 0, 0));
+const time = text.transform((when) => Math.max(Date.parse(when) || 0, 0));
 
 /** Rows that are not as expected are passed over: no odd one may keep a whole list from being read. */
 function list<Row extends z.ZodType>(row: Row) {
@@ -47,4 +47,34 @@ export const artifact = z.object({
   push_time: time,
   tags: list(z.object({ name: z.string().refine(isTag), push_time: time })),
   accessories: list(z.object({ digest, type: z.string() })),
+});
+
+/** The path alone: some keep a secret in the user or the query of the address, and `auth_header` is one. */
+const targetPath = z
+  .object({ type: text, address: text })
+  .transform(({ type, address }) =>
+    type === 'http' && URL.canParse(address) ? new URL(address).pathname : '',
+  );
+
+export const policy = z.object({
+  id: id.catch(0),
+  enabled: z.boolean().catch(false),
+  targets: list(targetPath),
+});
+
+export const execution = z.object({
+  id,
+  vendor_id: z.unknown().optional(),
+  status: text,
+  start_time: time,
+  extra_attrs: z.object({ payload: text }).catch({ payload: '' }),
+});
+
+export const auditRow = z.object({
+  id,
+  op_time: time,
+  operation: text,
+  operation_result: z.unknown().optional(),
+  resource: text,
+  resource_type: text,
 });

@@ -80,15 +80,15 @@ function read<Shape extends z.ZodType>(bytes: Uint8Array, shape: Shape, shown: s
   );
 }
 
+/** Of what began as JSON nothing is quoted, nor its cause kept, which quotes: a policy has secrets in it. */
 function parse(bytes: Uint8Array, shown: string): unknown {
   try {
     return JSON.parse(Buffer.from(bytes).toString());
-  } catch (cause) {
+  } catch {
     const start = Buffer.from(bytes.subarray(0, 40))
       .toString()
       .replace(/[^ -~]/g, '.');
-    throw new RegistryError('protocol', `GET ${shown}: expected JSON, got "${start}"; is this Harbor?`, {
-      cause,
-    });
+    const got = /^\s*[[{]/.test(start) ? `${bytes.length} bytes of a broken one` : `"${start}"`;
+    throw new RegistryError('protocol', `GET ${shown}: expected JSON, got ${got}; is this Harbor?`);
   }
 }

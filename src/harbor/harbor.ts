@@ -1,11 +1,21 @@
+import { z } from 'zod';
 import { RegistryError } from '../copy/error.ts';
 import { isRepository } from '../oci/reference.ts';
-import type { ListedArtifact, ListedTag, Listing, Project } from '../task/listing.ts';
+import type {
+  Delivery,
+  History,
+  ListedArtifact,
+  ListedTag,
+  Listing,
+  Policy,
+  Project,
+  TagCreated,
+} from '../task/listing.ts';
 import * as answer from './answer.ts';
 import { Api } from './api.ts';
 import type { Send } from './api.ts';
 import { byId, counted } from './pages.ts';
-import { artifactOf, signatureOf } from './rows.ts';
+import { artifactOf, creationOf, deliveryOf, policyOf, signatureOf } from './rows.ts';
 
 /** An artifact takes Harbor one look more for its tags, and one for its accessories. */
 const tagged = { with_tag: 'true', with_accessory: 'true' };
@@ -18,7 +28,7 @@ interface HarborOptions {
 }
 
 /** A Harbor by its REST API. */
-export class Harbor implements Listing {
+export class Harbor implements Listing, History {
   readonly #api: Api;
   readonly #anonymous: boolean;
 
@@ -73,6 +83,42 @@ export class Harbor implements Listing {
     for (const one of signatures.values()) if (!told.has(one.tag)) yield one;
   }
 
+  async policies(project: string, signal?: AbortSignal): Promise<Policy[]> {
+    const path = `${pathOf(project)}/webhook/policies`;
+    const rows = await counted(this.#api, { path, query: { sort: 'id' }, row: answer.policy, signal });
+    return rows.flatMap(policyOf);
+  }
+
+  async *deliveries(
+    project: string,
+    policy: number,
+    after: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<{ deliveries: Delivery[]; lastId: number }> {
+    const path = `${pathOf(project)}/webhook/policies/${policy}/executions`;
+    const list = { path, query: {}, row: answer.execution, signal };
+    for await (const { rows, lastId } of byId(this.#api, list, { after })) {
+      yield { deliveries: rows.flatMap((row) => deliveryOf(row, policy)), lastId };
+    }
+  }
+
+  async *tagsCreated(
+    project: string,
+    after: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<{ created: TagCreated[]; lastId: number }> {
+    const list = { path: auditLogOf(project), query: {}, row: answer.auditRow, signal };
+    for await (const { rows, lastId } of byId(this.#api, list, { after, filter: 'operation=create' })) {
+      yield { created: rows.flatMap((row) => creationOf(row, project)), lastId };
+    }
+  }
+
+  async newestAudit(project: string, signal?: AbortSignal): Promise<number> {
+    const query = { page: '1', page_size: '1', sort: '-id' };
+    const { value } = await this.#api.get(auditLogOf(project), query, z.array(answer.auditRow), signal);
+    return Math.max(0, ...value.map(({ id }) => id));
+  }
+
   /** A wrong password, or a robot past its end, is nobody and no error there: it is shown what is public. */
   async #assertKnown(signal: AbortSignal | undefined): Promise<void> {
     const { value, shown } = await this.#api.get('/systeminfo', {}, answer.systemInfo, signal);
@@ -90,4 +136,8 @@ function pathOf(project: string): string {
     'name-invalid',
     `expected the name of a Harbor project, got ${JSON.stringify(project.slice(0, 80))}`,
   );
+}
+
+function auditLogOf(project: string): string {
+  return `${pathOf(project)}/auditlog-exts`;
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { RegistryError } from '../copy/error.ts';
-import { isRepository } from '../oci/reference.ts';
-import type { ListedArtifact, ListedTag } from '../task/listing.ts';
+import { isRepository, isTag } from '../oci/reference.ts';
+import type { Delivery, ListedArtifact, ListedTag, Policy, TagCreated } from '../task/listing.ts';
 import type * as answer from './answer.ts';
 
 type ArtifactRow = z.output<typeof answer.artifact>;
@@ -29,4 +29,26 @@ export function signatureOf({ digest, accessories }: ArtifactRow): ListedTag[] {
   const [signature, ...more] = accessories.filter(({ type }) => type === 'signature.cosign');
   if (signature === undefined || more.length > 0 || !digest.startsWith('sha256:')) return [];
   return [{ tag: `${digest.replace(':', '-')}.sig`, digest: signature.digest }];
+}
+
+/** None where it tells others alone. */
+export function policyOf({ id, enabled, targets }: z.output<typeof answer.policy>): Policy[] {
+  return id > 0 && targets.some((path) => path.endsWith('/webhooks/harbor')) ? [{ id, enabled }] : [];
+}
+
+export function deliveryOf(row: z.output<typeof answer.execution>, policy: number): Delivery[] {
+  const { id, vendor_id: of, status, start_time: startedAt } = row;
+  const { payload } = row.extra_attrs;
+  if (payload === '' || (of ?? policy) !== policy) return [];
+  // Harbor keeps no header; a CloudEvent is known by its members as well.
+  return [{ id, contentType: 'application/json', payload, startedAt, status }];
+}
+
+/** None for what else the audit log has; a push is in it as an artifact. */
+export function creationOf(row: z.output<typeof answer.auditRow>, project: string): TagCreated[] {
+  const { id, op_time: at, operation, operation_result: succeeded, resource, resource_type: type } = row;
+  if (type !== 'tag' || operation !== 'create' || succeeded === false) return [];
+  const [repository = '', tag = '', ...more] = resource.split(':');
+  if (!isRepository(repository) || !isTag(tag) || more.length > 0) return [];
+  return repository.startsWith(`${project}/`) ? [{ id, repository, tag, at }] : [];
 }

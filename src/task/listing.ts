@@ -56,3 +56,49 @@ export interface Listing extends TagListing {
     signal?: AbortSignal,
   ): AsyncIterable<{ artifacts: ListedArtifact[]; lastId: number }>;
 }
+
+/** A webhook of a project. */
+export interface Policy {
+  id: number;
+  enabled: boolean;
+}
+
+/** What a source tried to tell, or never came to. */
+export interface Delivery {
+  id: number;
+  /** For the parser of webhooks, as the payload, which is exactly the body. */
+  contentType: string;
+  payload: string;
+  startedAt: number;
+  /** As the source calls it. It says nothing: what a redirect lost is a success, what was never sent is running. */
+  status: string;
+}
+
+/** A tag that was made in the source itself, which announces it to nobody. */
+export interface TagCreated {
+  id: number;
+  repository: string;
+  tag: string;
+  at: number;
+}
+
+/** What a source remembers of its past: Harbor. */
+export interface History {
+  /** The policies of a project that tell us: a target's path ends in `/webhooks/harbor`. */
+  policies(project: string, signal?: AbortSignal): Promise<Policy[]>;
+  /** Past deliveries of a policy, to all of its targets: a payload may be one that no parser of ours knows. */
+  deliveries(
+    project: string,
+    policy: number,
+    after: number,
+    signal?: AbortSignal,
+  ): AsyncIterable<{ deliveries: Delivery[]; lastId: number }>;
+  /** From the audit log. `not-found` before Harbor 2.13 too. Of a copy with several tags it tells nothing. */
+  tagsCreated(
+    project: string,
+    after: number,
+    signal?: AbortSignal,
+  ): AsyncIterable<{ created: TagCreated[]; lastId: number }>;
+  /** The newest id of the project's audit log; 0 when it is empty. */
+  newestAudit(project: string, signal?: AbortSignal): Promise<number>;
+}

@@ -26,6 +26,7 @@ for (const recording of recordings) {
     assertShapes(body, recording.body);
     if (/auditlog|executions/.test(request.path)) assert.ok(Array.isArray(body) && body.length > 0);
     else assertSameRows(recording, body, got.headers);
+    if (/auditlog/.test(request.path)) assert.deepEqual(tagRowsOf(body), tagRowsOf(recording.body));
     for (const name of ['set-cookie', 'x-request-id', 'content-type']) assert.ok(got.headers[name], name);
   });
 }
@@ -54,7 +55,7 @@ function fill({ content, accounts }: HarborRest): void {
   content.push('team/app', `${cosign}.att`, digestOf(12));
   content.push('team/charts/web-frontend', '1.2.3_build.5', digestOf(13));
   content.push('team/platform/a/svc.gateway_x-y', 'Release_2026.08-rc.1', digestOf(14));
-  content.tag('team/app', 'stable', image);
+  content.push('team/app', 'stable', image);
   content.tag('team/app', 'by-api', image);
   for (const repository of ['prod/app', 'prod/multi']) content.push(repository, '1', digestOf(20));
 }
@@ -95,6 +96,17 @@ function namesIn(body: unknown): unknown {
     // Ids of repositories do not matter to anyone.
     return repository_name === undefined ? name : { id, repository_name, names };
   });
+}
+
+/** What the audit log says of tags that were made in Harbor, but for when and by whom. */
+function tagRowsOf(body: unknown): Set<string> {
+  const rows = rowsOf(body).map(Object);
+  const tags = rows.filter((row) => row.resource_type === 'tag');
+  return new Set(
+    tags.map(
+      (row) => `${row.operation} ${row.operation_result} ${row.resource}: ${row.operation_description}`,
+    ),
+  );
 }
 
 function assertShapes(body: unknown, recorded: unknown): void {
