@@ -6,6 +6,7 @@ import type { Row, Scenario } from './scenario.ts';
 import { claim } from './scenario/claim.ts';
 import { blob, image } from './scenario/copy.ts';
 import { memory, memoryRegistries } from './scenario/memory.ts';
+import { sweep } from './scenario/sweep.ts';
 import { tags } from './scenario/tags.ts';
 import { webhook } from './scenario/webhook.ts';
 import { Stand } from './support/stand.ts';
@@ -16,7 +17,7 @@ import { table } from './support/table.ts';
  * Everything that a scenario starts or writes is gone at its end, and after Ctrl-C.
  */
 
-const scenarios: readonly Scenario[] = [webhook, claim, blob, image, tags, memory, memoryRegistries];
+const scenarios: readonly Scenario[] = [webhook, claim, sweep, blob, image, tags, memory, memoryRegistries];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,

@@ -28,10 +28,11 @@ ALTER TABLE task ADD COLUMN cause TEXT CHECK (
 --
 -- project     every artifact of a Harbor project, in the order of ids; `position` is the last id that was done
 -- repository  one source repository, tag by tag
+-- rest        of a repository, what the list of its project does not show
 CREATE TABLE sweep_part (
   sweep INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
   source TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('project', 'repository')),
+  kind TEXT NOT NULL CHECK (kind IN ('project', 'repository', 'rest')),
   name TEXT NOT NULL,
   position INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (sweep, source, kind, name)

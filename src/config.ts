@@ -49,6 +49,8 @@ export interface Config {
     /** Cron expression, in UTC, or `off`. */
     schedule: string;
     onStart: boolean;
+    /** Share of the trusted records that each sweep looks at, from 0 to 1. */
+    audit: number;
   };
   /** File of the SQLite database. */
   database: string;

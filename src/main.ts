@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import type { Log } from './log.ts';
 import { Journal } from './main/journal.ts';
 import { ConfiguredRegistries } from './main/registries.ts';
+import { Sweeping } from './main/sweeping.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { Ruleset } from './rule/match.ts';
@@ -17,9 +18,7 @@ import { Dispatcher } from './task/dispatcher.ts';
 import { Enqueue } from './task/enqueue.ts';
 import { Prune } from './task/prune.ts';
 import { resync } from './task/resync.ts';
-import { Schedule } from './task/schedule.ts';
 import { StorageError } from './task/store.ts';
-import { Sweeper } from './task/sweep.ts';
 import type { Task } from './task/task.ts';
 import { work } from './task/worker.ts';
 
@@ -59,8 +58,7 @@ class Parts {
   readonly #registries: ConfiguredRegistries;
   readonly #dispatcher: Dispatcher;
   readonly #enqueue: Enqueue;
-  readonly #sweeper: Sweeper;
-  readonly #schedule: Schedule | undefined;
+  readonly #sweeping: Sweeping;
   readonly #prune: Prune;
   #stopping = false;
 
@@ -84,9 +82,8 @@ class Parts {
       onEntered: () => this.#dispatcher.wake(),
       listener: (entry, entered) => journal.entered(entry, entered),
     });
-    this.#sweeper = this.#newSweeper(journal);
-    const { schedule } = config.sweep;
-    if (schedule !== 'off') this.#schedule = new Schedule(schedule, clock, () => this.#sweep('schedule'));
+    const [registries, rules, enqueue] = [this.#registries, this.#rules, this.#enqueue];
+    this.#sweeping = new Sweeping({ config, state, registries, rules, enqueue, journal, log, clock });
     this.#prune = new Prune({
       store: state.prune,
       clock,
@@ -96,7 +93,7 @@ class Parts {
   }
 
   async start(): Promise<Mirror> {
-    const recovered = this.#state.recover(this.#clock.now());
+    const recovered = this.#state.recover();
     if (recovered.tasks > 0)
       this.#log.warn('tasks of an interrupted run put back', { tasks: recovered.tasks });
     const { listen: address, tls } = this.#config.server;
@@ -104,9 +101,8 @@ class Parts {
     const listening = await listen(this.#app(), { ...address, ...files, clock: this.#clock });
     this.#log.info('listening', { url: listening.url, database: this.#config.database });
     this.#dispatcher.wake();
-    this.#schedule?.start();
     this.#prune.start();
-    if (this.#config.sweep.onStart) this.#sweep('start');
+    this.#sweeping.start();
     return { url: listening.url, stop: () => this.#stop(listening) };
   }
 
@@ -115,11 +111,10 @@ class Parts {
     this.#stopping = true;
     const { shutdownGrace } = this.#config.server;
     this.#log.info('stopping', { graceSeconds: shutdownGrace / 1000 });
-    this.#schedule?.stop();
-    await Promise.all([this.#prune.stop(), this.#sweeper.stop(), this.#dispatcher.stop(shutdownGrace)]);
+    await Promise.all([this.#prune.stop(), this.#sweeping.stop(), this.#dispatcher.stop(shutdownGrace)]);
     await listening.close(1000);
     // Whatever was begun by a request meanwhile.
-    await this.#sweeper.stop();
+    await this.#sweeping.stop();
     await this.#registries.close();
     this.#state.close();
     this.#log.info('stopped');
@@ -143,27 +138,6 @@ class Parts {
     });
   }
 
-  #newSweeper(journal: Journal): Sweeper {
-    return new Sweeper({
-      store: this.#state.sweeps,
-      registries: this.#registries,
-      rules: this.#rules,
-      submit: (entry) => this.#enqueue.submit(entry),
-      clock: this.#clock,
-      listener: (sweep) => journal.sweep(sweep),
-    });
-  }
-
-  #sweep(trigger: 'schedule' | 'start'): void {
-    try {
-      const id = this.#sweeper.start({ dryRun: false, trigger });
-      if (id === undefined) this.#log.warn('sweep left out: the one before is still running', { trigger });
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      this.#log.error('sweep left out: the database does not take it', { trigger, error });
-    }
-  }
-
   #app(): ReturnType<typeof createApp> {
     const { webhook, admin } = this.#config;
     return createApp({
@@ -179,7 +153,7 @@ class Parts {
 
   #adminApi(): Omit<NonNullable<Parameters<typeof createApp>[0]['admin']>, 'tokens'> {
     const { tasks, sweeps } = this.#state;
-    const sweeper = this.#sweeper;
+    const { sweeper } = this.#sweeping;
     return {
       tasks: {
         list: (query) => tasks.list(query),

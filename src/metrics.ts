@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Reason } from './copy/error.ts';
-import type { Outcome, TaskState } from './task/task.ts';
+import { causes } from './task/task.ts';
+import type { Cause, Outcome, TaskState } from './task/task.ts';
 
 export type DeliveryOutcome =
   'accepted' | 'ignored' | 'unauthorized' | 'invalid' | 'too-large' | 'unsupported' | 'unavailable';
@@ -29,8 +30,8 @@ export interface Metrics {
   sweepDuration(seconds: number): void;
   /** Seconds since 1970. */
   sweepSucceeded(timestamp: number): void;
-  /** Changes that only the sweep found. */
-  missed(cause: string, count: number): void;
+  /** Changes that no webhook has told of. */
+  missed(cause: Cause, count: number): void;
   /** What Prometheus reads. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -49,7 +50,6 @@ const blobOutcomes: readonly BlobOutcome[] = ['copied', 'mounted', 'skipped'];
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 const lagBuckets = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600];
 const sweepBuckets = [1, 5, 15, 60, 300, 900, 3600, 14_400];
-const mostCauses = 20;
 
 /** A set of metrics of its own: nothing is shared with another one in the same process. */
 export function createMetrics(sources: MetricsSources): Metrics {
@@ -158,16 +158,13 @@ function sweepMetrics(registry: Registry): Pick<Metrics, 'sweepDuration' | 'swee
     registers,
   });
   success.remove(); // a 0 would say 1970
-  const missed = counter(registry, 'tagferry_missed_events_total', 'Changes that only the sweep found', [
+  const missed = counter(registry, 'tagferry_missed_events_total', 'Changes that no webhook has told of', [
     'cause',
   ]);
-  const causes = new Set<string>();
+  for (const cause of causes) missed.inc({ cause }, 0);
   return {
     sweepDuration: (seconds) => duration.observe(seconds),
     sweepSucceeded: (timestamp) => success.set(timestamp),
-    missed: (cause, count) => {
-      if (causes.size < mostCauses) causes.add(cause);
-      missed.inc({ cause: causes.has(cause) ? cause : 'other' }, count);
-    },
+    missed: (cause, count) => missed.inc({ cause }, count),
   };
 }

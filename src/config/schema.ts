@@ -191,6 +191,14 @@ const dispatchSchema = z.strictObject({
 const sweepSchema = z.strictObject({
   schedule: schedule.prefault('17 * * * *').describe('When both ends are compared: cron in UTC, or "off".'),
   onStart: z.boolean().prefault(true).describe('Also compare when the program starts.'),
+  audit: z
+    .number({ error: 'a number from 0 to 1' })
+    .min(0, { error: 'a number from 0 to 1' })
+    .max(1, { error: 'a number from 0 to 1' })
+    .prefault(0.01)
+    .describe(
+      'Share of the destination tags known to be right that each sweep asks for all the same: 0.01 is a full turn in 100 sweeps.',
+    ),
 });
 
 const logSchema = z.strictObject({

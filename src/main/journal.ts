@@ -16,12 +16,13 @@ export class Journal {
   }
 
   entered(entry: Entry, entered: Entered): void {
-    const { door, event, wanted } = entry;
+    const { door, event, wanted, cause } = entry;
+    if (cause !== undefined && entered.created > 0) this.#metrics.missed(cause, entered.created);
     // A push that joins waiting tasks changes nothing that anyone waits for.
     const level = entered.created > 0 ? 'info' : 'debug';
     for (const [position, task] of entered.tasks.entries()) {
       const copy = wanted[position];
-      const fields = { task, door, event: event?.type, ...(copy && endsOf(copy)) };
+      const fields = { task, door, cause, event: event?.type, ...(copy && endsOf(copy)) };
       if (copy && 'reason' in copy) this.#refused(copy, fields, level);
       else this.#log[level]('task enqueued', fields);
     }
@@ -53,6 +54,7 @@ export class Journal {
 
   sweep(sweep: Sweep): void {
     const { id, rule, dryRun, trigger, listed, unchanged, enqueued, missed, failed, errors } = sweep;
+    const { causes, audited, mismatched } = sweep;
     const seconds = ((sweep.finishedAt ?? sweep.startedAt) - sweep.startedAt) / 1000;
     const fields = {
       sweep: id,
@@ -64,11 +66,13 @@ export class Journal {
       unchanged,
       enqueued,
       missed,
+      causes,
+      audited,
+      mismatched,
       failed,
       errors,
     };
     this.#metrics.sweepDuration(seconds);
-    if (missed > 0) this.#metrics.missed('unknown', missed);
     if (sweep.state === 'failed') return this.#log.error('sweep failed', fields);
     if (failed === 0 && !dryRun) this.#metrics.sweepSucceeded((sweep.finishedAt ?? sweep.startedAt) / 1000);
     if (failed > 0) return this.#log.warn('sweep done, but not all could be compared', fields);

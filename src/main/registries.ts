@@ -11,7 +11,7 @@ import { BlobTraffic } from '../copy/blob.ts';
 import { Harbor } from '../harbor/harbor.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Repository } from '../registry/repository.ts';
-import type { Listing, TagListing } from '../task/listing.ts';
+import type { History, Listing, TagListing } from '../task/listing.ts';
 import type { Registries } from '../task/registries.ts';
 import type { Task } from '../task/task.ts';
 import type { Ends } from '../task/worker.ts';
@@ -45,18 +45,18 @@ export class ConfiguredRegistries implements Registries {
   }
 
   source(registry: string, repository: string): Repository {
-    return this.#get(registry).client.repository(repository, 'pull');
+    return this.#get(registry).client.repository(repository, 'pull', 'background');
   }
 
   destination(registry: string, repository: string): Repository {
-    return this.#get(registry).client.repository(repository, 'push');
+    return this.#get(registry).client.repository(repository, 'push', 'background');
   }
 
   repositories(registry: string, signal?: AbortSignal): AsyncIterable<string> {
     return this.#get(registry).client.repositories(signal);
   }
 
-  listing(registry: string): Listing | undefined {
+  listing(registry: string): (Listing & History) | undefined {
     return this.#get(registry).harbor;
   }
 
@@ -64,11 +64,13 @@ export class ConfiguredRegistries implements Registries {
     return this.#get(registry).tagListing;
   }
 
+  /** Copies go first: what they ask for stands before everything that is asked for above. */
   ends(task: Task): Ends {
+    const { client, traffic } = this.#get(task.destination);
     return {
-      source: this.source(task.source, task.sourceRepository),
-      destination: this.destination(task.destination, task.destinationRepository),
-      traffic: this.#get(task.destination).traffic,
+      source: this.#get(task.source).client.repository(task.sourceRepository, 'pull'),
+      destination: client.repository(task.destinationRepository, 'push'),
+      traffic,
     };
   }
 
@@ -101,7 +103,7 @@ function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace): E
 function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor {
   const origin = new URL(url);
   return new Harbor({
-    send: (call, cap) => client.send(call, cap),
+    send: (call, cap) => client.send({ ...call, background: true }, cap),
     origin,
     anonymous: credential === undefined,
   });

@@ -11,6 +11,7 @@ import { RuleIndex } from './rule-index.ts';
 export interface RuleSource {
   rule: string;
   source: string;
+  destination: string;
   /** Repositories that the rule spells out. */
   repositories: readonly string[];
   /** Whether other repositories may match too, so that the registry's list is needed. */
@@ -78,9 +79,23 @@ export class Ruleset {
       .map((rule) => ({
         rule: rule.name,
         source: rule.source,
+        destination: rule.destination,
         repositories: rule.repositories.literals,
         needsList: !rule.repositories.onlyLiterals,
       }));
+  }
+
+  /** Whether any rule of that source may match a repository of the project. */
+  reads(source: string, project: string): boolean {
+    const spelledOut = (rule: CompiledRule): boolean =>
+      rule.repositories.literals.some((name) => name.startsWith(`${project}/`));
+    const reaching = this.#index.candidates(`${project}/`);
+    return [...reaching, ...this.#rules.filter(spelledOut)].some((rule) => rule.source === source);
+  }
+
+  /** Whether the rule may match a repository of the project that it does not spell out. */
+  reaches(name: string, project: string): boolean {
+    return this.#index.candidates(`${project}/`).some((rule) => rule.name === name);
   }
 
   matchesRepository(name: string, repository: string): boolean {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { reasons } from '../copy/error.ts';
 import { isRepository, isTag } from '../oci/reference.ts';
 import { sweepStates } from '../task/store.ts';
-import { doors, outcomes, taskStates } from '../task/task.ts';
+import { causes, doors, outcomes, taskStates } from '../task/task.ts';
 import { parseCursor } from './cursor.ts';
 
 /*
@@ -54,6 +54,7 @@ const task = z.strictObject({
   source: end,
   destination: end,
   door: z.enum(doors).describe('The way it came in.'),
+  cause: z.enum(causes).optional().describe('Why no webhook told of it; absent where one did.'),
   force: z.boolean().describe('Copied even if the destination already has the digest.'),
   attemptCount: count.describe('Attempts spent; waiting and stops cost none.'),
   createdAt: time,
@@ -85,7 +86,12 @@ const sweep = z.strictObject({
   listed: count.describe('Source tags looked at.'),
   unchanged: count.describe('The same digest at both ends.'),
   enqueued: count.describe('Differences for which a task stands, or in a dry run would stand.'),
-  missed: count.describe('Of these, the ones that no event had announced.'),
+  missed: count.describe('Changes that no webhook had told of.'),
+  causes: z
+    .strictObject(Object.fromEntries(causes.map((cause) => [cause, count.optional()])))
+    .describe('The same by their causes.'),
+  audited: count.describe('Tags known to be right that the destination was asked for all the same.'),
+  mismatched: count.describe('Of these, the ones that were wrong: somebody else writes there.'),
   failed: count.describe('Repositories or tags that could not be compared.'),
   errors: z.array(z.string()).describe('What went wrong, the first few.'),
 });

@@ -20,6 +20,7 @@ export function taskView(task: Task): z.input<typeof schemas.Task> {
       tag: task.destinationTag,
     },
     door: task.door,
+    cause: task.cause,
     force: task.force,
     attemptCount: task.attempts,
     createdAt: timestamp(task.createdAt),

@@ -1,3 +1,4 @@
+import type { Event } from '../event/event.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import type { Entered, EnqueueStore, Entry, Owner } from '../task/store.ts';
 import { type Connection, guard, write } from './database.ts';
@@ -50,6 +51,10 @@ export class SqliteEnqueueStore implements EnqueueStore {
 
   tagsOf(repository: string, digest: string): string[] {
     return guard(this.#connection, () => this.#events.tagsOf(repository, digest));
+  }
+
+  isKnown(event: Event): boolean {
+    return guard(this.#connection, () => this.#events.isKnown(event));
   }
 
   #enter(entry: Entry, now: number, stillOwns: StillOwns): Entered {

@@ -14,6 +14,11 @@ const tasksOfEvent = `SELECT value FROM json_each((SELECT tasks FROM event WHERE
 
 const tagsOfDigest = `SELECT DISTINCT tag FROM event_reference WHERE repository = ? AND digest = ?`;
 
+const sameReference = `
+  SELECT event FROM event_reference JOIN event ON event.id = event
+  WHERE event_reference.repository = ? AND digest = ? AND tag = ? AND occurred_at = ?
+  LIMIT 1`;
+
 type EventRow = [
   senderId: string | null,
   type: string,
@@ -33,6 +38,10 @@ const prepare = (connection: Connection) => ({
     ),
   findBySenderId: connection.prepare<[senderId: string], { id: number }>(findBySenderId),
   tasksOfEvent: connection.prepare<[event: number], { value: number }>(tasksOfEvent),
+  sameReference: connection.prepare<
+    [repository: string, digest: string, tag: string, occurredAt: number],
+    { event: number }
+  >(sameReference),
   tagsOfDigest: connection.prepare<[repository: string, digest: string], { tag: string }>(tagsOfDigest),
 });
 
@@ -49,6 +58,18 @@ export class EventStore {
     if (senderId === undefined) return undefined;
     const event = this.#sql.findBySenderId.get(senderId);
     return event && this.#sql.tasksOfEvent.all(event.id).map(({ value }) => value);
+  }
+
+  /** Without an id, an event is told by its time, which is in whole seconds, and by what it names. */
+  isKnown(event: Event): boolean {
+    if (event.id !== undefined) return this.#sql.findBySenderId.get(event.id) !== undefined;
+    if (event.kind !== 'push') return false;
+    const { repository, occurredAt } = event;
+    return event.references.every(
+      ({ tag, digest }) =>
+        digest !== undefined &&
+        this.#sql.sameReference.get(repository, digest, tag, Math.trunc(occurredAt)) !== undefined,
+    );
   }
 
   add(event: Event, tasks: readonly number[], now: number): void {

@@ -1,6 +1,4 @@
-import type { Digest } from '../oci/digest.ts';
-import type { Wanted } from '../rule/rule.ts';
-import type { Place, Record, RecordStore } from '../task/record.ts';
+import type { Ends, Place, RecordStore, Seen, TagRecord } from '../task/record.ts';
 import { type Connection, guard, write } from './database.ts';
 
 const recordColumns = `
@@ -13,18 +11,19 @@ const findRecord = `
   WHERE destination = @destination AND destination_repository = @destinationRepository
     AND destination_tag = @destinationTag`;
 
-/** While a task writes to the tag, what a sweep has seen of it is already old. */
+/** What a task has done since, or is about to do, makes what was seen old. */
 const confirmRecord = `
   INSERT INTO record (destination, destination_repository, destination_tag,
     source, source_repository, source_tag, digest, generation, verified_at, trusted)
   SELECT @destination, @destinationRepository, @destinationTag,
-    @source, @sourceRepository, @sourceTag, @digest, 0, @now, 1
+    @source, @sourceRepository, @sourceTag, @digest, 0, @at, 1
   WHERE NOT EXISTS (
     SELECT 1 FROM task
     WHERE destination = @destination AND destination_repository = @destinationRepository
       AND destination_tag = @destinationTag AND unfinished = 1)
   ON CONFLICT DO UPDATE SET source = excluded.source, source_repository = excluded.source_repository,
-    source_tag = excluded.source_tag, digest = excluded.digest, verified_at = excluded.verified_at, trusted = 1`;
+    source_tag = excluded.source_tag, digest = excluded.digest, verified_at = excluded.verified_at, trusted = 1
+  WHERE verified_at <= excluded.verified_at`;
 
 const distrustRepository = `
   UPDATE record SET trusted = 0
@@ -35,11 +34,11 @@ const countTrusted = `SELECT count(*) AS trusted FROM record WHERE destination =
 const oldestTrusted = `
   SELECT ${recordColumns} FROM record WHERE destination = ? AND trusted = 1 ORDER BY verified_at LIMIT ?`;
 
-type RecordRow = Omit<Record, 'trusted'> & { trusted: number };
+type RecordRow = Omit<TagRecord, 'trusted'> & { trusted: number };
 
 const prepare = (connection: Connection) => ({
   find: connection.prepare<[Place], RecordRow>(findRecord),
-  confirm: connection.prepare<[Omit<Wanted, 'rule'> & { digest: Digest; now: number }]>(confirmRecord),
+  confirm: connection.prepare<[Ends & Omit<Seen, 'copy'>]>(confirmRecord),
   distrust: connection.prepare<[destination: string, repository: string]>(distrustRepository),
   count: connection.prepare<[destination: string], { trusted: number }>(countTrusted),
   oldest: connection.prepare<[destination: string, limit: number], RecordRow>(oldestTrusted),
@@ -55,13 +54,16 @@ export class SqliteRecordStore implements RecordStore {
     this.#sql = prepare(connection);
   }
 
-  find(place: Place): Record | undefined {
+  find(place: Place): TagRecord | undefined {
     const row = guard(this.#connection, () => this.#sql.find.get(place));
     return row && recordOf(row);
   }
 
-  confirm(copy: Omit<Wanted, 'rule'>, digest: Digest, now: number): void {
-    write(this.#connection, () => this.#sql.confirm.run({ ...copy, digest, now: Math.trunc(now) }));
+  confirm(seen: readonly Seen[]): void {
+    if (seen.length === 0) return;
+    write(this.#connection, () => {
+      for (const { copy, digest, at } of seen) this.#sql.confirm.run({ ...copy, digest, at: Math.trunc(at) });
+    });
   }
 
   distrust(destination: string, destinationRepository: string): number {
@@ -72,11 +74,11 @@ export class SqliteRecordStore implements RecordStore {
     return guard(this.#connection, () => this.#sql.count.get(destination)?.trusted ?? 0);
   }
 
-  oldest(destination: string, limit: number): Record[] {
+  oldest(destination: string, limit: number): TagRecord[] {
     return guard(this.#connection, () => this.#sql.oldest.all(destination, limit)).map(recordOf);
   }
 }
 
-function recordOf(row: RecordRow): Record {
+function recordOf(row: RecordRow): TagRecord {
   return { ...row, trusted: row.trusted === 1 };
 }

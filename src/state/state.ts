@@ -1,5 +1,12 @@
 import type { RecordStore } from '../task/record.ts';
-import type { DispatchStore, EnqueueStore, PruneStore, SweepStore, TaskStore } from '../task/store.ts';
+import type {
+  DispatchStore,
+  EnqueueStore,
+  PositionStore,
+  PruneStore,
+  SweepStore,
+  TaskStore,
+} from '../task/store.ts';
 import { type DatabaseOptions, openDatabase, write } from './database.ts';
 import { SqliteDispatchStore } from './dispatch-store.ts';
 import { SqliteEnqueueStore } from './enqueue-store.ts';
@@ -14,14 +21,14 @@ export interface State {
   enqueue: EnqueueStore;
   dispatch: DispatchStore;
   tasks: TaskStore;
-  sweeps: SweepStore;
+  sweeps: SweepStore & PositionStore;
   prune: PruneStore;
   records: RecordStore;
   /**
    * To be called once, before the first claim: tasks that a crash left running become available (those that
-   * were to be cancelled: cancelled), sweeps that it left running become failed.
+   * were to be cancelled: cancelled). Sweeps that it left running go on by themselves.
    */
-  recover(now: number): Recovered;
+  recover(): Recovered;
   /** Throws `StorageError` when nothing can be stored just now; for readiness. */
   writable(): void;
   /** Nothing may be called afterwards. */
@@ -41,7 +48,7 @@ export function openState(file: string, options: DatabaseOptions = {}): State {
     sweeps: new SqliteSweepStore(connection),
     prune: new SqlitePruneStore(connection),
     records: new SqliteRecordStore(connection),
-    recover: (now) => recover(connection, now),
+    recover: () => recover(connection),
     writable: () => {
       write(connection, () => take.run());
       write(connection, () => giveBack.run());

@@ -1,41 +1,67 @@
 import { CopyError, RegistryError } from '../copy/error.ts';
+import { companionOf } from '../oci/companion.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
+import type { DestinationTags } from './destination-tags.ts';
 import { listedDigests } from './listed.ts';
 import { parallel } from './parallel.ts';
 import type { Registries } from './registries.ts';
+import type { Tally } from './tally.ts';
+import type { Cause } from './task.ts';
 import { wantedOf } from './wanted.ts';
 
 /** Requests that a sweep has under way at most: events come first. */
-const width = 4;
+export const width = 4;
 
 export interface ComparisonOptions {
   registries: Registries;
-  /** The copies that the rules want of a tag; `of`: tags of the digest that a companion belongs to. */
+  /** The copies that the sweep wants of a tag; `of`: tags of the digest that a companion belongs to. */
   match(repository: string, tag: string, of?: readonly string[]): (Wanted | Refused)[];
+  there: DestinationTags;
+  tally: Tally;
   signal: AbortSignal;
 }
 
-export interface Compared {
-  listed: number;
-  unchanged: number;
-  different: (Wanted | Refused)[];
-  /** One line for each tag that could not be compared. */
-  errors: string[];
+/** A copy to be compared. */
+export interface Pair {
+  copy: Wanted | Refused;
+  /** What the source tag names now; `undefined` when it has gone since it was listed. */
+  here(): Promise<Digest | undefined>;
+  /** Why no webhook told of it: asked only where there is a difference. */
+  cause(): Cause;
+}
+
+/** Compares both ends of a copy, and keeps the accounts. Throws only what ends the sweep. */
+export async function compare(
+  { copy, here, cause }: Pair,
+  { there, tally, signal }: ComparisonOptions,
+): Promise<void> {
+  if ('reason' in copy) return tally.different(copy, undefined);
+  try {
+    const found = await there.compare(copy, here);
+    if (found === 'same') tally.same();
+    else tally.different(copy, found === 'drifted' ? undefined : cause());
+  } catch (error) {
+    tally.unknown(lineOf(copy, error, signal));
+  }
+}
+
+function lineOf(copy: Wanted, error: unknown, signal: AbortSignal): string {
+  signal.throwIfAborted();
+  if (!(error instanceof RegistryError) && !(error instanceof CopyError)) throw error;
+  return `${copy.sourceRepository}:${copy.sourceTag} → ${copy.destinationRepository}: ${error.message}`;
 }
 
 /**
- * Both ends of one source repository, tag by tag. The names of the source's tags are `/v2`'s. Digests come from lists
- * where a registry has an API for that, and else by HEAD, which Harbor does not count as a pull. A list of the
- * destination is believed when it says "the same"; before a tag counts as different or missing, `/v2` is asked.
+ * One source repository, tag by tag. The names of its tags are `/v2`'s, which alone shows all of them. Digests come from
+ * a list where the source has an API for that, and else by HEAD, which Harbor does not count as a pull.
  */
-export class Comparison {
+export class RepositoryComparison {
   readonly #options: ComparisonOptions;
   readonly #registry: string;
   readonly #repository: string;
-  readonly #listed = new Map<string, Promise<ReadonlyMap<string, Digest>>>();
-  readonly #present = new Map<string, Promise<ReadonlySet<string> | undefined>>();
-  readonly #here = new Map<string, Promise<{ digest: Digest } | undefined>>();
+  readonly #digests = new Map<string, Promise<{ digest: Digest } | undefined>>();
+  #listed: Promise<ReadonlyMap<string, Digest>> | undefined;
 
   constructor(options: ComparisonOptions, registry: string, repository: string) {
     this.#options = options;
@@ -43,18 +69,17 @@ export class Comparison {
     this.#repository = repository;
   }
 
-  async run(): Promise<Compared> {
+  /** `rest`: only what the list of its project does not show. Throws `RegistryError` where the tags cannot be listed. */
+  async run(which: 'all' | 'rest', cause: () => Cause): Promise<void> {
     const wanted = await this.#wanted();
-    const result: Compared = { listed: wanted.length, unchanged: 0, different: [], errors: [] };
-    await parallel(wanted, width, async (copy) => {
-      try {
-        if (await this.#same(copy)) result.unchanged++;
-        else result.different.push(copy);
-      } catch (error) {
-        result.errors.push(this.#failure(copy, error));
-      }
+    const shown = which === 'rest' ? await this.#listHere() : new Map<string, Digest>();
+    const here = wanted.filter(
+      ({ sourceTag }) => companionOf(sourceTag) !== undefined || !shown.has(sourceTag),
+    );
+    await parallel(here, width, (copy) => {
+      const resolved = async (): Promise<Digest | undefined> => (await this.#resolve(copy.sourceTag))?.digest;
+      return compare({ copy, here: resolved, cause }, this.#options);
     });
-    return result;
   }
 
   async #wanted(): Promise<(Wanted | Refused)[]> {
@@ -69,77 +94,22 @@ export class Comparison {
     return wanted.filter((copy) => copy.source === this.#registry);
   }
 
-  async #same(copy: Wanted | Refused): Promise<boolean> {
-    if ('reason' in copy) return false;
-    const listed = (await this.#listedThere(copy)).get(copy.destinationTag);
-    if (listed === undefined && !(await this.#isPresent(copy))) return false;
-    const [here, there] = await Promise.all([this.#resolve(copy.sourceTag), listed ?? this.#there(copy)]);
-    // A tag that went away since it was listed is no difference: nothing is deleted at the destination.
-    if (here === undefined || here.digest === there) return true;
-    return listed !== undefined && here.digest === (await this.#there(copy));
-  }
-
   #resolve(tag: string): Promise<{ digest: Digest } | undefined> {
-    return once(this.#here, tag, async () => {
-      const { registries, signal } = this.#options;
-      const digest = (await this.#listedHere()).get(tag);
-      if (digest !== undefined) return { digest };
-      return registries.source(this.#registry, this.#repository).resolve(tag, signal);
-    });
+    const known = this.#digests.get(tag) ?? this.#ask(tag);
+    this.#digests.set(tag, known);
+    return known;
   }
 
-  #listedHere(): Promise<ReadonlyMap<string, Digest>> {
-    return once(this.#listed, 'source', () => {
-      const { registries, signal } = this.#options;
-      return listedDigests(registries.listing(this.#registry), this.#repository, signal);
-    });
-  }
-
-  #listedThere(copy: Wanted): Promise<ReadonlyMap<string, Digest>> {
-    return once(this.#listed, placeOf(copy), () => {
-      const { registries, signal } = this.#options;
-      return listedDigests(registries.tagListing(copy.destination), copy.destinationRepository, signal);
-    });
-  }
-
-  async #there({ destination, destinationRepository, destinationTag }: Wanted): Promise<Digest | undefined> {
+  async #ask(tag: string): Promise<{ digest: Digest } | undefined> {
     const { registries, signal } = this.#options;
-    const repository = registries.destination(destination, destinationRepository);
-    return (await repository.resolve(destinationTag, signal))?.digest;
+    const digest = (await this.#listHere()).get(tag);
+    if (digest !== undefined) return { digest };
+    return registries.source(this.#registry, this.#repository).resolve(tag, signal);
   }
 
-  async #isPresent(copy: Wanted): Promise<boolean> {
-    const tags = await once(this.#present, placeOf(copy), () => this.#listDestination(copy));
-    return tags === undefined || tags.has(copy.destinationTag);
-  }
-
-  /** `undefined` where the list is refused: then every tag is asked for by itself. */
-  async #listDestination(copy: Wanted): Promise<ReadonlySet<string> | undefined> {
+  #listHere(): Promise<ReadonlyMap<string, Digest>> {
     const { registries, signal } = this.#options;
-    const tags = new Set<string>();
-    try {
-      const destination = registries.destination(copy.destination, copy.destinationRepository);
-      for await (const tag of destination.tags(signal)) tags.add(tag);
-      return tags;
-    } catch (error) {
-      if (error instanceof RegistryError && error.fault === 'denied') return undefined;
-      throw error;
-    }
+    this.#listed ??= listedDigests(registries.listing(this.#registry), this.#repository, signal);
+    return this.#listed;
   }
-
-  #failure(copy: Wanted, error: unknown): string {
-    this.#options.signal.throwIfAborted();
-    if (!(error instanceof RegistryError) && !(error instanceof CopyError)) throw error;
-    return `${copy.sourceRepository}:${copy.sourceTag} → ${copy.destinationRepository}: ${error.message}`;
-  }
-}
-
-function placeOf({ destination, destinationRepository }: Wanted): string {
-  return `${destination} ${destinationRepository}`;
-}
-
-function once<T>(known: Map<string, T>, key: string, ask: () => T): T {
-  const value = known.get(key) ?? ask();
-  known.set(key, value);
-  return value;
 }

@@ -3,6 +3,7 @@ import type { Event, PushEvent } from '../event/event.ts';
 import { companionOf } from '../oci/companion.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import { type Entered, type EnqueueStore, type Entry, StorageError } from './store.ts';
+import type { Cause } from './task.ts';
 
 /** What the corridor asks of the rules. */
 export interface Rules {
@@ -56,15 +57,16 @@ export class Enqueue {
 
   /** Rejects with `StorageError` when the event could not be stored: it may be delivered again. */
   async receive(event: Event): Promise<Received> {
-    const wanted = event.kind === 'push' ? this.#match(event) : [];
-    if (event.kind === 'push' && wanted.length === 0) return { tasks: [], ignored: 'no-rule' };
-    // Of what is not for us, only deletions are remembered: they explain why a tag is gone.
-    if (event.kind === 'ignored' && event.ignored !== 'deletion')
-      return { tasks: [], ignored: event.ignored };
-
-    const entry: Entry = { door: 'webhook', event, force: false, wantedAt: this.#wantedAt(event), wanted };
+    const entry = this.#entryOf(event);
+    if (typeof entry === 'string') return { tasks: [], ignored: entry };
     const tasks = [...new Set((await this.submit(entry)).tasks)];
     return event.kind === 'ignored' ? { tasks, ignored: event.ignored } : { tasks };
+  }
+
+  /** An event that no webhook has brought, and why; how many new tasks it made. Rejects as `receive` does. */
+  async makeUp(event: Event, cause: Cause): Promise<number> {
+    const entry = this.#entryOf(event);
+    return typeof entry === 'string' ? 0 : (await this.submit({ ...entry, cause })).created;
   }
 
   /** For the other doors, which know what they want. Rejects as `receive` does. */
@@ -73,6 +75,15 @@ export class Enqueue {
       this.#waiting.push({ entry, resolve, reject });
       if (this.#waiting.length === 1) setImmediate(() => this.#flush());
     });
+  }
+
+  /** Or in one word why there is nothing to store. */
+  #entryOf(event: Event): Entry | string {
+    const wanted = event.kind === 'push' ? this.#match(event) : [];
+    if (event.kind === 'push' && wanted.length === 0) return 'no-rule';
+    // Of what is not for us, only deletions are remembered: they explain why a tag is gone.
+    if (event.kind === 'ignored' && event.ignored !== 'deletion') return event.ignored;
+    return { door: 'webhook', event, force: false, wantedAt: this.#wantedAt(event), wanted };
   }
 
   #match({ repository, references }: PushEvent): (Wanted | Refused)[] {

@@ -55,6 +55,8 @@ export interface EnqueueStore {
   ): Entered[];
   /** Tags that events have named for a digest in a source repository: what a signature tag belongs to. */
   tagsOf(repository: string, digest: string): string[];
+  /** Whether the event has been stored before: by its sender's id, or by all that it says where it has none. */
+  isKnown(event: Event): boolean;
 }
 
 /** What a worker found; the dispatcher has it applied. */
@@ -144,19 +146,52 @@ export interface Sweep {
   unchanged: number;
   /** Differences for which a task stands (in a dry run: would stand). */
   enqueued: number;
-  /** Of these, the ones for which no unfinished task stood: no event had announced them. */
+  /** Changes that no webhook had told of, and for which no unfinished task stood. */
   missed: number;
+  /** The same by their causes. */
+  causes: Partial<Record<Cause, number>>;
+  /** Records that were looked at, and of these the ones that were wrong: somebody else writes there. */
+  audited: number;
+  mismatched: number;
   /** Repositories or tags that could not be compared. */
   failed: number;
   /** What went wrong, one line each, the first few. */
   errors: string[];
 }
 
+/** A piece of a sweep's work; `migrations/0004_record.sql` says what the kinds are. */
+export interface Part {
+  source: string;
+  kind: 'project' | 'repository' | 'rest';
+  name: string;
+  /** Of a project: the last id that was done. */
+  position: number;
+}
+
 export interface SweepStore {
   begin(sweep: Pick<Sweep, 'rule' | 'dryRun' | 'trigger'>, now: number): Sweep;
+  /** At its end, nothing that was left to do is remembered. */
   save(sweep: Sweep): void;
   get(id: number): Sweep | undefined;
   list(limit: number, before?: number): Sweep[];
+  /** The one that was running when the process ended. */
+  interrupted(): Sweep | undefined;
+  /** Whether its parts have been written. */
+  isPlanned(id: number): boolean;
+  /** Writes all that it has to do. */
+  plan(sweep: Sweep, parts: readonly Part[]): void;
+  /** Sources of the parts that are left. */
+  sources(id: number): string[];
+  /** The next part of a source: projects first, since they may bring more. */
+  next(id: number, source: string): Part | undefined;
+  /** Saves the counts, how far a part is (`done`: it is over), and parts that have come up meanwhile. */
+  progress(sweep: Sweep, part: Part, position: number | 'done', more?: readonly Part[]): void;
   /** Source repositories that events or tasks have named: what a sweep knows where it may not list. */
   repositories(): string[];
+}
+
+/** How far lists of a source that only grow have been read: the last id that was seen. */
+export interface PositionStore {
+  position(source: string, list: string): number | undefined;
+  setPosition(source: string, list: string, lastId: number): void;
 }

@@ -48,7 +48,7 @@ test('the smallest configuration has the defaults of the contract', () => {
       backoff: { first: 2_000, max: 600_000 },
       retention: 30 * 86_400_000,
     },
-    sweep: { schedule: '17 * * * *', onStart: true },
+    sweep: { schedule: '17 * * * *', onStart: true, audit: 0.01 },
     database: './data/tagferry.db',
     log: { level: 'info', format: 'json' },
     secrets: [],

@@ -95,7 +95,7 @@ class Twin {
   crash(): void {
     this.state.close();
     this.state = openState(join(this.#folder, 'a.db'));
-    assert.equal(this.state.recover(5_000).tasks, this.#claimed.size);
+    assert.equal(this.state.recover().tasks, this.#claimed.size);
     for (const id of this.#claimed.keys()) this.#end(id, 'available');
     this.#claimed.clear();
   }

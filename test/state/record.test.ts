@@ -34,17 +34,17 @@ test('a record is not trusted from a claim to the end of its attempt', async (t)
   finish(state, 5_000);
   // What the attempt before has left on the wire may still arrive.
   assert.equal(trusted(state), false);
-  state.records.confirm(wanted(), digestOf(1), 6_000);
+  state.records.confirm([{ copy: wanted(), digest: digestOf(1), at: 6_000 }]);
   assert.equal(trusted(state), true);
 });
 
 test('what a sweep has seen while a task stands for the tag is not kept', async (t) => {
   const { state } = await temporaryState(t);
   enter(state, wanted());
-  state.records.confirm(wanted(), digestOf(2), 2_000);
+  state.records.confirm([{ copy: wanted(), digest: digestOf(2), at: 2_000 }]);
   assert.equal(state.records.find(place), undefined);
   finish(state);
-  state.records.confirm(wanted(), digestOf(2), 4_000);
+  state.records.confirm([{ copy: wanted(), digest: digestOf(2), at: 4_000 }]);
   assert.deepEqual(
     [state.records.find(place)?.digest, state.records.find(place)?.verifiedAt],
     [digestOf(2), 4_000],
@@ -54,8 +54,10 @@ test('what a sweep has seen while a task stands for the tag is not kept', async 
 test('the ones not looked at for the longest time come first; a repository is distrusted as a whole', async (t) => {
   const { state } = await temporaryState(t);
   for (const [index, tag] of ['v1', 'v2', 'v3'].entries())
-    state.records.confirm(wanted({ sourceTag: tag }), digestOf(1), 3_000 - index);
-  state.records.confirm(wanted({ sourceRepository: 'library/other' }), digestOf(1), 1_000);
+    state.records.confirm([{ copy: wanted({ sourceTag: tag }), digest: digestOf(1), at: 3_000 - index }]);
+  state.records.confirm([
+    { copy: wanted({ sourceRepository: 'library/other' }), digest: digestOf(1), at: 1_000 },
+  ]);
   const oldest = () =>
     state.records
       .oldest('acr', 3)

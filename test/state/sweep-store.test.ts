@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Sweep } from '../../src/task/store.ts';
+import type { Part, Sweep } from '../../src/task/store.ts';
 import { enter, temporaryState, wanted } from './open.ts';
 
 test('a sweep is begun, saved and found again as it was', async (t) => {
   const { state, reopen } = await temporaryState(t);
   const begun = state.sweeps.begin({ rule: 'library', dryRun: true, trigger: 'admin' }, 1_000);
-  const counts = { listed: 0, unchanged: 0, enqueued: 0, missed: 0, failed: 0 };
+  const counts = { listed: 0, unchanged: 0, enqueued: 0, missed: 0, audited: 0, mismatched: 0, failed: 0 };
   const expected = { rule: 'library', dryRun: true, trigger: 'admin', state: 'running', startedAt: 1_000 };
-  assert.deepEqual(begun, { id: begun.id, ...expected, ...counts, errors: [] });
+  assert.deepEqual(begun, { id: begun.id, ...expected, ...counts, causes: {}, errors: [] });
   assert.deepEqual(state.sweeps.get(begun.id), begun);
 
   const saved: Sweep = {
@@ -19,6 +19,9 @@ test('a sweep is begun, saved and found again as it was', async (t) => {
     unchanged: 4,
     enqueued: 5,
     missed: 3,
+    causes: { 'delivery-failed': 2, unknown: 1 },
+    audited: 7,
+    mismatched: 1,
     failed: 1,
     errors: ['library/a: denied', 'it\'s "quoted"'],
   };
@@ -52,4 +55,47 @@ test('every source repository that was named is known, each once, after its task
   for (const { id } of state.tasks.list({ limit: 10 })) state.tasks.cancel(id, 2_000);
   assert.equal(state.prune.prune(9_000, 100), 2);
   assert.deepEqual(state.sweeps.repositories(), ['library/a', 'library/b']);
+});
+
+test('what a sweep has to do is written down, and outlives the process', async (t) => {
+  const { state, reopen } = await temporaryState(t);
+  const part = (kind: Part['kind'], name: string, source = 'harbor'): Part => ({
+    source,
+    kind,
+    name,
+    position: 0,
+  });
+  const sweep = state.sweeps.begin({ dryRun: false, trigger: 'schedule' }, 1_000);
+  assert.equal(state.sweeps.isPlanned(sweep.id), false);
+  const [team, library] = [part('project', 'team'), part('project', 'library')];
+  state.sweeps.plan({ ...sweep, audited: 3 }, [team, library, part('repository', 'a/b', 'other')]);
+  state.sweeps.progress({ ...sweep, audited: 3, listed: 100 }, library, 4_711, [
+    part('rest', 'library/app'),
+    part('rest', 'library/app'),
+  ]);
+  const { sweeps } = reopen();
+  assert.deepEqual(sweeps.interrupted(), { ...sweep, audited: 3, listed: 100 });
+  assert.equal(sweeps.isPlanned(sweep.id), true);
+  assert.deepEqual(sweeps.sources(sweep.id), ['harbor', 'other']);
+  const left: unknown[] = [];
+  for (let next = sweeps.next(sweep.id, 'harbor'); next; next = sweeps.next(sweep.id, 'harbor')) {
+    left.push([next.kind, next.name, next.position]);
+    sweeps.progress(sweep, next, 'done');
+  }
+  assert.deepEqual(left, [
+    ['project', 'library', 4_711],
+    ['project', 'team', 0],
+    ['rest', 'library/app', 0],
+  ]);
+  sweeps.save({ ...sweep, state: 'failed', finishedAt: 2_000, errors: ['enough'] });
+  assert.deepEqual([sweeps.sources(sweep.id), sweeps.interrupted()], [[], undefined]);
+});
+
+test('how far a list has been read is kept for each list of each source', async (t) => {
+  const { state, reopen } = await temporaryState(t);
+  assert.equal(state.sweeps.position('harbor', 'audit team'), undefined);
+  state.sweeps.setPosition('harbor', 'audit team', 7);
+  state.sweeps.setPosition('harbor', 'audit team', 9);
+  state.sweeps.setPosition('other', 'audit team', 3);
+  assert.equal(reopen().sweeps.position('harbor', 'audit team'), 9);
 });

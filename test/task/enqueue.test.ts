@@ -38,7 +38,8 @@ function counted(store: EnqueueStore): { store: EnqueueStore; commits: number[] 
     commits.push(batch.length);
     return store.enter(batch, at, stillOwns);
   };
-  return { store: { enter, tagsOf: (repository, digest) => store.tagsOf(repository, digest) }, commits };
+  const tagsOf: EnqueueStore['tagsOf'] = (...digest) => store.tagsOf(...digest);
+  return { store: { enter, tagsOf, isKnown: (event) => store.isKnown(event) }, commits };
 }
 
 async function open(t: Ending, rules: Rule[] = [rule], options: Partial<EnqueueOptions> = {}) {

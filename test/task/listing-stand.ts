@@ -18,6 +18,8 @@ import { Faults } from '../support/fault.ts';
 import { HarborRest } from '../support/harbor-rest.ts';
 import type { Image } from '../support/image.ts';
 import type { Ending } from '../support/temporary.ts';
+import type { Rule } from '../../src/rule/rule.ts';
+import type { SweepOptions } from '../../src/task/sweep.ts';
 import { type Sweeping, rule, startSweeping } from './sweep-stand.ts';
 
 export interface Side {
@@ -37,6 +39,7 @@ export interface Stand extends Sweeping {
   asked(): string[];
   /** What the OpenAPI lists, by repository: what was pushed, unless a test changes it. */
   table: Map<string, Entry[]>;
+  registries: ConfiguredRegistries;
   /** Forgets all requests so far. */
   forget(): void;
 }
@@ -44,10 +47,23 @@ export interface Stand extends Sweeping {
 /** What a robot needs to be given in a project, for lists by pages. */
 const listing = ['repository:list', 'artifact:list'];
 
+export interface VendorOptions {
+  /** In each project. */
+  permissions?: readonly string[];
+  /** Without it, destination tags that nobody knows are asked for in `/v2`. */
+  openApi?: boolean;
+  rules?: readonly Rule[];
+  sweep?: Partial<SweepOptions>;
+}
+
 /** A Harbor and an ACR EE instance, each with its API beside `/v2`, and a sweeper between the product's clients for them. */
-export async function startVendors(t: Ending, projects: readonly string[] = ['library']): Promise<Stand> {
+export async function startVendors(
+  t: Ending,
+  projects: readonly string[] = ['library'],
+  options: VendorOptions = {},
+): Promise<Stand> {
   const rest = new HarborRest();
-  const grants = Object.fromEntries(projects.map((name) => [name, listing]));
+  const grants = Object.fromEntries(projects.map((name) => [name, options.permissions ?? listing]));
   rest.accounts.push({ name: robot.username, password: robot.password, projects: grants });
   const table = new Map<string, Entry[]>();
   const harbor = await startSide(t, rest.misbehave, (...pushed) => rest.content.push(...pushed));
@@ -65,19 +81,21 @@ export async function startVendors(t: Ending, projects: readonly string[] = ['li
     now: () => clock.now(),
   });
   const registries = new ConfiguredRegistries(
-    configs(harbor.url, acr.url, openApi.url),
+    configs(harbor.url, acr.url, options.openApi === false ? undefined : openApi.url),
     clock,
     () => undefined,
   );
   t.after(() => registries.close());
-  const rules = [rule({ repositories: ['**'], repository: 'mirror/{flat}', destinationType: 'acr-ee' })];
+  const everything = rule({ repositories: ['**'], repository: 'mirror/{flat}', destinationType: 'acr-ee' });
+  const { rules = [everything] } = options;
   let forgotten = 0;
   const asked = () => openApi.calls.slice(forgotten).map(({ action }) => action);
   const forget = () => {
     for (const { registry } of [harbor, acr]) registry.requests.length = 0;
     forgotten = openApi.calls.length;
   };
-  return { harbor, rest, acr, openApi, asked, table, forget, ...(await startSweeping(t, registries, rules)) };
+  const sweeping = await startSweeping(t, registries, rules, options.sweep);
+  return { harbor, rest, acr, openApi, asked, table, forget, registries, ...sweeping };
 }
 
 type Options = NonNullable<Parameters<typeof EmbeddedRegistry.start>[0]>;
@@ -98,7 +116,7 @@ async function startSide(
   return { registry, faults, url: registry.url, seen };
 }
 
-function configs(harbor: string, acr: string, openapiUrl: string): RegistryConfig[] {
+function configs(harbor: string, acr: string, openapiUrl: string | undefined): RegistryConfig[] {
   const common = {
     tokenHosts: [],
     insecureSkipVerify: false,
@@ -108,10 +126,10 @@ function configs(harbor: string, acr: string, openapiUrl: string): RegistryConfi
     connectTimeout: 5_000,
     idleTimeout: 5_000,
   };
-  const aliyun = { ...accessKey, instanceId, region: 'cn-test', openapiUrl };
+  const aliyun = openapiUrl && { ...accessKey, instanceId, region: 'cn-test', openapiUrl };
   return [
     { ...common, name: 'harbor', type: 'harbor', url: harbor, credential: robot },
-    { ...common, name: 'acr', type: 'acr-ee', url: acr, aliyun },
+    { ...common, name: 'acr', type: 'acr-ee', url: acr, ...(aliyun && { aliyun }) },
   ];
 }
 

@@ -7,7 +7,7 @@ import type { State } from '../../src/state/state.ts';
 import { Enqueue } from '../../src/task/enqueue.ts';
 import type { Registries } from '../../src/task/registries.ts';
 import type { Sweep } from '../../src/task/store.ts';
-import { Sweeper } from '../../src/task/sweep.ts';
+import { Sweeper, type SweepOptions } from '../../src/task/sweep.ts';
 import type { Task } from '../../src/task/task.ts';
 import { clientOf } from '../registry/stand.ts';
 import { LeapingClock } from '../registry/clock.ts';
@@ -76,6 +76,7 @@ export async function startSweeping(
   t: Ending,
   registries: Registries,
   given: readonly Rule[],
+  options: Partial<SweepOptions> = {},
 ): Promise<Sweeping> {
   let stop = async (): Promise<void> => undefined;
   t.after(() => stop());
@@ -86,14 +87,19 @@ export async function startSweeping(
   let end = Promise.withResolvers<Sweep>();
   const sweeper = new Sweeper({
     store: state.sweeps,
+    records: state.records,
     registries,
     rules,
     submit: (entry) => enqueue.submit(entry),
+    announced: (repository, digest) => state.enqueue.tagsOf(repository, digest),
+    catchUp: async () => undefined,
+    auditShare: 0,
     clock,
     listener: (sweep) => {
       end.resolve(sweep);
       end = Promise.withResolvers();
     },
+    ...options,
   });
   stop = () => sweeper.stop();
   const sweep: Stand['sweep'] = async (request = {}) => {

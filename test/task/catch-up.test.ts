@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseHarbor } from '../../src/event/harbor.ts';
+import { CatchUp } from '../../src/task/catch-up.ts';
+import type { Cause } from '../../src/task/task.ts';
+import { registryError, unavailable } from '../support/fault.ts';
+import { listingPermissions } from '../support/harbor-rest.ts';
+import type { Ending } from '../support/temporary.ts';
+import { type Stand, bare, startVendors } from './listing-stand.ts';
+
+const { digest } = bare('one').descriptor;
+const other = bare('two').descriptor.digest;
+
+/** What one look back has found. */
+interface Found {
+  missed: Partial<Record<Cause, number>>;
+  failed: string[];
+}
+
+interface Looking extends Stand {
+  lookBack(): Promise<Found>;
+  /** `repository:tag cause` of all tasks. */
+  causes(): string[];
+}
+
+async function startLooking(t: Ending, permissions = listingPermissions): Promise<Looking> {
+  const stand = await startVendors(t, ['library', 'team'], { permissions });
+  const { registries, rules, enqueue, state, rest } = stand;
+  rest.content.policy('library', 'tagferry');
+  const catchUp = new CatchUp({
+    positions: state.sweeps,
+    source: (name) => registries.listing(name),
+    reaches: (source, project) => rules.reads(source, project),
+    isKnown: (event) => state.enqueue.isKnown(event),
+    makeUp: (event, cause) => enqueue.makeUp(event, cause),
+    now: () => Date.now() + 3_600_000,
+  });
+  const lookBack = async (): Promise<Found> => {
+    const found: Found = { missed: {}, failed: [] };
+    const missed = (cause: Cause, count: number): void => {
+      if (count > 0) found.missed[cause] = (found.missed[cause] ?? 0) + count;
+    };
+    const failed = (line: string): void => void found.failed.push(line);
+    await catchUp.run('harbor', { missed, failed }, new AbortController().signal);
+    return found;
+  };
+  const causes = (): string[] =>
+    state.tasks
+      .list({ limit: 100 })
+      .map(({ sourceRepository, sourceTag, cause }) => `${sourceRepository}:${sourceTag} ${cause}`)
+      .toSorted();
+  return { ...stand, lookBack, causes };
+}
+
+test('deliveries that never came are made up for, whatever Harbor says of them, and each once', async (t) => {
+  const { rest, enqueue, lookBack, causes, state } = await startLooking(t);
+  rest.content.push('library/app', 'came', digest);
+  const [came] = rest.content.executions;
+  await enqueue.receive(parseHarbor('application/json', Buffer.from(came?.payload ?? ''), 0));
+  for (const status of ['Success', 'Error', 'Running'] as const)
+    rest.content.push('library/app', status.toLowerCase(), other, { status });
+  assert.deepEqual(await lookBack(), { missed: { 'delivery-failed': 3 }, failed: [] });
+  assert.deepEqual(causes(), [
+    'library/app:came undefined',
+    'library/app:error delivery-failed',
+    'library/app:running delivery-failed',
+    'library/app:success delivery-failed',
+  ]);
+  assert.deepEqual(await lookBack(), { missed: {}, failed: [] });
+  assert.equal(state.tasks.list({ limit: 100 }).length, 4);
+});
+
+test('policies that lead elsewhere, and deliveries that are no pushes, are not ours', async (t) => {
+  const { rest, lookBack, causes } = await startLooking(t);
+  rest.content.policies.length = 0;
+  rest.content.policy('library', 'chat', { address: 'https://hooks.example.com/harbor' });
+  rest.content.push('library/app', 'v1', digest, { status: 'Error' });
+  assert.deepEqual(await lookBack(), { missed: {}, failed: [] });
+  assert.deepEqual(causes(), []);
+});
+
+test('tags made in Harbor’s UI or API are found in its audit log, from the first look on', async (t) => {
+  const { rest, lookBack, causes } = await startLooking(t);
+  rest.content.tag('library/app', 'older', digest);
+  assert.deepEqual(await lookBack(), { missed: {}, failed: [] });
+  rest.content.tag('library/app', 'made', digest);
+  rest.content.push('library/app', 'pushed', other, { silent: true });
+  assert.deepEqual(await lookBack(), { missed: { 'tag-created-in-harbor': 1 }, failed: [] });
+  assert.deepEqual(causes(), ['library/app:made tag-created-in-harbor']);
+  assert.deepEqual((await lookBack()).missed, {});
+});
+
+test('a robot that may not look is no failure; an outage is one, and loses nothing', async (t) => {
+  const { rest, harbor, lookBack } = await startLooking(t);
+  rest.content.push('library/app', 'v1', digest, { status: 'Error' });
+  harbor.faults.times(2, /webhook\/policies/, registryError(403, 'FORBIDDEN', 'forbidden'));
+  assert.deepEqual(await lookBack(), { missed: {}, failed: [] });
+  harbor.faults.clear();
+  harbor.faults.always(/executions/, unavailable());
+  const { failed } = await lookBack();
+  assert.equal(failed.length, 1);
+  assert.match(failed[0] ?? '', /^harbor\/library: past deliveries: .*503/);
+  harbor.faults.clear();
+  assert.deepEqual((await lookBack()).missed, { 'delivery-failed': 1 });
+});
+
+test('what Harbor still tries to deliver is left to it, and everything behind', async (t) => {
+  const { rest, registries, rules, state, enqueue } = await startLooking(t);
+  let now = Date.now();
+  const catchUp = new CatchUp({
+    positions: state.sweeps,
+    source: (name) => registries.listing(name),
+    reaches: (source, project) => rules.reads(source, project),
+    isKnown: (event) => state.enqueue.isKnown(event),
+    makeUp: (event, cause) => enqueue.makeUp(event, cause),
+    now: () => now,
+  });
+  let missed = 0;
+  const account = { missed: (_: Cause, count: number) => void (missed += count), failed: () => undefined };
+  const look = () => catchUp.run('harbor', account, new AbortController().signal);
+  rest.content.push('library/app', 'given-up', digest, { status: 'Error' });
+  rest.content.push('library/app', 'tried', digest, { status: 'Running' });
+  rest.content.push('library/app', 'behind', digest, { status: 'Error' });
+  await look();
+  assert.equal(missed, 1);
+  now += 6 * 60_000;
+  await look();
+  assert.equal(missed, 3);
+});
