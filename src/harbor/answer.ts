@@ -13,17 +13,27 @@ const text = z.string().catch('');
 /** Milliseconds, or 0: the year 1 is Go's way to say "never". */
 const time = text.transform((when) => Math.max(Date.parse(when) || 0, 0));
 
-/** Rows that are not as expected are passed over: no odd one may keep a whole list from being read. */
+/** What is more than a few odd rows is no list of Harbor's, and would take minutes to look at. */
+const maxOdd = 100;
+
+/** Rows that are not as expected are passed over: a few odd ones may not keep a whole list from being read. */
 function list<Row extends z.ZodType>(row: Row) {
   return z
     .array(z.unknown())
     .nullish()
-    .transform((rows) =>
-      (rows ?? []).flatMap((one) => {
+    .transform((given, context) => {
+      const rows: z.output<Row>[] = [];
+      let odd = 0;
+      for (const one of given ?? []) {
         const result = row.safeParse(one);
-        return result.success ? [result.data] : [];
-      }),
-    );
+        if (result.success) rows.push(result.data);
+        else if (++odd > maxOdd) {
+          context.addIssue(`expected rows, got more than ${maxOdd} that are none`);
+          return z.NEVER;
+        }
+      }
+      return rows;
+    });
 }
 
 const id = z.int().min(1);

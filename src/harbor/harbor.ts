@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { RegistryError } from '../copy/error.ts';
 import { isRepository } from '../oci/reference.ts';
 import type {
@@ -14,7 +13,7 @@ import type {
 import * as answer from './answer.ts';
 import { Api } from './api.ts';
 import type { Send } from './api.ts';
-import { byId, counted } from './pages.ts';
+import { byId, counted, pageOf } from './pages.ts';
 import { artifactOf, creationOf, deliveryOf, policyOf, signatureOf } from './rows.ts';
 
 /** An artifact takes Harbor one look more for its tags, and one for its accessories. */
@@ -115,7 +114,7 @@ export class Harbor implements Listing, History {
 
   async newestAudit(project: string, signal?: AbortSignal): Promise<number> {
     const query = { page: '1', page_size: '1', sort: '-id' };
-    const { value } = await this.#api.get(auditLogOf(project), query, z.array(answer.auditRow), signal);
+    const { value } = await this.#api.get(auditLogOf(project), query, pageOf(answer.auditRow), signal);
     return Math.max(0, ...value.map(({ id }) => id));
   }
 

@@ -29,8 +29,9 @@ export async function counted<Shape extends z.ZodType>(
   list: List<Shape>,
 ): Promise<z.output<Shape>[]> {
   const rows: z.output<Shape>[] = [];
+  const shape = pageOf(list.row);
   for (let page = 1; page <= maxPages; page++) {
-    const answer = await ask(api, list, { page: String(page) });
+    const answer = await ask(api, list, shape, { page: String(page) });
     rows.push(...answer.value);
     if (isLast(answer, rows.length)) return rows;
   }
@@ -52,10 +53,11 @@ export async function* byId<Shape extends z.ZodType<{ id: number }>>(
   list: List<Shape>,
   { after, filter }: Part,
 ): AsyncGenerator<{ rows: z.output<Shape>[]; lastId: number }> {
+  const shape = pageOf(list.row);
   let lastId = after;
   for (let page = 1; page <= maxPages; page++) {
     const q = [`id=[${lastId + 1}~]`, filter].filter(Boolean).join();
-    const answer = await ask(api, list, { page: '1', sort: 'id', q });
+    const answer = await ask(api, list, shape, { page: '1', sort: 'id', q });
     const { value: rows } = answer;
     if (rows.length === 0) return;
     lastId = lastIdOf(answer, lastId);
@@ -67,10 +69,17 @@ export async function* byId<Shape extends z.ZodType<{ id: number }>>(
 
 function ask<Shape extends z.ZodType>(
   api: Api,
-  { path, query, row, signal }: List<Shape>,
+  { path, query, signal }: Omit<List<Shape>, 'row'>,
+  shape: z.ZodType<z.output<Shape>[]>,
   which: Record<string, string>,
 ): Promise<Answer<z.output<Shape>[]>> {
-  return api.get(path, { ...query, ...which, page_size: String(pageSize) }, z.array(row), signal);
+  return api.get(path, { ...query, ...which, page_size: String(pageSize) }, shape, signal);
+}
+
+/** Counted before a row is looked at: what is wrong with millions of them is more than memory holds. */
+export function pageOf<Shape extends z.ZodType>(row: Shape) {
+  const message = `expected at most ${pageSize} rows`;
+  return z.array(z.unknown()).max(pageSize, { message, abort: true }).pipe(z.array(row));
 }
 
 /** Harbor ignores a condition or an order that it does not know: then rows would be lost, or come for ever. */
