@@ -17,7 +17,11 @@ export function sameOrigin(one: URL, other: URL): boolean {
  */
 export function follow(from: URL, location: string | undefined, what: string): URL {
   if (location === undefined || location === '' || !URL.canParse(location, from.href)) {
-    throw misled(from, what, location === undefined ? 'nothing' : `"${location.slice(0, 100)}"`);
+    throw misled(
+      from,
+      what,
+      location === undefined ? 'nothing' : `"${withoutQuery(location).slice(0, 100)}"`,
+    );
   }
   const to = new URL(location, from);
   if (to.protocol !== 'https:' && to.protocol !== 'http:')
@@ -28,6 +32,11 @@ export function follow(from: URL, location: string | undefined, what: string): U
     throw misled(from, what, `the internal address ${to.host}`);
   }
   return to;
+}
+
+/** What is no address has no query either, but what would be one may carry a signature, and a user a password. */
+function withoutQuery(text: string): string {
+  return text.replace(/[?#].*/s, '').replace(/\/\/[^/]*@/, '//***@');
 }
 
 function misled(from: URL, what: string, got: string): RegistryError {
