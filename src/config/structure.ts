@@ -22,7 +22,7 @@ import { isRecord } from './path.ts';
 const maxDepth = 100;
 
 /** Aliases, and those inside of something that has an anchor itself: each costs a look at the whole file. */
-const maxAliases = 10_000;
+const maxAliases = 20_000;
 const maxNested = 100;
 
 /** Values, those behind an alias counted each time. */
