@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test';
 import { EventError, parseHarbor } from '../../src/event/harbor.ts';
 import { RegistryError } from '../../src/copy/error.ts';
 import { systemClock } from '../../src/clock.ts';
-import { Registry } from '../../src/registry/registry.ts';
+import type { Registry } from '../../src/registry/registry.ts';
 import { all, clientOf } from '../registry/stand.ts';
 import { texts } from './corpus.ts';
 
