@@ -137,17 +137,17 @@ for (const name of [
     assert.equal(result.mistakes.length, 1);
   });
 
-test('configuration: two thousand rules may share one list', () => {
+test('configuration: hundreds of rules may share one list', () => {
   const rules = Array.from(
-    { length: 2_000 },
+    { length: 300 },
     (_, index) =>
       `- {name: r${index}, source: harbor, destination: acr, repositories: [team/r${index}], tags: *t}`,
   );
   const { rules: _, ...rest } = valid;
-  const text = `${minimalOf(rest)}\nrules:\n- {name: first, source: harbor, destination: acr, repositories: [team/c], tags: &t [v1, v2]}\n${rules.join('\n')}`;
+  const text = `${minimalOf(rest)}\nrules:\n- {name: first, source: harbor, destination: acr, repositories: [team/first], tags: &t [v1, v2]}\n${rules.join('\n')}`;
   const result = load(text);
-  assert.ok(!(result instanceof ConfigError));
-  assert.equal(result.rules.length, 2_001);
+  if (result instanceof ConfigError) throw result;
+  assert.equal(result.rules.length, 301);
 });
 
 test('configuration: the YAML parser writes no warning of its own, which would quote the file', async () => {
