@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RegistryError } from '../copy/error.ts';
+import { printable } from '../printable.ts';
 import { refused } from './error.ts';
 import type { Action } from './error.ts';
 
@@ -63,9 +64,4 @@ function parse(text: string): unknown {
   } catch {
     return undefined; // Not JSON is an answer like any other: a proxy's page, say.
   }
-}
-
-// A server's words end in logs and terminals.
-function printable(text: string, length: number): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, ' ').slice(0, length);
 }

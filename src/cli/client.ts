@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { escaped, printable } from '../printable.ts';
 import { UsageError } from './exit.ts';
 
 export interface ClientOptions {
@@ -72,11 +73,11 @@ const problem = z.object({
 /** What a problem document says; whatever else answered there is shown as it is. */
 function detailOf(text: string): string {
   const parsed = problem.safeParse(json(text));
-  if (!parsed.success) return text.replace(/\s+/g, ' ').slice(0, 200);
+  if (!parsed.success) return printable(text.slice(0, 1_000).replace(/\s+/g, ' '), 200);
   const mistakes = parsed.data.errors.map(
-    ({ detail, pointer, parameter }) => `\n  ${parameter ?? pointer ?? ''}: ${detail}`,
+    ({ detail, pointer, parameter }) => `\n  ${escaped(`${parameter ?? pointer ?? ''}: ${detail}`)}`,
   );
-  return parsed.data.detail + mistakes.join('');
+  return escaped(parsed.data.detail) + mistakes.join('');
 }
 
 function json(text: string): unknown {

@@ -4,6 +4,7 @@ import { systemClock } from '../clock.ts';
 import { Client, withServer } from './client.ts';
 import type { ClientOptions } from './client.ts';
 import { UsageError } from './exit.ts';
+import { print } from './print.ts';
 import { isFinished, lineOf, taskIds, taskView } from './task-view.ts';
 
 interface Options extends ClientOptions {
@@ -52,7 +53,7 @@ async function finish(client: Client, ids: readonly number[]): Promise<number> {
     for (; !isFinished(task); task = await client.request(taskView, 'GET', `tasks/${id}`)) {
       await systemClock.sleep(200);
     }
-    console.log(lineOf(task));
+    print(lineOf(task));
     // Asked for by name: that there is nothing to copy is not what was wanted.
     if (task.state !== 'completed' || task.outcome === 'source-gone') failed++;
   }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ConfigError } from '../config.ts';
 import { demoCommand } from './demo.ts';
 import { exit, UsageError } from './exit.ts';
+import { complain } from './print.ts';
 import { resyncCommand } from './resync.ts';
 import { serveCommand } from './serve.ts';
 import { tasksCommand } from './tasks.ts';
@@ -44,6 +45,6 @@ function version(): string {
 function tell(error: unknown): number {
   // Commander has written its message itself; help and version end by an exception too.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage;
-  console.error(error instanceof Error ? `tagferry: ${error.message}` : String(error));
+  complain(error instanceof Error ? `tagferry: ${error.message}` : String(error));
   return error instanceof ConfigError || error instanceof UsageError ? exit.usage : exit.failed;
 }

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { Client, withServer } from './client.ts';
 import type { ClientOptions } from './client.ts';
+import { print, printJson } from './print.ts';
 import { lineOf, taskPage, taskView } from './task-view.ts';
 
 interface ListOptions extends ClientOptions {
@@ -35,8 +36,8 @@ function listCommand(): Command {
     for (const [name, value] of Object.entries({ state, repository, tag }))
       if (value !== undefined) query.set(name, value);
     const page = await new Client(options).request(taskPage, 'GET', `tasks?${query.toString()}`);
-    if (options.json) return console.log(JSON.stringify(page, null, 2));
-    for (const task of page.tasks) console.log(lineOf(task));
+    if (options.json) return printJson(page);
+    for (const task of page.tasks) print(lineOf(task));
   });
 }
 
@@ -47,11 +48,11 @@ function showCommand(): Command {
     .option('--json', 'one JSON document');
   return withServer(command).action(async (id: number, options: ClientOptions & { json?: boolean }) => {
     const task = await new Client(options).request(taskView, 'GET', `tasks/${id}`);
-    if (options.json) return console.log(JSON.stringify(task, null, 2));
-    console.log(lineOf(task));
+    if (options.json) return printJson(task);
+    print(lineOf(task));
     for (const attempt of task.attempts ?? []) {
       const what = attempt.outcome ?? `${attempt.reason ?? ''} ${attempt.message ?? ''}`.trim();
-      console.log(`  attempt ${attempt.number} at ${attempt.startedAt}: ${what}`);
+      print(`  attempt ${attempt.number} at ${attempt.startedAt}: ${what}`);
     }
   });
 }
@@ -60,7 +61,7 @@ function changeCommand(verb: 'retry' | 'cancel', description: string): Command {
   const command = new Command(verb).description(description).argument('<id>', 'of the task', parseId);
   return withServer(command).action(async (id: number, options: ClientOptions) => {
     await new Client(options).request(z.unknown(), 'POST', `tasks/${id}/${verb}`);
-    console.log(`task ${id}: ${verb === 'retry' ? 'is tried again' : 'is cancelled'}`);
+    print(`task ${id}: ${verb === 'retry' ? 'is tried again' : 'is cancelled'}`);
   });
 }
 

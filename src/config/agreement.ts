@@ -32,6 +32,8 @@ function has(value: unknown, key: string): boolean {
 
 function registryFindings(path: Path, registry: unknown): Finding[] {
   const findings: Finding[] = [];
+  // The schema passes over it without a word, since in JavaScript it is no name like others.
+  if (path.at(-1) === '__proto__') findings.push({ path, expected: 'another name', got: 'this one' });
   const password = has(registry, 'password');
   const passwordFile = has(registry, 'passwordFile');
   if (password && passwordFile) {

@@ -1,6 +1,17 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type Document,
+  type Pair,
+  type YAMLMap,
+} from 'yaml';
 import { hideReferences } from './environment.ts';
 import type { Path } from './path.ts';
+import { isSensible, structureFaults } from './structure.ts';
 
 /** A parsed file that still knows its lines. `${NAME}` is not replaced yet. */
 export interface ConfigDocument {
@@ -28,34 +39,48 @@ const faultsByCode: Record<string, Omit<Fault, 'line'>> = {
   BAD_INDENT: { expected: 'one indentation per level', got: 'another indentation, or a missing bracket' },
   BAD_SCALAR_START: { expected: 'a text', got: 'a character that none may begin with; quote the text' },
   BLOCK_AS_IMPLICIT_KEY: { expected: 'one key per line', got: 'a second ": "; quote a text that holds one' },
-  DUPLICATE_KEY: { expected: 'a key once', got: 'the same key again' },
+  KEY_OVER_1024_CHARS: { expected: 'a key of at most 1024 characters', got: 'a longer one' },
   MISSING_CHAR: { expected: 'the end of a quoted text, list or mapping', got: 'something else' },
   MULTIPLE_DOCS: { expected: 'one document', got: 'a second one after ---' },
+  RESOURCE_EXHAUSTION: { expected: 'a document of sensible depth', got: 'a deeper one' },
   TAB_AS_INDENT: { expected: 'spaces as indentation', got: 'a tab' },
   TAG_RESOLVE_FAILED: { expected: 'a text in quotes when it begins with !', got: 'a YAML tag' },
 };
 
 /** With these the rest can be read nevertheless, so that its mistakes are reported as well. */
-const harmless = new Set(['DUPLICATE_KEY', 'TAG_RESOLVE_FAILED']);
+const harmless = new Set(['TAG_RESOLVE_FAILED']);
 
-/** Against files made to fill the memory with aliases of aliases; ten thousand rules may share one list. */
-const maxAliasCount = 100_000;
+const options = {
+  prettyErrors: false,
+  merge: true,
+  // The parser compares each key with all before it; `structureFaults` looks them up.
+  uniqueKeys: false,
+  // Its warnings quote the file, on standard error.
+  logLevel: 'error',
+} as const;
 
 export function readDocument(text: string): ConfigDocument {
   const lines = new LineCounter();
-  const options = { lineCounter: lines, prettyErrors: false, merge: true };
-  const document = parseDocument(hideReferences(text), options);
-  const lineOf = (path: Path) => lines.linePos(offsetOf(document, path)).line;
-  const aliases = aliasFaults(document, lines);
-  const faults = [...syntaxFaults(document, lines), ...aliases];
-  const readable = aliases.length === 0 && document.errors.every(({ code }) => harmless.has(code));
+  const document = parseDocument(hideReferences(text), { ...options, lineCounter: lines });
+  const places: Places = new WeakMap();
+  const lineOf = (path: Path) => lines.linePos(offsetOf(document, path, places)).line;
+  const structure = structureFaults(document, (offset) => lines.linePos(offset).line);
+  const faults = [...syntaxFaults(document, lines), ...structure.faults];
+  const readable = !structure.fatal && document.errors.every(({ code }) => harmless.has(code));
   if (!readable) return { faults, lineOf };
+  const value = valueOf(document);
+  if (value !== undefined && isSensible(value)) return { value, faults, lineOf };
+  const bomb = { line: 1, expected: 'a document of sensible size', got: 'aliases of aliases' };
+  return { faults: [...faults, bomb], lineOf };
+}
+
+/** `undefined` for aliases made to fill the memory. Ten thousand rules may share one list. */
+function valueOf(document: Document.Parsed): unknown {
   try {
-    return { value: document.toJS({ maxAliasCount }), faults, lineOf };
+    return document.toJS({ maxAliasCount: 100_000 });
   } catch (error) {
-    if (!(error instanceof ReferenceError)) throw error;
-    const bomb = { line: 1, expected: 'a document of sensible size', got: 'aliases of aliases' };
-    return { faults: [...faults, bomb], lineOf };
+    if (error instanceof ReferenceError) return undefined;
+    throw error;
   }
 }
 
@@ -66,26 +91,14 @@ function syntaxFaults(document: Document.Parsed, lines: LineCounter): Fault[] {
   }));
 }
 
-/** Most often a text that begins with `*` was meant. */
-function aliasFaults(document: Document.Parsed, lines: LineCounter): Fault[] {
-  const faults: Fault[] = [];
-  visit(document, {
-    Alias: (_, alias, around) => {
-      const anchored = alias.resolve(document);
-      if (anchored !== undefined && !around.includes(anchored)) return;
-      const line = lines.linePos(alias.range?.[0] ?? 0).line;
-      const got = `an alias ${anchored === undefined ? 'without an' : 'inside its own'} anchor`;
-      faults.push({ line, expected: 'a text in quotes when it begins with *', got });
-    },
-  });
-  return faults;
-}
+/** The pairs of the mappings looked into so far: a file may have as many mistakes as keys. */
+type Places = WeakMap<YAMLMap, Map<string, Pair>>;
 
-function offsetOf(document: Document.Parsed, path: Path): number {
+function offsetOf(document: Document.Parsed, path: Path, places: Places): number {
   let node: unknown = document.contents;
   let offset = 0;
   for (const step of path) {
-    const found = stepInto(isAlias(node) ? node.resolve(document) : node, step);
+    const found = stepInto(isAlias(node) ? node.resolve(document) : node, step, places);
     if (!found) break;
     offset = found.offset ?? offset;
     node = found.node;
@@ -94,14 +107,28 @@ function offsetOf(document: Document.Parsed, path: Path): number {
 }
 
 /** In a mapping a value counts as standing where its key does. */
-function stepInto(node: unknown, step: string | number): { node: unknown; offset?: number } | undefined {
+function stepInto(
+  node: unknown,
+  step: string | number,
+  places: Places,
+): { node: unknown; offset?: number } | undefined {
   if (isMap(node)) {
-    const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+    const pair = pairsOf(node, places).get(String(step));
     return pair && { node: pair.value, ...at(pair.key) };
   }
   if (!isSeq(node) || typeof step !== 'number') return undefined;
   const item = node.items[step];
   return item === undefined ? undefined : { node: item, ...at(item) };
+}
+
+function pairsOf(map: YAMLMap, places: Places): Map<string, Pair> {
+  const known = places.get(map);
+  if (known !== undefined) return known;
+  const pairs = new Map<string, Pair>();
+  for (const pair of map.items)
+    if (isScalar(pair.key) && !pairs.has(String(pair.key.value))) pairs.set(String(pair.key.value), pair);
+  places.set(map, pairs);
+  return pairs;
 }
 
 function at(node: unknown): { offset?: number } {

@@ -1,3 +1,8 @@
+import { printable } from '../printable.ts';
+
+/** Characters of a mistake's parts: keys and names may be as long as the file. */
+const longest = 400;
+
 /** One thing that is wrong in a configuration file. No field ever holds a secret. */
 export interface Mistake {
   file: string;
@@ -17,13 +22,23 @@ export class ConfigError extends Error {
   readonly mistakes: readonly Mistake[];
 
   constructor(file: string, mistakes: readonly Mistake[]) {
-    const sorted = mistakes.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+    const sorted = mistakes.map(shown).toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
     const count = sorted.length === 1 ? '1 mistake' : `${sorted.length} mistakes`;
     super(
       [...sorted.map(sentence), `${count} in ${file}; docs/configuration.md describes every key`].join('\n'),
     );
     this.mistakes = sorted;
   }
+}
+
+/** Keys, names and patterns are quoted from the file, which may hold anything. */
+function shown({ path, expected, got, nearest, ...rest }: Mistake): Mistake {
+  const texts = {
+    path: printable(path, longest),
+    expected: printable(expected, longest),
+    got: printable(got, longest),
+  };
+  return { ...rest, ...texts, nearest: nearest && printable(nearest, longest) };
 }
 
 function sentence({ file, line, path, expected, got, nearest }: Mistake): string {

@@ -24,9 +24,10 @@ export function loadShape(file: string, env: Environment): Shape {
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
   } catch (error) {
-    const got = `one that cannot be read (${codeOf(error)})`;
+    const got =
+      error instanceof TypeError ? 'one that is not UTF-8' : `one that cannot be read (${codeOf(error)})`;
     throw new ConfigError(file, [{ file, path: '', expected: 'a configuration file', got }]);
   }
 }

@@ -1,3 +1,8 @@
+import { printable } from '../printable.ts';
+
+/** Characters of a message: an address or a name may be far longer. */
+const maxMessage = 1_500;
+
 /** Error reasons: the same words in API, metrics, logs and `explain`. */
 export const reasons = [
   'source-denied',
@@ -36,7 +41,10 @@ export type Fault =
   | 'corrupt'
   | 'protocol';
 
-/** A failure of one registry: what, where and what it answered; never a credential or a query string. */
+/**
+ * A failure of one registry: what, where and what it answered; never a credential or a query string. The message holds
+ * others' words, and is one printable line all the same.
+ */
 export class RegistryError extends Error {
   override readonly name = 'RegistryError';
   readonly fault: Fault;
@@ -52,7 +60,7 @@ export class RegistryError extends Error {
     message: string,
     options: { status?: number; code?: string; retryAt?: number; cause?: unknown } = {},
   ) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    super(printable(message, maxMessage), 'cause' in options ? { cause: options.cause } : undefined);
     this.fault = fault;
     this.status = options.status;
     this.code = options.code;

@@ -1,3 +1,5 @@
+import { escaped } from '../printable.ts';
+
 /*
  * Grammars of the distribution specification, "Pulling manifests":
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
@@ -40,5 +42,5 @@ function repositoryMistake(repository: string): string {
 }
 
 function quote(text: string): string {
-  return JSON.stringify(text.slice(0, 80));
+  return escaped(JSON.stringify(text.slice(0, 80)));
 }

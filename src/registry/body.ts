@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { RegistryError } from '../copy/error.ts';
+import { printable } from '../printable.ts';
 import { maskOf } from './mask.ts';
 
 /** Caps on everything that is read into memory, in bytes. */
@@ -92,9 +93,4 @@ function parseJson(bytes: Uint8Array): unknown {
   } catch {
     return undefined; // Not JSON is an answer like any other: the callers say what it means.
   }
-}
-
-// A registry's words end in logs and terminals.
-function printable(text: string, cap: number): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, ' ').slice(0, cap);
 }

@@ -11,6 +11,9 @@ const pageSize = 1000;
 const maxPages = 10_000;
 const maxBarren = 10;
 
+/** Characters of an address. */
+const maxLink = 2_000;
+
 /** Names of one list, far above what a repository has: who asks for them holds them in memory. */
 const maxNames = 1_000_000;
 
@@ -62,8 +65,21 @@ function namesOf(value: unknown, url: URL): string[] {
   throw new RegistryError('protocol', `${shown(url)}: expected a list of names, got ${typeof value}`);
 }
 
+/**
+ * The address of the link whose relation is `next` (RFC 8288). Neither an address nor a parameter holds a `<` here, so that
+ * every character of a hostile header is looked at a bounded number of times.
+ */
+export function nextLink(header: string): string | undefined {
+  for (const [, target = '', parameters = ''] of header.matchAll(/<([^<>]*)>([^<]*)/g)) {
+    const [, relation = ''] = /;[ \t]*rel[ \t]*=[ \t]*("[^"]*"|[^ \t",;]+)/i.exec(parameters) ?? [];
+    const relations = relation.replaceAll('"', '').toLowerCase().split(' ');
+    if (target !== '' && target.length <= maxLink && relations.includes('next')) return target;
+  }
+  return undefined;
+}
+
 function linkOf(header: string | null, from: URL, base: URL): URL | undefined {
-  const target = /<([^>]{1,2000})>\s*;[^,]*\brel="?next"?/i.exec(header ?? '')?.[1];
+  const target = nextLink(header ?? '');
   if (target === undefined) return undefined;
   const url = follow(from, target, 'the next page');
   if (sameOrigin(url, base)) return url;

@@ -17,7 +17,11 @@ export function sameOrigin(one: URL, other: URL): boolean {
  */
 export function follow(from: URL, location: string | undefined, what: string): URL {
   if (location === undefined || location === '' || !URL.canParse(location, from.href)) {
-    throw misled(from, what, location === undefined ? 'nothing' : `"${location.slice(0, 100)}"`);
+    throw misled(
+      from,
+      what,
+      location === undefined ? 'nothing' : `"${withoutQuery(location).slice(0, 100)}"`,
+    );
   }
   const to = new URL(location, from);
   if (to.protocol !== 'https:' && to.protocol !== 'http:')
@@ -30,6 +34,11 @@ export function follow(from: URL, location: string | undefined, what: string): U
   return to;
 }
 
+/** What is no address has no query either, but what would be one may carry a signature, and a user a password. */
+function withoutQuery(text: string): string {
+  return text.replace(/[?#].*/s, '').replace(/\/\/[^/]*@/, '//***@');
+}
+
 function misled(from: URL, what: string, got: string): RegistryError {
   return new RegistryError('protocol', `${shown(from)}: expected ${what} to a web address, got ${got}`);
 }
@@ -38,9 +47,18 @@ function misled(from: URL, what: string, got: string): RegistryError {
 export function isInternal(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$|\.$/g, '').toLowerCase();
   if (host === 'localhost' || host.endsWith('.localhost')) return true;
-  if (isIP(host) === 4) return /^(127\.|0\.|169\.254\.|100\.100\.100\.200$)/.test(host);
+  if (isIP(host) === 4) return isInternalV4(host);
   if (isIP(host) !== 6) return false;
-  return (
-    host === '::' || host === '::1' || /^fe[89ab]/.test(host) || /^::ffff:(7f|a9fe:|6464:64c8$)/.test(host)
-  );
+  return host === '::' || host === '::1' || /^fe[89ab]/.test(host) || isInternalV4(mappedV4(host));
+}
+
+function isInternalV4(host: string): boolean {
+  return /^(127\.|0\.|169\.254\.|100\.100\.100\.200$)/.test(host);
+}
+
+/** The IPv4 address within an IPv6 one, which a connection goes to; empty for every other. */
+function mappedV4(host: string): string {
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host) ?? [];
+  if (high === undefined || low === undefined) return '';
+  return [high, low].flatMap((group) => [parseInt(group, 16) >> 8, parseInt(group, 16) & 255]).join('.');
 }

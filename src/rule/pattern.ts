@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js';
+import { printable } from '../printable.ts';
 import { type Alternative, compileGlob } from './glob.ts';
 
 /** A pattern that cannot be compiled: `message` says which and why. */
@@ -7,7 +8,7 @@ export class PatternError extends Error {
   readonly pattern: string;
 
   constructor(pattern: string, reason: string, cause?: unknown) {
-    super(`pattern ${JSON.stringify(pattern.slice(0, 80))}: ${reason}`, { cause });
+    super(printable(`pattern ${JSON.stringify(pattern.slice(0, 80))}: ${reason}`, 600), { cause });
     this.pattern = pattern;
   }
 }

@@ -1,3 +1,5 @@
+import { escaped } from '../printable.ts';
+
 /** A template that cannot be compiled: `message` says why and what is known. */
 export class TemplateError extends Error {
   override readonly name = 'TemplateError';
@@ -66,5 +68,5 @@ function pathOf(repository: string): string {
 }
 
 function quote(text: string): string {
-  return JSON.stringify(text.slice(0, 80));
+  return escaped(JSON.stringify(text.slice(0, 80)));
 }

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler } from 'express';
 import { RegistryError } from '../copy/error.ts';
 import { EventError } from '../event/harbor.ts';
+import { printable } from '../printable.ts';
 import { StorageError } from '../task/store.ts';
 import { sendJson } from './answer.ts';
 
@@ -10,6 +11,9 @@ export interface Log {
   error(message: string, fields?: Record<string, unknown>): void;
   warn(message: string, fields?: Record<string, unknown>): void;
 }
+
+/** Characters of a problem's detail. */
+const maxDetail = 2_000;
 
 interface HttpErrorOptions {
   headers?: Record<string, string>;
@@ -26,7 +30,7 @@ export class HttpError extends Error {
   readonly members: Record<string, unknown>;
 
   constructor(status: number, detail: string, options: HttpErrorOptions = {}) {
-    super(detail, 'cause' in options ? { cause: options.cause } : undefined);
+    super(printable(detail, maxDetail), 'cause' in options ? { cause: options.cause } : undefined);
     this.status = status;
     this.headers = options.headers ?? {};
     this.members = options.members ?? {};

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { sendJson } from './answer.ts';
 import { checkContentType, readBody } from './body.ts';
 import { HttpError, methodNotAllowed } from './error.ts';
+import { printable } from '../printable.ts';
 
 /*
  * The admin API is a table of operations. An operation says what it takes and gives as schemas; the router, the
@@ -42,8 +43,9 @@ const none = z.strictObject({});
 /** To spread into an `input`: the parts that an operation does not take. */
 export const nothing = { params: none, query: none, body: none };
 
-/** Characters of one mistake: a body may have a million unknown members. */
+/** Characters of one mistake, and mistakes of one body: it may have a million unknown members. */
 const maxDetail = 500;
+const maxMistakes = 100;
 
 /** `run` gives the body of the success answer, or throws `HttpError`. */
 export function operation<Input extends z.ZodObject<InputShape>>({
@@ -92,13 +94,15 @@ function refused({ issues }: z.ZodError): HttpError {
   if (issues.some(({ path }) => path[0] === 'params')) {
     return new HttpError(404, 'There is nothing at this path: an ID is a positive whole number.');
   }
-  const errors = issues.map(mistake);
-  const detail = issues.length === 1 ? 'One mistake; see errors.' : `${issues.length} mistakes; see errors.`;
+  const errors = issues.slice(0, maxMistakes).map(mistake);
+  const first = issues.length > maxMistakes ? ` for the first ${maxMistakes}` : '';
+  const detail =
+    issues.length === 1 ? 'One mistake; see errors.' : `${issues.length} mistakes; see errors${first}.`;
   return new HttpError(422, detail, { members: { errors } });
 }
 
 function mistake({ path: [part, ...rest], message }: z.core.$ZodIssue): Record<string, string> {
-  const detail = message.slice(0, maxDetail);
+  const detail = printable(message, maxDetail);
   if (part === 'query') return { detail, parameter: rest.join('.') };
   const pointer = rest.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
   return { detail, pointer: `#${pointer}` };

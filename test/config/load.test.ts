@@ -208,6 +208,6 @@ test('aliases of aliases cannot fill the memory', () => {
     return `a${level}: &a${level} [${Array(10).fill(item).join(', ')}]`;
   });
   assert.deepEqual(mistakes(levels.join('\n')), [
-    '1 : expected a document of sensible size, got aliases of aliases',
+    '12 : expected a document of sensible size, got aliases of aliases',
   ]);
 });

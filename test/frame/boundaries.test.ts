@@ -15,25 +15,38 @@ import { makeTemporary, removeTemporary } from '../support/temporary.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const edges = ['server', 'state', 'registry', 'harbor', 'aliyun'];
-const below = ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task', 'config', 'log', 'metrics'];
+const below = [
+  'abort',
+  'printable',
+  'oci',
+  'clock',
+  'event',
+  'copy',
+  'rule',
+  'task',
+  'config',
+  'log',
+  'metrics',
+];
 
 /** What each part may import; nothing else of ours. */
 const mayImport: Record<string, string[]> = {
   abort: [],
-  oci: ['abort'],
-  clock: ['abort'],
-  log: ['abort'],
-  event: ['abort', 'oci', 'clock'],
-  copy: ['abort', 'oci', 'clock', 'event'],
-  rule: ['abort', 'oci', 'clock', 'event'],
-  task: ['abort', 'oci', 'clock', 'event', 'copy', 'rule'],
-  server: ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
-  state: ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
-  registry: ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
-  harbor: ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
-  aliyun: ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
-  metrics: ['abort', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
-  config: ['abort', 'oci', 'clock', 'event', 'copy', 'rule'],
+  printable: [],
+  oci: ['abort', 'printable'],
+  clock: ['abort', 'printable'],
+  log: ['abort', 'printable'],
+  event: ['abort', 'printable', 'oci', 'clock'],
+  copy: ['abort', 'printable', 'oci', 'clock', 'event'],
+  rule: ['abort', 'printable', 'oci', 'clock', 'event'],
+  task: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule'],
+  server: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
+  state: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
+  registry: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
+  harbor: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
+  aliyun: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
+  metrics: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
+  config: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule'],
   main: [...below, ...edges],
   demo: [...below, 'main'],
   cli: [...below, 'main', 'demo'],
@@ -56,7 +69,7 @@ const vendors: Record<string, string[]> = {
 };
 
 /** Parts that are one file rather than a folder, or a folder beside their file. */
-const files = new Set(['abort', 'clock', 'log', 'metrics', 'main', 'config']);
+const files = new Set(['abort', 'printable', 'clock', 'log', 'metrics', 'main', 'config']);
 const parts = Object.keys(mayImport);
 
 /** One file of every part, without `.ts`, and of what has rules of its own. */
