@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ConfigError } from '../config.ts';
 import { demoCommand } from './demo.ts';
 import { exit, UsageError } from './exit.ts';
+import { explainCommand } from './explain.ts';
 import { resyncCommand } from './resync.ts';
 import { serveCommand } from './serve.ts';
 import { tasksCommand } from './tasks.ts';
@@ -25,9 +26,8 @@ function program(): Command {
     .helpOption('-h, --help')
     .showHelpAfterError('(tagferry --help lists the commands)')
     .exitOverride();
-  for (const command of [serveCommand(), demoCommand(), resyncCommand(), tasksCommand()]) {
-    program.addCommand(command);
-  }
+  const clients = [explainCommand(), resyncCommand(), tasksCommand()];
+  for (const command of [serveCommand(), demoCommand(), ...clients]) program.addCommand(command);
   for (const command of allOf(program)) command.exitOverride().showHelpAfterError(false);
   return program;
 }
