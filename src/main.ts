@@ -16,6 +16,7 @@ import { openState } from './state/state.ts';
 import type { State } from './state/state.ts';
 import { Dispatcher } from './task/dispatcher.ts';
 import { Enqueue } from './task/enqueue.ts';
+import { explain } from './task/explain.ts';
 import { Prune } from './task/prune.ts';
 import { resync } from './task/resync.ts';
 import { StorageError } from './task/store.ts';
@@ -174,6 +175,7 @@ class Parts {
         list: () => this.#config.rules,
         test: (repository, tags) => this.#rules.explain(repository, tags),
       },
+      explain: (reference) => this.#explain(reference),
     };
   }
 
@@ -199,6 +201,11 @@ class Parts {
       submit: (entry) => this.#enqueue.submit(entry),
       clock: this.#clock,
     });
+  }
+
+  #explain(reference: Parameters<typeof explain>[0]): ReturnType<typeof explain> {
+    const { enqueue: events, tasks, records } = this.#state;
+    return explain(reference, { rules: this.#rules, events, tasks, records });
   }
 
   #live(): Health {

@@ -1,10 +1,9 @@
 import { Command } from 'commander';
-import { parseRepositoryTag } from '../oci/reference.ts';
 import { systemClock } from '../clock.ts';
 import { Client, withServer } from './client.ts';
 import type { ClientOptions } from './client.ts';
-import { UsageError } from './exit.ts';
 import { print } from './print.ts';
+import { referenceOf } from './reference.ts';
 import { isFinished, lineOf, taskIds, taskView } from './task-view.ts';
 
 interface Options extends ClientOptions {
@@ -24,7 +23,7 @@ export function resyncCommand(): Command {
 }
 
 async function resync(names: readonly string[], options: Options): Promise<void> {
-  const references = names.map(parse);
+  const references = names.map(referenceOf);
   const client = new Client(options);
   const ids: number[] = [];
   for (const reference of references) {
@@ -35,14 +34,6 @@ async function resync(names: readonly string[], options: Options): Promise<void>
   if (options.wait !== true) return console.log(`tasks: ${ids.join(' ')}`);
   const failed = await finish(client, ids);
   if (failed > 0) throw new Error(`${failed} of ${ids.length} tags are not at their destination`);
-}
-
-function parse(name: string): { repository: string; tag?: string } {
-  try {
-    return parseRepositoryTag(name);
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
 }
 
 /** Prints each task at its end; returns how many did not complete. */

@@ -5,6 +5,7 @@ import { ConfigError } from '../config.ts';
 import { demoCommand } from './demo.ts';
 import { exit, UsageError } from './exit.ts';
 import { complain } from './print.ts';
+import { explainCommand } from './explain.ts';
 import { resyncCommand } from './resync.ts';
 import { serveCommand } from './serve.ts';
 import { tasksCommand } from './tasks.ts';
@@ -26,9 +27,8 @@ function program(): Command {
     .helpOption('-h, --help')
     .showHelpAfterError('(tagferry --help lists the commands)')
     .exitOverride();
-  for (const command of [serveCommand(), demoCommand(), resyncCommand(), tasksCommand()]) {
-    program.addCommand(command);
-  }
+  const clients = [explainCommand(), resyncCommand(), tasksCommand()];
+  for (const command of [serveCommand(), demoCommand(), ...clients]) program.addCommand(command);
   for (const command of allOf(program)) command.exitOverride().showHelpAfterError(false);
   return program;
 }

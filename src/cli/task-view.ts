@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-const end = z.object({ registry: z.string(), repository: z.string(), tag: z.string() });
+export const end = z.object({ registry: z.string(), repository: z.string(), tag: z.string() });
 
 const ending = {
   outcome: z.string().optional(),
@@ -37,6 +37,6 @@ export function isFinished(task: TaskView): boolean {
   return ['completed', 'discarded', 'cancelled'].includes(task.state);
 }
 
-function nameOf({ registry, repository, tag }: End): string {
+export function nameOf({ registry, repository, tag }: End): string {
   return `${registry}/${repository}:${tag}`;
 }

@@ -1,6 +1,7 @@
 import { Router, type RequestHandler } from 'express';
 import { sendJson } from './answer.ts';
 import { HttpError, methodNotAllowed } from './error.ts';
+import { type Explain, explainOperation } from './explain.ts';
 import { openApiDocument } from './openapi.ts';
 import { routerOf } from './operation.ts';
 import { ruleOperations, type Rules } from './rules.ts';
@@ -17,6 +18,7 @@ export interface AdminOptions {
   resync: Resync;
   sweeps: Sweeps;
   rules: Rules;
+  explain: Explain;
 }
 
 /** `/api/v1`: every operation, and the document that describes them. */
@@ -27,6 +29,7 @@ export function admin(options: AdminOptions | undefined): Router {
     ...taskOperations(options.tasks, options.resync),
     ...sweepOperations(options.sweeps, options.rules),
     ...ruleOperations(options.rules),
+    explainOperation(options.explain),
   ];
   const document = openApiDocument(adminPath, operations);
   router.use(authorized(options.tokens));

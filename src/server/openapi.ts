@@ -41,11 +41,11 @@ function describeOperation({ method, summary, input, success, problems }: Operat
 }
 
 function parameters(place: 'path' | 'query', schema: z.ZodType): Json[] {
-  const { properties = {} } = z.toJSONSchema(schema, { io: 'input' });
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' });
   return Object.entries(properties).map(([name, property]) => ({
     name,
     in: place,
-    required: place === 'path',
+    required: required.includes(name),
     schema: property,
   }));
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { reasons } from '../copy/error.ts';
 import { isRepository, isTag } from '../oci/reference.ts';
+import { standings } from '../task/explain.ts';
 import { sweepStates } from '../task/store.ts';
 import { causes, doors, outcomes, taskStates } from '../task/task.ts';
 import { parseCursor } from './cursor.ts';
@@ -129,6 +130,30 @@ const ruleTest = z.strictObject({
   ),
 });
 
+const explained = z.strictObject({
+  rule: z.string(),
+  destination: end,
+  reason: z
+    .enum([...reasons, ...outcomes, ...taskStates, ...standings])
+    .describe('One word for programs: why it failed; else how it ended; else how it stands.'),
+  words: z.string().describe('For a person: what, since when, what next.'),
+  since: time.optional(),
+  cause: z
+    .strictObject({ code: z.enum(causes), words: z.string() })
+    .optional()
+    .describe('Why no webhook told of the last change, if none did.'),
+  record: z
+    .strictObject({
+      digest: z.string(),
+      verifiedAt: time,
+      trusted: z.boolean().describe('Nothing is known that could have changed it since.'),
+    })
+    .optional()
+    .describe('What the destination tag named when it was last looked at.'),
+  task: id.optional().describe('The one that stands for it.'),
+  nextAttemptAt: time.optional(),
+});
+
 const next = z.string().optional().describe('The `cursor` of the next page; absent on the last.');
 const tasks = z.strictObject({ tasks: z.array(id) });
 
@@ -156,6 +181,11 @@ export const taskQuery = z.strictObject({
   ...page,
 });
 
+export const explainQuery = z.strictObject({
+  repository: repository.describe('Of the source.'),
+  tag: tag.describe('Of the source.'),
+});
+
 export const sweepQuery = z.strictObject(page);
 
 /** By their names in the OpenAPI document. */
@@ -176,5 +206,11 @@ export const schemas = {
   Rules: z.strictObject({ rules: z.array(rule) }),
   RuleTest: z.strictObject({ repository, tags: z.array(tag).max(100) }),
   RuleTestResult: z.strictObject({ repository: z.string(), rules: z.array(ruleTest) }),
+  Explanation: z.strictObject({
+    repository: z.string(),
+    tag: z.string(),
+    words: z.string().describe('How many destinations the rules want it at; why none, if none.'),
+    destinations: z.array(explained),
+  }),
   Problem: problem,
 };

@@ -58,10 +58,10 @@ export function sweepView(sweep: Sweep): z.input<typeof schemas.Sweep> {
   };
 }
 
-function timestamp(milliseconds: number): string {
+export function timestamp(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
 }
 
-function optional(milliseconds: number | undefined): string | undefined {
+export function optional(milliseconds: number | undefined): string | undefined {
   return milliseconds === undefined ? undefined : timestamp(milliseconds);
 }

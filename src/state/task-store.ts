@@ -1,3 +1,4 @@
+import type { Wanted } from '../rule/rule.ts';
 import type { TaskQuery, TaskStore } from '../task/store.ts';
 import type { Attempt, Task, TaskState } from '../task/task.ts';
 import { type Connection, guard, write } from './database.ts';
@@ -10,6 +11,14 @@ const pageOf = (filter: string) => `
   ORDER BY id DESC LIMIT @limit`;
 
 const findTask = `SELECT ${taskColumns} FROM task WHERE id = ?`;
+
+/** Whether finished or not is the last column of the index, and its entries are in the order of ids. */
+const newestOf = (unfinished: 'unfinished = 1' | 'unfinished IS NULL') => `
+  SELECT ${taskColumns} FROM task
+  WHERE destination = @destination AND destination_repository = @destinationRepository
+    AND destination_tag = @destinationTag AND ${unfinished}
+    AND source = @source AND source_repository = @sourceRepository
+  ORDER BY id DESC LIMIT 1`;
 
 const attemptsOf = `SELECT ${attemptColumns} FROM attempt WHERE task = ? ORDER BY id`;
 
@@ -59,6 +68,8 @@ const prepare = (connection: Connection) => ({
     pageOf('source_repository = @repository AND source_tag = @tag'),
   ),
   findTask: connection.prepare<[id: number], TaskRow>(findTask),
+  unfinishedFor: connection.prepare<[Wanted], TaskRow>(newestOf('unfinished = 1')),
+  finishedFor: connection.prepare<[Wanted], TaskRow>(newestOf('unfinished IS NULL')),
   attemptsOf: connection.prepare<[task: number], AttemptRow>(attemptsOf),
   retryTask: connection.prepare<[{ id: number; now: number }]>(retryTask),
   cancelWaiting: connection.prepare<[{ id: number; now: number }]>(cancelWaiting),
@@ -90,6 +101,13 @@ export class SqliteTaskStore implements TaskStore {
       return (
         row && { task: taskOf(row), attempts: this.#sql.attemptsOf.all(id).map((row) => attemptOf(row)) }
       );
+    });
+  }
+
+  newestFor(wanted: Wanted): Task | undefined {
+    return guard(this.#connection, () => {
+      const row = this.#sql.unfinishedFor.get(wanted) ?? this.#sql.finishedFor.get(wanted);
+      return row && taskOf(row);
     });
   }
 

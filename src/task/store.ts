@@ -114,6 +114,11 @@ export interface TaskQuery {
 export interface TaskStore {
   list(query: TaskQuery): Task[];
   get(id: number): { task: Task; attempts: Attempt[] } | undefined;
+  /**
+   * The unfinished task of a wanted copy's destination tag, else its newest one. Of that source repository, but perhaps
+   * of another tag there; one of another repository, which had to keep away from that name, does not count.
+   */
+  newestFor(wanted: Wanted): Task | undefined;
   /** Makes a discarded, cancelled or retryable task available; `conflict` when its state, or a newer task, forbids it. */
   retry(id: number, now: number): 'done' | 'conflict' | 'missing';
   /** Cancels an available or retryable task; a running one is marked, so that its end is `cancelled`, even after a crash. */

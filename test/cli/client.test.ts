@@ -11,7 +11,7 @@ import { ociImage } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
 import { type Ending, temporaryFolder } from '../support/temporary.ts';
 
-/** `resync` and `tasks` beside a mirror that runs. */
+/** `explain`, `resync` and `tasks` beside a mirror that runs. */
 
 const faults = new Faults();
 const endings: (() => void | Promise<void>)[] = [];
@@ -121,6 +121,43 @@ test('tasks: list, show, retry and cancel', async (t) => {
   assert.deepEqual([retried.code, retried.stdout], [0, `task ${id}: is tried again`]);
   assert.equal((await mirror.finished(id)).outcome, 'copied');
   assert.equal((await tagferry(t, 'tasks', 'show', '999999')).code, 1);
+});
+
+test('explain: a block for each destination, with what is known', async (t) => {
+  const digest = await push(harbor.url, 'library/told', 'v1', ociImage('told'));
+  const [id = 0] = await announce(mirror, 'library/told', 'v1', digest);
+  await mirror.finished(id);
+  const { code, stdout } = await tagferry(t, 'explain', 'library/told:v1');
+  assert.equal(code, 0);
+  const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`;
+  const lines = [
+    String.raw`The rules want library/told:v1 at 1 destination\.`,
+    '',
+    String.raw`acr/mirror/told:v1 {2}\(rule library\)`,
+    ` {2}copied since ${time}`,
+    String.raw` {2}copied at [-\d]+ [:\d]+ UTC`,
+    ` {2}${digest}, seen at ${time}`,
+    ` {2}task ${id}: \`tagferry tasks show ${id}\` has its attempts`,
+  ];
+  assert.match(stdout, new RegExp(`^${lines.join('\n')}$`));
+  const json = await tagferry(t, 'explain', '--json', 'library/told:v1');
+  const { destinations, ...tag } = JSON.parse(json.stdout);
+  assert.equal(tag.tag, 'v1');
+  assert.partialDeepStrictEqual(destinations, [
+    { reason: 'copied', task: id, record: { digest, trusted: true } },
+  ]);
+});
+
+test('explain: a tag that no rule takes, and one that is none', async (t) => {
+  const { code, stdout } = await tagferry(t, 'explain', 'elsewhere/app:v1');
+  assert.equal(code, 0);
+  assert.match(stdout, /^No rule takes elsewhere\/app:v1, so it is not copied; .*$/);
+  const wrong = await tagferry(t, 'explain', 'library/app');
+  assert.equal(wrong.code, 2);
+  assert.match(
+    wrong.stderr,
+    /expected REPOSITORY:TAG, got "library\/app" .*tasks list --repository library\/app/,
+  );
 });
 
 test('a wrong token: exit 1, and it is not repeated', async (t) => {

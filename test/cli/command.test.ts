@@ -15,7 +15,7 @@ test('help names every command and goes to standard output', async (t) => {
   for (const args of [['--help'], ['help']]) {
     const { code, stdout, stderr } = await run(t, args);
     assert.deepEqual([code, stderr], [0, '']);
-    for (const command of ['serve', 'demo', 'resync', 'tasks'])
+    for (const command of ['serve', 'demo', 'explain', 'resync', 'tasks'])
       assert.match(stdout, new RegExp(`^  ${command}\\b`, 'm'));
   }
   const { code, stdout } = await run(t, ['help', 'resync']);
@@ -30,6 +30,7 @@ const wrong: Record<string, string[]> = {
   'an option without its value': ['serve', '--config'],
   'an id that is none': ['tasks', 'show', 'seven'],
   'a digest where a tag belongs': ['resync', `library/app@sha256:${'0'.repeat(64)}`],
+  'a repository where a tag is asked for': ['explain', 'library/app'],
   'a server that is no address': ['tasks', 'list', '--server', 'not an address'],
   'a token file that is not there': ['tasks', 'list', '--token-file', '/nowhere/token'],
 };

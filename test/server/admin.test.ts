@@ -15,6 +15,7 @@ test('the document is OpenAPI 3.1 and has every operation of the contract', asyn
     Object.keys(methods).map((method) => `${method} ${path}`),
   );
   assert.deepEqual(operations.sort(), [
+    'get /explain',
     'get /rules',
     'get /sweeps',
     'get /sweeps/{id}',

@@ -9,6 +9,7 @@ import type { Sweeps } from '../../src/server/sweeps.ts';
 import type { Resync } from '../../src/server/tasks.ts';
 import { openState, type State } from '../../src/state/state.ts';
 import { Enqueue } from '../../src/task/enqueue.ts';
+import { explain } from '../../src/task/explain.ts';
 import type { ResyncRequest } from '../../src/task/resync.ts';
 import { type Received, type Sent, send } from '../support/http.ts';
 import { type Ending, temporaryFolder } from '../support/temporary.ts';
@@ -105,6 +106,13 @@ function appOptions(
       resync: resync ?? ((request) => copyAgain(enqueue, ruleset, request)),
       sweeps: sweepsOf(state),
       rules: { list: () => rules, test: (repository, tags) => ruleset.explain(repository, tags) },
+      explain: (reference) =>
+        explain(reference, {
+          rules: ruleset,
+          events: state.enqueue,
+          tasks: state.tasks,
+          records: state.records,
+        }),
     },
     health: { live: () => health.live, ready: () => health.ready },
     metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'tagferry_up 1\n' },

@@ -25,6 +25,32 @@ test('pages go from the newest to the oldest, each filter alone and together', a
   assert.equal(state.tasks.get(99), undefined);
 });
 
+test('the task of a destination tag: the unfinished one, else the newest; not one of another repository', async (t) => {
+  const { state } = await temporaryState(t);
+  const copy = wanted({ destinationTag: 'latest' });
+  assert.equal(state.tasks.newestFor(copy), undefined);
+  const first = enter(state, copy).task;
+  assert.deepEqual(state.tasks.newestFor(copy), first);
+  finish(state);
+  assert.equal(state.tasks.newestFor(copy)?.state, 'completed');
+  const second = enter(state, wanted({ sourceTag: 'v2', destinationTag: 'latest' })).task;
+  discard(state);
+  assert.equal(state.tasks.newestFor(copy)?.id, second.id);
+
+  const other = wanted({
+    sourceRepository: 'team/app',
+    destinationRepository: 'library/app',
+    destinationTag: 'latest',
+  });
+  assert.equal(state.tasks.newestFor(other), undefined);
+  const refused = enter(state, other).task;
+  assert.equal(state.tasks.newestFor(other)?.id, refused.id);
+  assert.equal(state.tasks.newestFor(copy)?.id, second.id);
+  state.tasks.retry(second.id, 7_000);
+  enter(state, { ...copy, reason: 'name-invalid', message: 'no longer' });
+  assert.equal(state.tasks.newestFor(copy)?.id, second.id);
+});
+
 test('retry: discarded, cancelled and retryable tasks are available again, with no attempt spent', async (t) => {
   const { state } = await temporaryState(t);
   const { id } = enter(state, wanted(), { door: 'sweep' }).task;

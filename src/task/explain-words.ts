@@ -1,0 +1,137 @@
+import type { Reason } from '../copy/error.ts';
+import type { Wanted } from '../rule/rule.ts';
+import type { TagRecord } from './record.ts';
+import type { Cause, Task } from './task.ts';
+
+/*
+ * The sentences of `explain.ts`, each for a person at three in the morning: what, since when, what next.
+ */
+
+/** What a failure means, before its own message says what exactly happened. */
+const failures: Record<Reason, string> = {
+  'source-denied': 'the source refuses the pull',
+  'source-policy': "the source's policy holds it back until a scan or a signature",
+  'destination-denied': 'the destination refuses the push',
+  'destination-immutable': 'the destination tag has another digest and may not be moved',
+  'artifact-refused': 'this artifact is not taken',
+  'name-invalid': 'the destination cannot have that name',
+  'name-collision': 'another source repository has that name at the destination',
+  'not-found': 'a manifest or blob is missing at the source',
+  'rate-limited': 'a registry has asked for a pause',
+  unreachable: 'a registry cannot be reached, or fails',
+  timeout: 'a registry is silent',
+  tls: 'the certificate of a registry is not trusted',
+  corrupt: 'bytes do not have their digest',
+  protocol: 'a registry gives an answer that no registry gives',
+  internal: 'a fault of Tagferry itself',
+};
+
+export const causeWords: Record<Cause, string> = {
+  'tag-created-in-harbor':
+    "no webhook told of it: the tag was made in Harbor's UI or API, which sends no event",
+  'delivery-failed': 'no webhook told of it: every delivery of its event failed',
+  'copy-with-several-tags':
+    'no webhook told of it: a copy within Harbor made several tags, and its event names one',
+  'proxy-cache': 'no webhook told of it: a proxy cache of Harbor filled itself',
+  unknown: 'no webhook told of it, and nothing that Harbor remembers says why',
+};
+
+/** Of the whole tag; `orphan` is the digest of an image that no event has named, for a companion tag of it. */
+export function summary(name: string, destinations: number, orphan: string | undefined): string {
+  if (destinations === 1) return `The rules want ${name} at 1 destination.`;
+  if (destinations > 1) return `The rules want ${name} at ${destinations} destinations.`;
+  if (orphan !== undefined) {
+    return (
+      `No rule takes ${name} by its own name. It goes where its image goes, and no event has named a tag ` +
+      `of that image, ${orphan}: ask for the image's tag.`
+    );
+  }
+  return `No rule takes ${name}, so it is not copied; POST /api/v1/rules/test says which pattern decides.`;
+}
+
+export function refusedWords(message: string): string {
+  return `never copied: ${message}`;
+}
+
+export function unseenWords({ sourceRepository, sourceTag }: Wanted): string {
+  const name = `${sourceRepository}:${sourceTag}`;
+  return `nothing is known of it: no event and no sweep has named it here; \`tagferry resync ${name}\` asks the source`;
+}
+
+/** `record` is what is known of the destination tag beside the task. */
+export function wordsOf(
+  known: Task | TagRecord,
+  since: number,
+  wanted: Wanted,
+  record: TagRecord | undefined,
+): string {
+  if (known.sourceTag !== wanted.sourceTag) return overtakenWords(known, wanted);
+  if ('verifiedAt' in known) return recordWords(known);
+  return taskWords(known, timeOf(since)) + (record ? lookWords(known, record) : '');
+}
+
+function overtakenWords({ sourceRepository, sourceTag }: Task | TagRecord, wanted: Wanted): string {
+  return (
+    `${sourceRepository}:${sourceTag} came later under the same destination tag; ` +
+    `if both are wanted there, change \`tag\` of rule ${wanted.rule}`
+  );
+}
+
+function recordWords({ trusted, verifiedAt }: TagRecord): string {
+  const then = timeOf(verifiedAt);
+  if (trusted) return `there, with the source's digest when it was last looked at, ${then}`;
+  return `there when it was last looked at, ${then}, but it may have changed since then; the next sweep looks again`;
+}
+
+function taskWords(task: Task, then: string): string {
+  switch (task.state) {
+    case 'available':
+      return `waits for a free slot since ${then}${before(task)}`;
+    case 'running':
+      return `is being copied since ${then}${before(task)}`;
+    case 'retryable':
+      return `waits since ${then}: ${failureOf(task)}; tried again at ${timeOf(task.runAt)}${orEarlier(task)}`;
+    case 'completed':
+      return completedWords(task, then);
+    case 'discarded':
+      return `given up at ${then}: ${failureOf(task)}; ${mending(task)}`;
+    case 'cancelled':
+      return `cancelled at ${then}${before(task)}; the next push or sweep takes it up again`;
+  }
+}
+
+function completedWords({ outcome }: Task, then: string): string {
+  if (outcome === 'copied') return `copied at ${then}`;
+  if (outcome === 'unchanged') return `there: the destination had the source's digest already at ${then}`;
+  return `not at the source any more at ${then}; the destination keeps what it has, and the next push is copied`;
+}
+
+function before({ reason, message }: Task): string {
+  if (reason === undefined) return message === undefined ? '' : `: ${message}`;
+  return `; the attempt before failed: ${failures[reason]}: ${message ?? ''}`;
+}
+
+function failureOf({ reason = 'internal', message = '' }: Task): string {
+  return `${failures[reason]}: ${message}`;
+}
+
+function orEarlier({ reason }: Task): string {
+  return reason === 'source-policy' ? ', or when the scan ends' : '';
+}
+
+function mending({ id, reason }: Task): string {
+  if (reason === 'name-invalid' || reason === 'name-collision') return 'only another rule changes that';
+  return `once that is mended, \`tagferry tasks retry ${id}\` or the next push tries again`;
+}
+
+/** What has been seen of the destination tag since the task has brought it there. */
+function lookWords({ outcome, finishedAt }: Task, { trusted, verifiedAt }: TagRecord): string {
+  if (finishedAt === undefined || (outcome !== 'copied' && outcome !== 'unchanged')) return '';
+  if (!trusted) return '; it may have changed since then: the next sweep looks again';
+  return verifiedAt > finishedAt ? `; seen there again at ${timeOf(verifiedAt)}` : '';
+}
+
+/** To the second, in UTC: whoever reads it and the mirror may stand in different zones. */
+function timeOf(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
