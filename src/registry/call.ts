@@ -15,6 +15,8 @@ export interface Call {
   expect: readonly number[];
   /** Milliseconds to wait for the answer's head; default `idleTimeout`. */
   patience?: number;
+  /** A sweep's question: everybody else goes first. */
+  background?: boolean;
   /** Not tried again, whatever the failure. */
   once?: true;
   signal?: AbortSignal | undefined;

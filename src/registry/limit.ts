@@ -13,9 +13,10 @@ export interface Limits {
 
 /**
  * What a slot is for: reading a blob, writing, or any other question. Only who writes holds another slot
- * meanwhile, that of the blob it reads.
+ * meanwhile, that of the blob it reads. `look` is a question in the background, a sweep's: it lets everybody else
+ * go first, and never takes the last slot, so that no copy waits for it.
  */
-export type Use = 'read' | 'write' | 'ask';
+export type Use = 'read' | 'write' | 'ask' | 'look';
 
 /** Milliseconds. A pause up to this long is waited for; a longer one fails the request with the time to come back. */
 export const patience = 30_000;
@@ -55,13 +56,18 @@ export class Limiter {
     };
   }
 
-  /** Waits until one more request may begin: right before each, for a registry may ask for silence at any time. */
-  async turn(signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * Waits until one more request may begin: right before each, for a registry may ask for silence at any time. Who
+   * asks in the background books no turn ahead, but waits until one is free.
+   */
+  async turn(signal: AbortSignal | undefined, background = false): Promise<void> {
     while (this.#pausedUntil > this.#clock.now()) {
       if (this.#pausedUntil - this.#clock.now() > patience) throw this.#tooLong();
       await this.#sleepUntil(this.#pausedUntil, signal);
     }
     if (this.#limits.requestsPerSecond === 0) return;
+    const mayBook = (): boolean => !background || this.#nextRequest <= this.#clock.now();
+    while (!mayBook()) await this.#sleepUntil(this.#nextRequest, signal);
     const begin = Math.max(this.#clock.now(), this.#nextRequest);
     this.#nextRequest = begin + 1000 / this.#limits.requestsPerSecond;
     await this.#sleepUntil(begin, signal);
@@ -85,6 +91,7 @@ export class Limiter {
    * a write before it ends. Else copies within one registry, or both ways between two, would stand still.
    */
   #mayEnter(use: Use): boolean {
+    if (use === 'look') return this.#inFlight < Math.max(1, this.#limits.concurrency - 1);
     if (this.#inFlight < this.#limits.concurrency) return true;
     return use === 'write' && this.#inFlight === this.#reading;
   }
@@ -102,7 +109,8 @@ export class Limiter {
 
   /** The first that may enter now, taken from the queue. */
   #next(): Waiter | undefined {
-    const index = this.#waiting.findIndex(({ use }) => this.#mayEnter(use));
+    const first = this.#waiting.findIndex(({ use }) => use !== 'look' && this.#mayEnter(use));
+    const index = first < 0 ? this.#waiting.findIndex(({ use }) => this.#mayEnter(use)) : first;
     return index < 0 ? undefined : this.#waiting.splice(index, 1)[0];
   }
 

@@ -16,11 +16,23 @@ export class Registry {
     this.#transport = new Transport(options);
   }
 
-  /** `push`: a token for both is asked from the first request on, also to look. */
-  repository(name: string, access: 'pull' | 'push'): Repository {
+  /**
+   * `push`: a token for both is asked from the first request on, also to look. `background`: questions that let
+   * every copy's requests go first.
+   */
+  repository(name: string, access: 'pull' | 'push', priority?: 'background'): Repository {
     const { url: origin, clock, idleTimeout } = this.#options;
     const actions = access === 'push' ? (['pull', 'push'] as const) : (['pull'] as const);
-    return new Repository({ transport: this.#transport, origin, name, actions, clock, idleTimeout });
+    const background = priority === 'background';
+    return new Repository({
+      transport: this.#transport,
+      origin,
+      name,
+      actions,
+      background,
+      clock,
+      idleTimeout,
+    });
   }
 
   /**
@@ -29,7 +41,8 @@ export class Registry {
    */
   async *repositories(signal?: AbortSignal): AsyncGenerator<string> {
     const url = new URL('/v2/_catalog', this.#options.url);
-    const call = { method: 'GET', url, scopes: ['registry:catalog:*'], expect: [200], signal } as const;
+    const scopes = ['registry:catalog:*'];
+    const call = { method: 'GET', url, scopes, expect: [200], background: true, signal } as const;
     try {
       yield* this.#names(call);
     } catch (error) {
@@ -41,7 +54,7 @@ export class Registry {
 
   /**
    * A call of an API that the vendor has beside `/v2`, its answer read whole, at most `cap` bytes: within the same budget
-   * of requests. With `auth: 'basic'` it stays at the registry's own origin. Throws `RegistryError`.
+   * of requests, behind those of copies with `background`. With `auth: 'basic'` it stays at the registry's own origin. Throws `RegistryError`.
    */
   send(call: Call, cap: number): ReturnType<Transport['send']> {
     return this.#transport.send(call, cap);

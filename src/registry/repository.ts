@@ -23,6 +23,8 @@ export interface RepositoryOptions {
   name: string;
   /** `pull`, or both together from the first request on: a `pull` token for a repository that does not exist yet is empty on ACR. */
   actions: readonly ('pull' | 'push')[];
+  /** Every request lets those of others go first. */
+  background: boolean;
   clock: Clock;
   idleTimeout: number;
 }
@@ -119,8 +121,9 @@ export class Repository implements Source, Destination {
     expect: readonly number[],
     signal: AbortSignal | undefined,
   ): Call {
-    const { origin, name } = this.#options;
-    return { method, url: new URL(`/v2/${name}/${path}`, origin), scopes: [this.#scope], expect, signal };
+    const { origin, name, background } = this.#options;
+    const url = new URL(`/v2/${name}/${path}`, origin);
+    return { method, url, scopes: [this.#scope], expect, background, signal };
   }
 
   /** A GET, for the bytes or where HEAD does not say enough; the digest is of the bytes, whatever the header claims. */

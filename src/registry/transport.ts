@@ -60,7 +60,7 @@ export class Transport {
 
   /** Sends a call and reads its answer whole, at most `cap` bytes. */
   async send(call: Call, cap: number = caps.small): Promise<Omit<Answer, 'body'> & { bytes: Buffer }> {
-    const use = call.method === 'GET' || call.method === 'HEAD' ? 'ask' : 'write';
+    const use = useOf(call);
     return this.#retrying(call, async () => {
       const { body, ...head } = await this.#open(call, use);
       return { ...head, bytes: await this.#read(call, { ...head, body }, cap) };
@@ -163,7 +163,7 @@ export class Transport {
   }
 
   async #exchange(call: Call, url: URL, authorization: string | undefined): Promise<Answer> {
-    await this.limiter.turn(call.signal);
+    await this.limiter.turn(call.signal, call.background);
     const answer = await this.#wire.exchange(call, url, authorization);
     if (authorization !== undefined) this.#sent.set(answer, authorization);
     return answer;
@@ -247,6 +247,11 @@ export class Transport {
       throw error;
     }
   }
+}
+
+function useOf({ method, background = false }: Call): Use {
+  if (background) return 'look';
+  return method === 'GET' || method === 'HEAD' ? 'ask' : 'write';
 }
 
 /** Whoever answers there speaks for nobody but itself: what needs our credential is not theirs to say. */

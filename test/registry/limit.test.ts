@@ -9,8 +9,9 @@ import { Limiter, type Use } from '../../src/registry/limit.ts';
 import { stall } from '../support/connection-fault.ts';
 import { layer, ociImage } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
+import { FakeClock } from '../support/clock.ts';
 import { LeapingClock } from './clock.ts';
-import { clientOf, limits, opens, read, startStand } from './stand.ts';
+import { all, clientOf, limits, opens, read, startStand } from './stand.ts';
 
 /** Lets requests wait at the registry, and tells how many were there at most. */
 function meeting(): { fault: Misbehaviour; most: () => number } {
@@ -127,6 +128,88 @@ test('a write goes ahead of nothing but reads: first come, first served otherwis
   assert.deepEqual(entered.slice(3), ['write 2', 'read 3', 'ask']);
   reads[1]?.();
   assert.equal((await Promise.all([enter('ask', 'a'), enter('ask', 'b')])).length, 2);
+});
+
+/** Asks for slots one after the other, and tells who has got one. */
+function slotsOf(concurrency: number) {
+  const limiter = new Limiter('test', { ...limits, concurrency }, new LeapingClock());
+  const entered: string[] = [];
+  const enter = async (use: Use, name: string = use) => {
+    const release = await limiter.acquire(use, undefined);
+    entered.push(name);
+    return release;
+  };
+  return { enter, entered };
+}
+
+test('a question in the background takes no last slot, and goes after everybody else', async () => {
+  const { enter, entered } = slotsOf(3);
+  const looks = await Promise.all([enter('look', 'look 1'), enter('look', 'look 2')]);
+  const third = enter('look', 'look 3');
+  const ask = await enter('ask', 'ask 1');
+  const second = enter('ask', 'ask 2');
+  looks[0]?.();
+  const held = await second;
+  looks[1]?.();
+  await setImmediate();
+  assert.deepEqual(entered, ['look 1', 'look 2', 'ask 1', 'ask 2'], 'one slot is free, and is kept free');
+  ask();
+  (await third)();
+  held();
+  assert.equal((await Promise.all([enter('look'), enter('look')])).length, 2, 'every slot is free again');
+});
+
+test('where there is one slot only, a question in the background waits for everybody else', async () => {
+  const { enter, entered } = slotsOf(1);
+  const first = await enter('look', 'look 1');
+  const second = enter('look', 'look 2');
+  const others = [enter('ask'), enter('write'), enter('read')];
+  first();
+  for (const other of others) (await other)();
+  (await second)();
+  assert.deepEqual(entered, ['look 1', 'ask', 'write', 'read', 'look 2']);
+});
+
+test('requests per second: a question in the background books no turn ahead', async () => {
+  const clock = new FakeClock();
+  const limiter = new Limiter('test', { ...limits, requestsPerSecond: 10 }, clock);
+  const begun: string[] = [];
+  const turn = (name: string, background: boolean) =>
+    limiter.turn(undefined, background).then(() => begun.push(`${name} ${clock.now() - start}`));
+  const start = clock.now();
+  const turns = ['look 1', 'look 2', 'look 3'].map((name) => turn(name, true));
+  await setImmediate();
+  turns.push(turn('ask 1', false), turn('ask 2', false));
+  for (let passed = 0; passed < 500; passed += 100) {
+    await setImmediate();
+    clock.advance(100);
+  }
+  await Promise.all(turns);
+  assert.deepEqual(begun, ['look 1 0', 'ask 1 100', 'ask 2 200', 'look 2 300', 'look 3 400']);
+});
+
+test('a repository in the background asks so, lists and manifests alike; so do lists of repositories', async (t) => {
+  const options = { limits: { ...limits, concurrency: 2 } };
+  const { registry, client, faults, seen } = await startStand(t, {}, options);
+  await client.repository('a/b', 'pull').resolve('v0');
+  const { promise, resolve } = Promise.withResolvers<void>();
+  faults.always(/held/, stall(promise));
+  const held = client.repository('a/b', 'pull').resolve('held');
+  const behind = client.repository('a/b', 'pull', 'background');
+  const url = new URL('/v2/c/d/tags/list', registry.url);
+  const list = { method: 'GET', url, scopes: [], expect: [404] } as const;
+  const looks = [
+    all(behind.tags()),
+    behind.resolve('v1'),
+    all(client.repositories()),
+    client.send({ ...list, background: true }, 1000),
+  ];
+  const free = await client.repository('a/b', 'pull').resolve('v2');
+  const before = seen(/v1|tags|_catalog/);
+  resolve();
+  await held;
+  await Promise.all(looks);
+  assert.deepEqual([free, before.length], [undefined, 0]);
 });
 
 test(
