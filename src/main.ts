@@ -137,6 +137,7 @@ class Parts {
       work: (task, signal) => work(task, { ends, wanted, policy, clock }, signal),
       clock,
       concurrency,
+      destinations: new Set(this.#config.rules.map(({ destination }) => destination)).size,
       // A registry may ask for an hour (`parseRetryAfter`), whatever the configuration says.
       longestWait: Math.max(backoff.max, hour) + hour,
       listener: (event) => journal.task(event),

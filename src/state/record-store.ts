@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Wanted } from '../rule/rule.ts';
 import type { Place, Record, RecordStore } from '../task/record.ts';
 import { type Connection, guard, write } from './database.ts';
+import { undoubted } from './doubt.ts';
 
 const recordColumns = `
   destination, destination_repository AS destinationRepository, destination_tag AS destinationTag,
@@ -18,13 +19,13 @@ const confirmRecord = `
   INSERT INTO record (destination, destination_repository, destination_tag,
     source, source_repository, source_tag, digest, generation, verified_at, trusted)
   SELECT @destination, @destinationRepository, @destinationTag,
-    @source, @sourceRepository, @sourceTag, @digest, 0, @now, 1
+    @source, @sourceRepository, @sourceTag, @digest, 0, @now, ${undoubted}
   WHERE NOT EXISTS (
     SELECT 1 FROM task
     WHERE destination = @destination AND destination_repository = @destinationRepository
       AND destination_tag = @destinationTag AND unfinished = 1)
   ON CONFLICT DO UPDATE SET source = excluded.source, source_repository = excluded.source_repository,
-    source_tag = excluded.source_tag, digest = excluded.digest, verified_at = excluded.verified_at, trusted = 1`;
+    source_tag = excluded.source_tag, digest = excluded.digest, verified_at = excluded.verified_at, trusted = excluded.trusted`;
 
 const distrustRepository = `
   UPDATE record SET trusted = 0

@@ -4,6 +4,7 @@ import type { Refused, Wanted } from '../rule/rule.ts';
 import { listedDigests } from './listed.ts';
 import { parallel } from './parallel.ts';
 import type { Registries } from './registries.ts';
+import type { Sighting } from './store.ts';
 import { wantedOf } from './wanted.ts';
 
 /** Requests that a sweep has under way at most: events come first. */
@@ -19,7 +20,7 @@ export interface ComparisonOptions {
 export interface Compared {
   listed: number;
   unchanged: number;
-  different: (Wanted | Refused)[];
+  different: (Sighting | Refused)[];
   /** One line for each tag that could not be compared. */
   errors: string[];
 }
@@ -49,7 +50,7 @@ export class Comparison {
     await parallel(wanted, width, async (copy) => {
       try {
         if (await this.#same(copy)) result.unchanged++;
-        else result.different.push(copy);
+        else result.different.push(await this.#sighted(copy));
       } catch (error) {
         result.errors.push(this.#failure(copy, error));
       }
@@ -77,6 +78,19 @@ export class Comparison {
     // A tag that went away since it was listed is no difference: nothing is deleted at the destination.
     if (here === undefined || here.digest === there) return true;
     return listed !== undefined && here.digest === (await this.#there(copy));
+  }
+
+  /** With what the source tag names, so that a digest that was refused for good is not tried with every sweep. */
+  async #sighted(copy: Wanted | Refused): Promise<Sighting | Refused> {
+    if ('reason' in copy) return copy;
+    try {
+      const here = await this.#resolve(copy.sourceTag);
+      return here === undefined ? copy : { ...copy, digest: here.digest };
+    } catch (error) {
+      // It is missing at the destination all the same, and its copy will say what is wrong here.
+      if (error instanceof RegistryError) return copy;
+      throw error;
+    }
   }
 
   #resolve(tag: string): Promise<{ digest: Digest } | undefined> {

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Event, PushEvent } from '../event/event.ts';
+import { type Event, type PushEvent, releasedBy } from '../event/event.ts';
 import { companionOf } from '../oci/companion.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import { type Entered, type EnqueueStore, type Entry, StorageError } from './store.ts';
@@ -57,14 +57,19 @@ export class Enqueue {
   /** Rejects with `StorageError` when the event could not be stored: it may be delivered again. */
   async receive(event: Event): Promise<Received> {
     const wanted = event.kind === 'push' ? this.#match(event) : [];
-    if (event.kind === 'push' && wanted.length === 0) return { tasks: [], ignored: 'no-rule' };
-    // Of what is not for us, only deletions are remembered: they explain why a tag is gone.
-    if (event.kind === 'ignored' && event.ignored !== 'deletion')
-      return { tasks: [], ignored: event.ignored };
+    const ignored = ignoredOf(event, wanted);
+    if (ignored !== undefined && ignored !== 'deletion' && !this.#releases(event))
+      return { tasks: [], ignored };
 
     const entry: Entry = { door: 'webhook', event, force: false, wantedAt: this.#wantedAt(event), wanted };
     const tasks = [...new Set((await this.submit(entry)).tasks)];
-    return event.kind === 'ignored' ? { tasks, ignored: event.ignored } : { tasks };
+    return ignored !== undefined && tasks.length === 0 ? { tasks, ignored } : { tasks };
+  }
+
+  /** Pushes by digest are frequent: where nothing waits for one, it costs this look and no commit. */
+  #releases(event: Event): boolean {
+    const repository = releasedBy(event);
+    return repository !== undefined && this.#options.store.awaitsRelease(repository);
   }
 
   /** For the other doors, which know what they want. Rejects as `receive` does. */
@@ -143,4 +148,10 @@ export class Enqueue {
       for (const request of batch) request.reject(error);
     else for (const request of batch) this.#commit([request]);
   }
+}
+
+/** Why an event is not for us. Of those, only deletions are remembered: they explain why a tag is gone. */
+function ignoredOf(event: Event, wanted: readonly unknown[]): string | undefined {
+  if (event.kind === 'ignored') return event.ignored;
+  return event.kind === 'push' && wanted.length === 0 ? 'no-rule' : undefined;
 }

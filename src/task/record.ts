@@ -16,7 +16,10 @@ export interface Record extends Place, Pick<Wanted, 'source' | 'sourceRepository
 /** What a sweep needs of the records; as in `store.ts`, each method is one transaction and throws `StorageError`. */
 export interface RecordStore {
   find(place: Place): Record | undefined;
-  /** It was looked at, and names that digest: trusted from now on. Not while a task writes to it. */
+  /**
+   * It was looked at, and names that digest: trusted from now on. Not while a task writes to it, nor while an attempt
+   * that broke off may still change it.
+   */
   confirm(copy: Omit<Wanted, 'rule'>, digest: Digest, now: number): void;
   /** Somebody else writes to that repository: none of its records is trusted until it is confirmed. Returns how many were. */
   distrust(destination: string, destinationRepository: string): number;

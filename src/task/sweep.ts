@@ -134,7 +134,7 @@ export class Sweeper {
     this.#save(sweep);
   }
 
-  async #enqueue(sweep: Sweep, different: readonly (Wanted | Refused)[]): Promise<void> {
+  async #enqueue(sweep: Sweep, different: Entry['wanted']): Promise<void> {
     sweep.enqueued += different.length;
     if (sweep.dryRun || different.length === 0) return;
     const wantedAt = this.#options.clock.now();

@@ -89,7 +89,7 @@ class Twin {
     const ids = [...this.#claimed.keys()];
     for (const id of ids) this.#end(id, 'available');
     this.#claimed.clear();
-    this.state.dispatch.release(ids);
+    this.state.dispatch.release(ids, 3_000);
   }
 
   crash(): void {
