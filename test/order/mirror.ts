@@ -10,8 +10,14 @@ import type { SlowRegistry } from './registry.ts';
 
 const policy = { attempts: 2, first: 2_000, max: 600_000 };
 
+/** Opened once for many schedules, for that takes longer than one of them; and anew after each crash. */
+export interface Database {
+  open(): State;
+  close(): void;
+}
+
 export interface MirrorOptions {
-  state: State;
+  database: Database;
   clock: FakeClock;
   rules: Ruleset;
   source: SlowRegistry;
@@ -26,8 +32,11 @@ export class Mirror {
   /** What must not happen. */
   readonly faults: TaskEvent[] = [];
   dead = false;
+  readonly #database: Database;
 
-  constructor({ state, clock: time, rules, source, destination }: MirrorOptions) {
+  constructor({ database, clock: time, rules, source, destination }: MirrorOptions) {
+    this.#database = database;
+    const state = database.open();
     this.state = state;
     const clock = this.#mortal(time);
     const ends = (task: { sourceRepository: string; destinationRepository: string }) => ({
@@ -52,8 +61,13 @@ export class Mirror {
   }
 
   crash(): void {
+    this.end();
+    this.#database.close();
+  }
+
+  /** No more is to come; the next one takes the database as it is. */
+  end(): void {
     this.dead = true;
-    this.state.close();
   }
 
   async stop(): Promise<void> {

@@ -3,10 +3,9 @@ import { setImmediate } from 'node:timers/promises';
 import type { PushEvent } from '../../src/event/event.ts';
 import type { Ruleset } from '../../src/rule/match.ts';
 import type { Wanted } from '../../src/rule/rule.ts';
-import { openState } from '../../src/state/state.ts';
 import type { Task } from '../../src/task/task.ts';
 import { FakeClock } from '../support/clock.ts';
-import { Mirror } from './mirror.ts';
+import { type Database, Mirror } from './mirror.ts';
 import { type Artifact, artifactOf, SlowRegistry } from './registry.ts';
 
 /** What is known of a destination tag. */
@@ -20,7 +19,7 @@ interface Place {
 }
 
 export interface WorldOptions {
-  file: string;
+  database: Database;
   /** The repository of this world: several may follow each other in one database. */
   repository: string;
   rules: Ruleset;
@@ -51,14 +50,15 @@ export class World {
     this.#start();
   }
 
-  /** Ends the process without notice, or its last life for good. */
-  crash(): void {
-    this.#mirror?.crash();
-    this.#mirror = undefined;
+  /** Ends the last life of the process. */
+  end(): void {
+    this.#mirror?.end();
   }
 
-  async crashFor(ms: number): Promise<void> {
-    this.crash();
+  /** Without notice; nobody hears of anything for so long. */
+  async crash(ms: number): Promise<void> {
+    this.#mirror?.crash();
+    this.#mirror = undefined;
     await this.pass(ms);
     this.#start();
   }
@@ -184,8 +184,8 @@ export class World {
 
   #start(): void {
     const [source, destination] = [this.#source, this.#destination];
-    const { file, rules } = this.#options;
-    this.#mirror = new Mirror({ state: openState(file), clock: this.clock, rules, source, destination });
+    const { database, rules } = this.#options;
+    this.#mirror = new Mirror({ database, clock: this.clock, rules, source, destination });
   }
 
   #written(name: string, before: Artifact | undefined, now: Artifact, late: boolean): void {
