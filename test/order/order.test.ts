@@ -37,6 +37,10 @@ const push = (fewest: number) =>
     .tuple(tag, fc.array(lag, { minLength: fewest, maxLength: 2 }), fc.boolean())
     .map(([name, hooks, id]): Step => [`push ${name}`, (world) => world.push(name, hooks, id)]);
 
+const ambush = fc
+  .tuple(tag, fc.nat(3))
+  .map(([name, after]): Step => [`ambush ${name} ${after}`, (world) => world.ambush(name, after)]);
+
 const cancel = fc.nat(9).map((pick): Step => ['cancel', (world) => world.cancel(pick)]);
 const retry = fc.nat(9).map((pick): Step => ['retry', (world) => world.retry(pick)]);
 const sweep = fc.nat(3_000).map((pause): Step => ['sweep', (world) => void world.sweep(pause)]);
@@ -50,6 +54,7 @@ const restart = fc.constant<Step>(['restart', (world) => world.restart()]);
 /** Whatever may happen to tags of their own. */
 const anything = fc.oneof(
   { weight: 16, arbitrary: push(0) },
+  { weight: 4, arbitrary: ambush },
   { weight: 4, arbitrary: cancel },
   { weight: 4, arbitrary: retry },
   { weight: 2, arbitrary: resync },

@@ -43,6 +43,8 @@ export interface RegistryOptions {
   calm(): boolean;
   /** Whether failures may spend attempts. */
   spends: boolean;
+  /** A tag has been looked up; whoever asked does not know it yet. */
+  onResolved?(tag: string): void;
   /** A tag is written: before it is. `late`: whoever asked for it does not wait any more. */
   onWrite?(tag: string, before: Artifact | undefined, now: Artifact, late: boolean): void;
 }
@@ -72,7 +74,11 @@ export class SlowRegistry {
     };
     return {
       resolve: (reference, signal) =>
-        this.#call(caller, signal, this.#fate(), () => find(reference)?.descriptor),
+        this.#call(caller, signal, this.#fate(), () => {
+          const found = find(reference)?.descriptor;
+          this.#options.onResolved?.(`${name}:${reference}`);
+          return found;
+        }),
       manifest: (descriptor, signal) =>
         this.#call(caller, signal, this.#fate(), () => find(descriptor.digest)?.bytes ?? refuse()),
       putManifest: (reference, descriptor, bytes, signal) =>
@@ -95,7 +101,8 @@ export class SlowRegistry {
   #fate(last: 'late' | 'never' = 'never'): Fate {
     const { random, calm, spends } = this.#options;
     const some = (): number => Math.ceil(random() * (random() < 0.7 ? 40 : 4_000));
-    const [first, second, chance] = [some(), some(), calm() ? 1 : random()];
+    // Answers take longer than what they answer: much may happen before its caller knows.
+    const [first, second, chance] = [some(), 3 * some(), calm() ? 1 : random()];
     const fault = spends && random() < 0.3 ? 'protocol' : 'unreachable';
     if (chance < 0.06) return { failure: { at: first, fault } };
     if (chance < 0.12) return { effect: first, failure: { at: first + second, fault } };

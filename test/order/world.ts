@@ -36,6 +36,8 @@ export class World {
   readonly #source: SlowRegistry;
   readonly #destination: SlowRegistry;
   readonly #heard = new Set<string>();
+  /** How often each source tag is yet to be looked up before it is pushed. */
+  readonly #ambushes = new Map<string, number>();
   #calm = false;
   #pushes = 0;
   #mirror: Mirror | undefined;
@@ -44,7 +46,8 @@ export class World {
     this.#options = options;
     const registry = { clock: this.clock, random: options.random, calm: () => this.#calm };
     const spends = !options.meeting;
-    this.#source = new SlowRegistry({ ...registry, spends });
+    const onResolved = this.#resolved.bind(this);
+    this.#source = new SlowRegistry({ ...registry, spends, onResolved });
     const onWrite = this.#written.bind(this);
     this.#destination = new SlowRegistry({ ...registry, spends, onWrite });
     this.#start();
@@ -98,6 +101,11 @@ export class World {
       ...(id && { id: `${repository}:${version}` }),
     };
     for (const hook of hooks) this.clock.after(hook + 1, () => void this.#deliver(event, place, version));
+  }
+
+  /** Pushes the tag, and tells it, when it has been looked up so often, and the one who asked does not know it yet. */
+  ambush(tag: string, after: number): void {
+    this.#ambushes.set(tag, after);
   }
 
   async resync(tag: string, force: boolean): Promise<void> {
@@ -186,6 +194,16 @@ export class World {
     const [source, destination] = [this.#source, this.#destination];
     const { database, rules } = this.#options;
     this.#mirror = new Mirror({ database, clock: this.clock, rules, source, destination });
+  }
+
+  #resolved(name: string): void {
+    const tag = name.slice(name.indexOf(':') + 1);
+    const left = this.#ambushes.get(tag);
+    if (left === undefined) return;
+    this.#ambushes.set(tag, left - 1);
+    if (left > 0) return;
+    this.#ambushes.delete(tag);
+    this.push(tag, [0], true);
   }
 
   #written(name: string, before: Artifact | undefined, now: Artifact, late: boolean): void {
