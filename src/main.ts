@@ -94,7 +94,7 @@ class Parts {
   }
 
   async start(): Promise<Mirror> {
-    const recovered = this.#state.recover();
+    const recovered = this.#state.recover(this.#clock.now());
     if (recovered.tasks > 0)
       this.#log.warn('tasks of an interrupted run put back', { tasks: recovered.tasks });
     const { listen: address, tls } = this.#config.server;
@@ -133,6 +133,7 @@ class Parts {
       work: (task, signal) => work(task, { ends, wanted, policy, clock }, signal),
       clock,
       concurrency,
+      destinations: new Set(this.#config.rules.map(({ destination }) => destination)).size,
       // A registry may ask for an hour (`parseRetryAfter`), whatever the configuration says.
       longestWait: Math.max(backoff.max, hour) + hour,
       listener: (event) => journal.task(event),

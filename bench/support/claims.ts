@@ -69,10 +69,10 @@ function claimSome({ dispatch, writable }: State): { claimed: number[]; commits:
   const claimed: number[] = [];
   const commits: number[] = [];
   for (let turn = 0; turn < claims; turn++) {
-    claimed.push(timeOf(() => ids.push(dispatch.claim(1, new Set())?.id ?? 0)));
+    claimed.push(timeOf(() => ids.push(dispatch.claim(1, {})?.id ?? 0)));
     commits.push(timeOf(writable));
   }
-  dispatch.release(ids);
+  dispatch.release(ids, 1);
   return { claimed, commits };
 }
 

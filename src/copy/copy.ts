@@ -19,6 +19,8 @@ export interface CopyRequest {
   /** Write everything again, also what the destination already has (blobs excepted). */
   force: boolean;
   signal: AbortSignal;
+  /** Told what the source tag names, as soon as it is known: also a copy that fails was one of that digest. */
+  onResolved?: (digest: Descriptor['digest']) => void;
 }
 
 export type CopyResult =
@@ -35,11 +37,35 @@ export type CopyResult =
 const maxDepth = 8;
 const maxManifests = 5000;
 
+/** How often one copy begins anew because what it read was deleted under it. */
+const maxBegun = 3;
+
 /** Makes the destination tag name what the source tag names now. Throws `CopyError`. */
 export async function copy(request: CopyRequest): Promise<CopyResult> {
+  const { source, sourceTag, signal } = request;
+  const resolve = () => at('source', `resolve ${sourceTag}`, source.resolve(sourceTag, signal));
+  let root = await resolve();
+  for (let begun = 1; root !== undefined; begun++) {
+    request.onResolved?.(root.digest);
+    try {
+      return await copyRoot(request, root);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      // Deleted, and perhaps collected as garbage, since the tag was resolved: only the tag says what is wanted now.
+      const now = await resolve();
+      if (now !== undefined && (now.digest === root.digest || begun === maxBegun)) throw error;
+      root = now;
+    }
+  }
+  return { outcome: 'source-gone' };
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof CopyError && error.side === 'source' && error.reason === 'not-found';
+}
+
+async function copyRoot(request: CopyRequest, root: Descriptor): Promise<CopyResult> {
   const { source, sourceTag, destination, destinationTag, force, signal } = request;
-  const root = await at('source', `resolve ${sourceTag}`, source.resolve(sourceTag, signal));
-  if (root === undefined) return { outcome: 'source-gone' };
   if (!force) {
     const present = await at(
       'destination',

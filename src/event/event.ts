@@ -1,3 +1,4 @@
+import { companionOf } from '../oci/companion.ts';
 import type { Digest } from '../oci/digest.ts';
 
 /**
@@ -23,7 +24,7 @@ export interface PushEvent extends Common {
   references: { tag: string; digest?: Digest }[];
 }
 
-/** A scan ended: whatever waited for the source's policy in this repository may be pulled now. */
+/** A scan of an artifact ended, or of one of its children, which have no tag. */
 export interface ScanEvent extends Common {
   kind: 'scan';
   repository: string;
@@ -35,4 +36,20 @@ export interface IgnoredEvent extends Common {
   repository?: string;
   /** Why, in one kebab-case word: `by-digest`, `deletion`, `pull`, `quota`, `replication`, … */
   ignored: string;
+}
+
+/**
+ * The repository whose source may hold back nothing any more: a scan has ended there, or a signature has come, under
+ * cosign's tag or, as an OCI 1.1 referrer, by digest alone. A child of an index comes by digest as well, and no event
+ * tells the two apart.
+ */
+export function releasedBy(event: Event): string | undefined {
+  switch (event.kind) {
+    case 'scan':
+      return event.repository;
+    case 'push':
+      return event.references.some(({ tag }) => companionOf(tag)) ? event.repository : undefined;
+    case 'ignored':
+      return event.ignored === 'by-digest' ? event.repository : undefined;
+  }
 }

@@ -1,4 +1,4 @@
-import { laneOf } from '../task/store.ts';
+import { type Busy, laneOf } from '../task/store.ts';
 import { doors, type Door, type Task } from '../task/task.ts';
 import type { Place } from '../task/record.ts';
 import type { Connection } from './database.ts';
@@ -6,7 +6,7 @@ import { taskColumns, taskOf, type TaskRow } from './task-row.ts';
 
 /** The oldest task of the first lane behind the given one. A seek, however many tasks wait. */
 export const nextInTurn = `
-  SELECT id, lane FROM task
+  SELECT id, lane, destination, source || '/' || source_repository AS repository FROM task
   WHERE state = 'available' AND urgency = ? AND lane > ?
   ORDER BY lane, id LIMIT 1`;
 
@@ -21,9 +21,16 @@ const distrust = `
   WHERE destination = @destination AND destination_repository = @destinationRepository
     AND destination_tag = @destinationTag`;
 
+interface Next {
+  id: number;
+  lane: string;
+  destination: string;
+  repository: string;
+}
+
 const prepare = (connection: Connection) => ({
   distrust: connection.prepare<[Place]>(distrust),
-  nextInTurn: connection.prepare<[urgency: number, after: string], { id: number; lane: string }>(nextInTurn),
+  nextInTurn: connection.prepare<[urgency: number, after: string], Next>(nextInTurn),
   markRunning: connection.prepare<[now: number, id: number], TaskRow>(markRunning),
 });
 
@@ -39,8 +46,9 @@ export class Claim {
     this.#sql = prepare(connection);
   }
 
-  claim(now: number, busy: ReadonlySet<string>): Task | undefined {
+  claim(now: number, busy: Busy): Task | undefined {
     for (const door of doors) {
+      if (busy.doors?.has(door)) continue;
       const next = this.#next(door, busy);
       const row = next && this.#sql.markRunning.get(now, next.id);
       if (!row) continue;
@@ -53,16 +61,25 @@ export class Claim {
   }
 
   /** From the lane served last to the end, then once more from the beginning. */
-  #next(door: Door, busy: ReadonlySet<string>) {
+  #next(door: Door, busy: Busy) {
     const served = this.#served.get(door) ?? '';
     return this.#seek(door, served, busy) ?? (served === '' ? undefined : this.#seek(door, '', busy));
   }
 
-  /** The next task behind a lane. Every busy lane on the way costs one more seek. */
-  #seek(door: Door, after: string, busy: ReadonlySet<string>) {
+  /** The next task behind a lane. Every busy repository and destination on the way costs one more seek. */
+  #seek(door: Door, after: string, busy: Busy): Next | undefined {
     const urgency = doors.indexOf(door);
-    let next = this.#sql.nextInTurn.get(urgency, after);
-    while (next && busy.has(next.lane)) next = this.#sql.nextInTurn.get(urgency, next.lane);
-    return next;
+    for (let behind: string | undefined = after; behind !== undefined;) {
+      const next = this.#sql.nextInTurn.get(urgency, behind);
+      behind = next && endOfBusy(next, busy);
+      if (behind === undefined) return next;
+    }
+    return undefined;
   }
+}
+
+/** Where to go on from a task that may not begin: behind all lanes of its destination, or its own. */
+function endOfBusy({ lane, destination, repository }: Next, busy: Busy): string | undefined {
+  if (busy.destinations?.has(destination)) return `${destination}!`;
+  return busy.repositories?.has(repository) ? lane : undefined;
 }

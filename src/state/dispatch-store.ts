@@ -1,7 +1,8 @@
-import type { DispatchStore, Verdict } from '../task/store.ts';
+import type { Busy, DispatchStore, Verdict } from '../task/store.ts';
 import type { Attempt, Task } from '../task/task.ts';
 import { Claim } from './claim.ts';
 import { type Connection, guard, write } from './database.ts';
+import { Doubt, undoubted } from './doubt.ts';
 import { TransitionError } from './error.ts';
 import { putBack } from './put-back.ts';
 import { messageOf, type Running, type Settled, settled } from './settle.ts';
@@ -30,15 +31,14 @@ const insertAttempt = `
     @copied, @mounted, @skipped)`;
 
 /**
- * What the attempt has read back of the destination tag. An attempt before it that broke off may have left a request
- * behind that the registry still carries out: then a sweep looks again. `@generation` never goes back.
+ * What the attempt has read back of the destination tag, with the source tag it came from. `@generation` is of the
+ * newest push, which may have joined meanwhile, and never goes back.
  */
 const recordCopy = `
   INSERT INTO record (destination, destination_repository, destination_tag,
     source, source_repository, source_tag, digest, generation, verified_at, trusted)
   VALUES (@destination, @destinationRepository, @destinationTag,
-    @source, @sourceRepository, @sourceTag, @digest, @generation, @finishedAt,
-    NOT EXISTS (SELECT 1 FROM attempt WHERE task = @id AND outcome IS NULL))
+    @source, @sourceRepository, @sourceTag, @digest, @generation, @now, ${undoubted})
   ON CONFLICT DO UPDATE SET source = excluded.source, source_repository = excluded.source_repository,
     source_tag = excluded.source_tag, digest = excluded.digest, verified_at = excluded.verified_at,
     trusted = excluded.trusted, generation = max(generation, excluded.generation)`;
@@ -66,7 +66,7 @@ const prepare = (connection: Connection) => ({
   settle: connection.prepare<[Settled & { id: number; digest: string | null; bytes: number }], TaskRow>(
     settle,
   ),
-  recordCopy: connection.prepare<[Task & { digest: string; finishedAt: number }]>(recordCopy),
+  recordCopy: connection.prepare<[Task & { digest: string; now: number }]>(recordCopy),
   insertAttempt: connection.prepare<[AttemptRow & { task: number }]>(insertAttempt),
   forgetAttempts: connection.prepare<[{ task: number; remembered: number }]>(forgetAttempts),
   release: connection.prepare<[{ id: number; uncounted: number }]>(`${putBack} AND id = @id`),
@@ -79,15 +79,17 @@ const prepare = (connection: Connection) => ({
 export class SqliteDispatchStore implements DispatchStore {
   readonly #connection: Connection;
   readonly #claim: Claim;
+  readonly #doubt: Doubt;
   readonly #sql: ReturnType<typeof prepare>;
 
   constructor(connection: Connection) {
     this.#connection = connection;
     this.#claim = new Claim(connection);
+    this.#doubt = new Doubt(connection);
     this.#sql = prepare(connection);
   }
 
-  claim(now: number, busy: ReadonlySet<string>): Task | undefined {
+  claim(now: number, busy: Busy): Task | undefined {
     return write(this.#connection, () => this.#claim.claim(now, busy));
   }
 
@@ -96,7 +98,7 @@ export class SqliteDispatchStore implements DispatchStore {
       const row = this.#sql.findRunning.get(claimed.id);
       if (row?.state !== 'running') throw notRunning(claimed.id, row?.state);
       this.#remember(claimed.id, attempt);
-      this.#record(claimed, attempt);
+      this.#record({ ...claimed, generation: row.generation }, attempt);
       const { digest = null, bytes } = attempt;
       const change = { ...settled(claimed, row, attempt, verdict, now), id: claimed.id, digest, bytes };
       const task = this.#sql.settle.get(change);
@@ -105,10 +107,13 @@ export class SqliteDispatchStore implements DispatchStore {
     });
   }
 
-  release(ids: readonly number[]): void {
+  release(ids: readonly number[], now: number): void {
     write(this.#connection, () => {
-      // Stopped in the middle: the attempt was not the registry's fault and does not count.
-      for (const id of ids) this.#sql.release.run({ id, uncounted: 1 });
+      for (const id of ids) {
+        this.#doubt.cast(id, now);
+        // Stopped in the middle: the attempt was not the registry's fault and does not count.
+        this.#sql.release.run({ id, uncounted: 1 });
+      }
     });
   }
 
@@ -123,9 +128,10 @@ export class SqliteDispatchStore implements DispatchStore {
     return guard(this.#connection, () => this.#sql.nextRun.get()?.runAt);
   }
 
-  #record(claimed: Task, { outcome, digest, finishedAt }: Attempt): void {
-    if (outcome === undefined || digest === undefined) return;
-    this.#sql.recordCopy.run({ ...claimed, digest, finishedAt: Math.trunc(finishedAt) });
+  #record(task: Task, { outcome, digest, finishedAt }: Attempt): void {
+    const now = Math.trunc(finishedAt);
+    if (outcome === undefined) this.#doubt.cast(task.id, now);
+    else if (digest !== undefined) this.#sql.recordCopy.run({ ...task, digest, now });
   }
 
   #remember(task: number, attempt: Attempt): void {

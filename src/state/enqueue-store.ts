@@ -1,6 +1,6 @@
-import type { Event } from '../event/event.ts';
+import { type Event, releasedBy } from '../event/event.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
-import type { Entered, EnqueueStore, Entry, Owner } from '../task/store.ts';
+import type { Entered, EnqueueStore, Entry, Owner, Sighting } from '../task/store.ts';
 import { type Connection, guard, write } from './database.ts';
 import { EventStore } from './event-store.ts';
 import { Joining } from './joining.ts';
@@ -16,17 +16,29 @@ const putOwner = `
 
 const addRepository = `INSERT INTO repository (name) VALUES (?) ON CONFLICT DO NOTHING`;
 
-/** Awake again because the source's scanner has ended its work on this repository. */
-const wakeAfterScan = `
-  UPDATE task SET state = 'available', run_at = ?
-  WHERE state = 'retryable' AND reason = 'source-policy' AND source_repository = ?
+const awaitsRelease = `
+  SELECT 1 FROM task
+  WHERE reason = 'source-policy' AND source_repository = ? AND state IN ('retryable', 'running') LIMIT 1`;
+
+/** Awake again because the source may hold back nothing any more in this repository. */
+const wakeHeldBack = `
+  UPDATE task SET state = 'available', run_at = @now
+  WHERE reason = 'source-policy' AND source_repository = @repository AND state = 'retryable'
+  RETURNING id`;
+
+/** An attempt that runs just now may have asked too early: if it is refused again, it need not wait. */
+const followHeldBack = `
+  UPDATE task SET next_wanted_at = ifnull(next_wanted_at, @now), next_force = ifnull(next_force, 0)
+  WHERE reason = 'source-policy' AND source_repository = @repository AND state = 'running'
   RETURNING id`;
 
 const prepare = (connection: Connection) => ({
   findOwner: connection.prepare<[destination: string, repository: string], Owner>(findOwner),
   putOwner: connection.prepare<[Wanted]>(putOwner),
   addRepository: connection.prepare<[name: string]>(addRepository),
-  wakeAfterScan: connection.prepare<[now: number, repository: string], { id: number }>(wakeAfterScan),
+  awaitsRelease: connection.prepare<[repository: string]>(awaitsRelease),
+  wakeHeldBack: connection.prepare<[{ now: number; repository: string }], { id: number }>(wakeHeldBack),
+  followHeldBack: connection.prepare<[{ now: number; repository: string }], { id: number }>(followHeldBack),
 });
 
 type StillOwns = (owner: Owner, wanted: Wanted) => boolean;
@@ -49,6 +61,10 @@ export class SqliteEnqueueStore implements EnqueueStore {
     return write(this.#connection, () => batch.map((entry) => this.#enter(entry, now, stillOwns)));
   }
 
+  awaitsRelease(repository: string): boolean {
+    return guard(this.#connection, () => this.#sql.awaitsRelease.get(repository) !== undefined);
+  }
+
   tagsOf(repository: string, digest: string): string[] {
     return guard(this.#connection, () => this.#events.tagsOf(repository, digest));
   }
@@ -63,14 +79,20 @@ export class SqliteEnqueueStore implements EnqueueStore {
     if (known) return { tasks: known, created: 0 };
 
     const standing = entry.wanted.map((wanted) => this.#want(entry, wanted, now, stillOwns));
-    const woken = event?.kind === 'scan' ? this.#sql.wakeAfterScan.all(now, event.repository) : [];
-    const tasks = [...standing, ...woken].map(({ id }) => id);
+    const tasks = [...standing, ...this.#release(event, now)].map(({ id }) => id);
     // A scan for which nothing waited says nothing, and a scan of everything sends one an artifact.
-    if (event && (event.kind !== 'scan' || woken.length > 0)) this.#events.add(event, tasks, now);
+    if (event && (isTold(event) || tasks.length > 0)) this.#events.add(event, tasks, now);
     return { tasks, created: standing.filter(({ created }) => created).length };
   }
 
-  #want(entry: Entry, wanted: Wanted | Refused, now: number, stillOwns: StillOwns) {
+  #release(event: Event | undefined, now: number): { id: number }[] {
+    const repository = event && releasedBy(event);
+    if (repository === undefined) return [];
+    const held = { repository, now };
+    return [...this.#sql.wakeHeldBack.all(held), ...this.#sql.followHeldBack.all(held)];
+  }
+
+  #want(entry: Entry, wanted: Sighting | Refused, now: number, stillOwns: StillOwns) {
     this.#sql.addRepository.run(wanted.sourceRepository);
     const refused = 'reason' in wanted ? wanted : this.#collision(wanted, stillOwns);
     if (refused) return this.#joining.refuse(entry, wanted, refused.reason, refused.message, now);
@@ -91,4 +113,9 @@ export class SqliteEnqueueStore implements EnqueueStore {
       `${source}/${sourceRepository} would meet it there by rule ${rule}: give one of them another name`;
     return { reason: 'name-collision', message } as const;
   }
+}
+
+/** What is remembered although no task stands for it: pushes that were refused, and deletions. */
+function isTold(event: Event): boolean {
+  return event.kind === 'push' || (event.kind === 'ignored' && event.ignored === 'deletion');
 }

@@ -1,14 +1,21 @@
 import type { Reason } from '../copy/error.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Wanted } from '../rule/rule.ts';
-import type { Entry } from '../task/store.ts';
-import { doors, type TaskState } from '../task/task.ts';
+import { isFinal } from '../task/retry.ts';
+import type { Entry, Sighting } from '../task/store.ts';
+import { doors, type Outcome, type TaskState } from '../task/task.ts';
 import type { Connection } from './database.ts';
 
+/** Above every generation that its destination tag has had: the record remembers where the tasks are pruned. */
 const insertTask = `
   INSERT INTO task (state, door, cause, force, rule, source, source_repository, source_tag, destination,
-    destination_repository, destination_tag, created_at, wanted_at, run_at)
+    destination_repository, destination_tag, created_at, wanted_at, run_at, newest_at, generation)
   VALUES ('available', @door, @cause, @force, @rule, @source, @sourceRepository, @sourceTag, @destination,
-    @destinationRepository, @destinationTag, @now, @wantedAt, @now)`;
+    @destinationRepository, @destinationTag, @now, @wantedAt, @now, @newestAt,
+    1 + max(@before, ifnull((
+      SELECT generation FROM record
+      WHERE destination = @destination AND destination_repository = @destinationRepository
+        AND destination_tag = @destinationTag), 0)))`;
 
 const insertRefused = `
   INSERT INTO task (state, door, force, rule, source, source_repository, source_tag, destination,
@@ -17,12 +24,16 @@ const insertRefused = `
     @destinationRepository, @destinationTag, @now, @wantedAt, @now, @now, @reason, @message)`;
 
 const findUnfinished = `
-  SELECT id, state FROM task
+  SELECT id, state, newest_at AS newestAt, rule, source, source_repository AS sourceRepository,
+    source_tag AS sourceTag
+  FROM task
   WHERE destination = ? AND destination_repository = ? AND destination_tag = ? AND unfinished = 1`;
 
 /** How the newest task of a destination tag ended; one that had to keep away from that name does not count. */
 const findEnded = `
-  SELECT id, state FROM task
+  SELECT id, state, generation, newest_at AS newestAt, source, source_repository AS sourceRepository,
+    source_tag AS sourceTag, outcome, reason, digest
+  FROM task
   WHERE destination = ? AND destination_repository = ? AND destination_tag = ? AND unfinished IS NULL
     AND ifnull(reason, '') NOT IN ('name-invalid', 'name-collision')
   ORDER BY id DESC LIMIT 1`;
@@ -38,7 +49,7 @@ const findRefused = `
 const joinWaiting = `
   UPDATE task SET state = 'available', generation = generation + 1, attempts = 0,
     run_at = CASE state WHEN 'retryable' THEN @now ELSE run_at END,
-    wanted_at = min(wanted_at, @wantedAt), force = max(force, @force),
+    wanted_at = min(wanted_at, @wantedAt), newest_at = max(newest_at, @newestAt), force = max(force, @force),
     door = CASE WHEN @urgency < urgency THEN @door ELSE door END,
     rule = @rule, source = @source, source_repository = @sourceRepository, source_tag = @sourceTag
   WHERE id = @id`;
@@ -49,7 +60,7 @@ const joinWaiting = `
  */
 const joinAlike = `
   UPDATE task SET generation = generation + 1, attempts = 0,
-    wanted_at = min(wanted_at, @wantedAt), force = max(force, @force)
+    wanted_at = min(wanted_at, @wantedAt), newest_at = max(newest_at, @newestAt), force = max(force, @force)
   WHERE id = @id AND state = 'available' AND urgency <= @urgency AND rule = @rule
     AND source = @source AND source_repository = @sourceRepository AND source_tag = @sourceTag`;
 
@@ -57,7 +68,7 @@ const joinAlike = `
 const joinRunning = `
   UPDATE task SET generation = generation + 1, cancel_requested_at = NULL,
     next_wanted_at = min(ifnull(next_wanted_at, @wantedAt), @wantedAt),
-    next_force = max(ifnull(next_force, @force), @force),
+    next_force = max(ifnull(next_force, @force), @force), newest_at = max(newest_at, @newestAt),
     door = CASE WHEN @urgency < urgency THEN @door ELSE door END,
     rule = @rule, source = @source, source_repository = @sourceRepository, source_tag = @sourceTag
   WHERE id = @id`;
@@ -65,7 +76,7 @@ const joinRunning = `
 /** A sweep finds what a task has given up: the same task again, for nothing new has happened at the source. */
 const takeUpAgain = `
   UPDATE task SET state = 'available', generation = generation + 1, attempts = 0, run_at = @now,
-    wanted_at = @wantedAt, force = @force, door = @door, finished_at = NULL, reason = NULL, message = NULL,
+    wanted_at = @wantedAt, newest_at = @newestAt, force = @force, door = @door, finished_at = NULL, reason = NULL, message = NULL,
     rule = @rule, source = @source, source_repository = @sourceRepository, source_tag = @sourceTag
   WHERE id = @id`;
 
@@ -78,7 +89,24 @@ type Arrival = Wanted & {
   urgency: number;
   force: number;
   wantedAt: number;
+  /** 0 for a sweep, which knows of no push. */
+  newestAt: number;
   now: number;
+};
+
+/** Where a copy comes from. */
+type Wish = Pick<Wanted, 'source' | 'sourceRepository' | 'sourceTag'>;
+
+type Unfinished = Wish & Pick<Wanted, 'rule'> & { id: number; state: TaskState; newestAt: number };
+
+type Ended = Wish & {
+  id: number;
+  state: TaskState;
+  generation: number;
+  newestAt: number;
+  outcome: Outcome | null;
+  reason: Reason | null;
+  digest: Digest | null;
 };
 
 /** A task that now stands for what was wanted. */
@@ -88,16 +116,12 @@ export interface Standing {
 }
 
 const prepare = (connection: Connection) => ({
-  insertTask: connection.prepare<[Arrival]>(insertTask),
+  insertTask: connection.prepare<[Arrival & { before: number }]>(insertTask),
   insertRefused: connection.prepare<[Arrival & { reason: Reason; message: string }]>(insertRefused),
-  findUnfinished: connection.prepare<
-    [destination: string, repository: string, tag: string],
-    { id: number; state: TaskState }
-  >(findUnfinished),
-  findEnded: connection.prepare<
-    [destination: string, repository: string, tag: string],
-    { id: number; state: TaskState }
-  >(findEnded),
+  findUnfinished: connection.prepare<[destination: string, repository: string, tag: string], Unfinished>(
+    findUnfinished,
+  ),
+  findEnded: connection.prepare<[destination: string, repository: string, tag: string], Ended>(findEnded),
   takeUpAgain: connection.prepare<[Arrival & { id: number }]>(takeUpAgain),
   findRefused: connection.prepare<[Wanted & { reason: Reason }], { id: number }>(findRefused),
   joinWaiting: connection.prepare<[Arrival & { id: number }]>(joinWaiting),
@@ -115,28 +139,33 @@ export class Joining {
   }
 
   /** Joins the unfinished task of the destination tag, or makes one. */
-  join(entry: Entry, wanted: Wanted, now: number): Standing {
+  join(entry: Entry, wanted: Sighting, now: number): Standing {
     const { destination, destinationRepository, destinationTag } = wanted;
     const task = this.#sql.findUnfinished.get(destination, destinationRepository, destinationTag);
     const arrival = arrivalOf(entry, wanted, now);
-    if (!task)
-      return entry.door === 'sweep' ? this.#takeUp(arrival) : made(this.#sql.insertTask.run(arrival));
+    if (!task) return this.#begin(arrival, wanted.digest);
     // A sweep knows nothing newer than the task does.
-    if (entry.door === 'sweep') return { id: task.id, created: false };
-    this.#join({ ...arrival, id: task.id }, task.state);
+    if (entry.door !== 'sweep') this.#join(arrival, task);
     return { id: task.id, created: false };
   }
 
-  /** What was discarded or cancelled is known: a sweep that finds it missing has found nothing that no event announced. */
-  #takeUp(arrival: Arrival): Standing {
+  #begin(arrival: Arrival, seen: Digest | undefined): Standing {
     const { destination, destinationRepository, destinationTag } = arrival;
     const ended = this.#sql.findEnded.get(destination, destinationRepository, destinationTag);
-    if (!ended || ended.state === 'completed') return made(this.#sql.insertTask.run(arrival));
-    this.#sql.takeUpAgain.run({ ...arrival, id: ended.id });
-    return { id: ended.id, created: false };
+    if (ended && isDone(arrival, ended, seen)) return { id: ended.id, created: false };
+    if (arrival.door === 'sweep' && ended && ended.state !== 'completed') return this.#takeUp(arrival, ended);
+    return made(this.#sql.insertTask.run({ ...arrival, before: ended?.generation ?? 0 }));
   }
 
-  #join(arrival: Arrival & { id: number }, state: TaskState): void {
+  /** What was discarded or cancelled is known: a sweep that finds it missing has found nothing that no event announced. */
+  #takeUp(arrival: Arrival, { id }: Ended): Standing {
+    this.#sql.takeUpAgain.run({ ...arrival, id });
+    return { id, created: false };
+  }
+
+  /** The newest push decides where the copy comes from; an older one that is told later is in it, or is overtaken. */
+  #join(newer: Arrival, { id, state, newestAt, ...wish }: Unfinished): void {
+    const arrival = { ...newer, ...(newer.newestAt < newestAt && wish), id };
     if (state === 'running') this.#sql.joinRunning.run(arrival);
     else if (this.#sql.joinAlike.run(arrival).changes === 0) this.#sql.joinWaiting.run(arrival);
   }
@@ -151,6 +180,27 @@ export class Joining {
   }
 }
 
+/**
+ * Whether the task that ended last has done already what arrives, or can never do it: of two source tags of one
+ * destination tag, a newer push was copied; or a sweep sees the very digest that was refused for good.
+ */
+function isDone(arrival: Arrival, ended: Ended, seen: Digest | undefined): boolean {
+  if (arrival.door === 'sweep') {
+    const refused = ended.state === 'discarded' && ended.reason !== null && isFinal(ended.reason);
+    return refused && seen !== undefined && ended.digest === seen && isSameWish(arrival, ended);
+  }
+  const copied = ended.state === 'completed' && ended.outcome !== 'source-gone';
+  return copied && arrival.newestAt < ended.newestAt && !isSameWish(arrival, ended);
+}
+
+function isSameWish(one: Wish, other: Wish): boolean {
+  return (
+    one.source === other.source &&
+    one.sourceRepository === other.sourceRepository &&
+    one.sourceTag === other.sourceTag
+  );
+}
+
 function arrivalOf({ door, cause, force, wantedAt }: Entry, wanted: Wanted, now: number): Arrival {
   const urgency = doors.indexOf(door);
   return {
@@ -160,6 +210,7 @@ function arrivalOf({ door, cause, force, wantedAt }: Entry, wanted: Wanted, now:
     urgency,
     force: force ? 1 : 0,
     wantedAt: Math.trunc(wantedAt),
+    newestAt: door === 'sweep' ? 0 : Math.trunc(wantedAt),
     now,
   };
 }

@@ -16,8 +16,13 @@ const pruneSweeps = `
     WHERE finished_at < ? AND id NOT IN (SELECT max(id) FROM sweep WHERE state = 'completed' GROUP BY dry_run)
     LIMIT ?)`;
 
+const pruneDoubts = `
+  DELETE FROM doubt WHERE (destination, destination_repository, destination_tag) IN (
+    SELECT destination, destination_repository, destination_tag FROM doubt
+    WHERE until < ? ORDER BY until LIMIT ?)`;
+
 const prepare = (connection: Connection) => ({
-  steps: [pruneTasks, pruneEvents, pruneSweeps].map((sql) =>
+  steps: [pruneTasks, pruneEvents, pruneSweeps, pruneDoubts].map((sql) =>
     connection.prepare<[before: number, limit: number]>(sql),
   ),
 });

@@ -1,5 +1,7 @@
+import type { Digest } from '../oci/digest.ts';
 import type { Ends, Place, RecordStore, Seen, TagRecord } from '../task/record.ts';
 import { type Connection, guard, write } from './database.ts';
+import { undoubted } from './doubt.ts';
 
 const recordColumns = `
   destination, destination_repository AS destinationRepository, destination_tag AS destinationTag,
@@ -16,13 +18,14 @@ const confirmRecord = `
   INSERT INTO record (destination, destination_repository, destination_tag,
     source, source_repository, source_tag, digest, generation, verified_at, trusted)
   SELECT @destination, @destinationRepository, @destinationTag,
-    @source, @sourceRepository, @sourceTag, @digest, 0, @at, 1
+    @source, @sourceRepository, @sourceTag, @digest, 0, @now, ${undoubted}
   WHERE NOT EXISTS (
     SELECT 1 FROM task
     WHERE destination = @destination AND destination_repository = @destinationRepository
       AND destination_tag = @destinationTag AND unfinished = 1)
   ON CONFLICT DO UPDATE SET source = excluded.source, source_repository = excluded.source_repository,
-    source_tag = excluded.source_tag, digest = excluded.digest, verified_at = excluded.verified_at, trusted = 1
+    source_tag = excluded.source_tag, digest = excluded.digest, verified_at = excluded.verified_at,
+    trusted = excluded.trusted
   WHERE verified_at <= excluded.verified_at`;
 
 const distrustRepository = `
@@ -38,7 +41,7 @@ type RecordRow = Omit<TagRecord, 'trusted'> & { trusted: number };
 
 const prepare = (connection: Connection) => ({
   find: connection.prepare<[Place], RecordRow>(findRecord),
-  confirm: connection.prepare<[Ends & Omit<Seen, 'copy'>]>(confirmRecord),
+  confirm: connection.prepare<[Ends & { digest: Digest; now: number }]>(confirmRecord),
   distrust: connection.prepare<[destination: string, repository: string]>(distrustRepository),
   count: connection.prepare<[destination: string], { trusted: number }>(countTrusted),
   oldest: connection.prepare<[destination: string, limit: number], RecordRow>(oldestTrusted),
@@ -62,7 +65,8 @@ export class SqliteRecordStore implements RecordStore {
   confirm(seen: readonly Seen[]): void {
     if (seen.length === 0) return;
     write(this.#connection, () => {
-      for (const { copy, digest, at } of seen) this.#sql.confirm.run({ ...copy, digest, at: Math.trunc(at) });
+      for (const { copy, digest, at } of seen)
+        this.#sql.confirm.run({ ...copy, digest, now: Math.trunc(at) });
     });
   }
 

@@ -1,4 +1,5 @@
 import { type Connection, write } from './database.ts';
+import { Doubt } from './doubt.ts';
 import { putBack } from './put-back.ts';
 
 export interface Recovered {
@@ -6,9 +7,11 @@ export interface Recovered {
 }
 
 /** Puts right what a process that ended without notice has left running. To be called before any claim. */
-export function recover(connection: Connection): Recovered {
-  return write(connection, () => ({
+export function recover(connection: Connection, now: number): Recovered {
+  return write(connection, () => {
+    new Doubt(connection).castAll(now);
     // The attempts were begun and count: a task that brings the process down must not do so for ever.
-    tasks: connection.prepare<[{ uncounted: number }]>(putBack).run({ uncounted: 0 }).changes,
-  }));
+    const { changes } = connection.prepare<[{ uncounted: number }]>(putBack).run({ uncounted: 0 });
+    return { tasks: changes };
+  });
 }

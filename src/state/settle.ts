@@ -8,7 +8,7 @@ export interface Running {
   attempts: number;
   force: number;
   wantedAt: number;
-  /** Of the pushes that joined since the claim; the oldest. */
+  /** Of the pushes that joined since the claim, the oldest; or when the source began to hold back nothing more. */
   nextWantedAt: number | null;
   nextForce: number | null;
   cancelRequestedAt: number | null;
@@ -50,7 +50,9 @@ export function settled(
   };
   if (row.cancelRequestedAt !== null) return { ...same, state: 'cancelled', finishedAt: now };
   const joined = row.generation !== claimed.generation;
-  if (joined || (verdict.kind === 'complete' && verdict.again))
+  // What held it back may have ended after it had asked.
+  const released = verdict.kind === 'retry' && row.nextWantedAt !== null;
+  if (joined || released || (verdict.kind === 'complete' && verdict.again))
     return { ...same, ...again(row, verdict, now) };
   return { ...same, ...ended(row, verdict, now) };
 }

@@ -28,7 +28,7 @@ export interface State {
    * To be called once, before the first claim: tasks that a crash left running become available (those that
    * were to be cancelled: cancelled). Sweeps that it left running go on by themselves.
    */
-  recover(): Recovered;
+  recover(now: number): Recovered;
   /** Throws `StorageError` when nothing can be stored just now; for readiness. */
   writable(): void;
   /** Nothing may be called afterwards. */
@@ -48,7 +48,7 @@ export function openState(file: string, options: DatabaseOptions = {}): State {
     sweeps: new SqliteSweepStore(connection),
     prune: new SqlitePruneStore(connection),
     records: new SqliteRecordStore(connection),
-    recover: () => recover(connection),
+    recover: (now) => recover(connection, now),
     writable: () => {
       write(connection, () => take.run());
       write(connection, () => giveBack.run());

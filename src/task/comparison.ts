@@ -39,8 +39,9 @@ export async function compare(
   if ('reason' in copy) return tally.different(copy, undefined);
   try {
     const found = await there.compare(copy, here);
-    if (found === 'same') tally.same();
-    else tally.different(copy, found === 'drifted' ? undefined : cause());
+    if (found.is === 'same') return tally.same();
+    const { is, ...sighted } = found;
+    tally.different({ ...copy, ...sighted }, is === 'drifted' ? undefined : cause());
   } catch (error) {
     tally.unknown(lineOf(copy, error, signal));
   }

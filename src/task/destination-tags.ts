@@ -15,6 +15,12 @@ export interface DestinationTagsOptions {
   signal: AbortSignal;
 }
 
+/**
+ * What a look at a destination tag has found. `drifted`: a copy had made it name what the source tag names, and somebody
+ * else has changed it since. `digest` is the source's, where it can be told.
+ */
+export type Found = { is: 'same' } | { is: 'different' | 'drifted'; digest?: Digest };
+
 /** Destination repositories whose tags are held in memory. */
 const remembered = 32;
 
@@ -32,26 +38,20 @@ export class DestinationTags {
     this.#options = options;
   }
 
-  /**
-   * Whether the destination tag names what the source tag names, `here`. `drifted`: a copy had made it name that, and
-   * somebody else has changed it since. Throws `RegistryError`.
-   */
-  async compare(
-    copy: Wanted,
-    here: () => Promise<Digest | undefined>,
-  ): Promise<'same' | 'different' | 'drifted'> {
+  /** Whether the destination tag names what the source tag names, `here`. Throws `RegistryError`. */
+  async compare(copy: Wanted, here: () => Promise<Digest | undefined>): Promise<Found> {
     const record = this.#options.records.find(copy);
-    if (record !== undefined && this.#belongsToAnother(copy, record)) return 'same';
+    if (record !== undefined && this.#belongsToAnother(copy, record)) return { is: 'same' };
     // Of a tag that was never recorded, most are not there: a list of names is cheaper than a question for each.
-    if (record === undefined && (await this.#isMissing(copy))) return 'different';
+    if (record === undefined && (await this.#isMissing(copy))) return missing(here);
     const digest = await here();
-    // A tag that went away since it was listed is no difference: nothing is deleted at the destination.
-    if (digest === undefined) return 'same';
-    if (record?.trusted) return record.digest === digest ? 'same' : 'different';
+    if (digest === undefined) return { is: 'same' };
     const at = this.#options.now();
-    if (!(await this.#isNamed(copy, digest))) return record?.digest === digest ? 'drifted' : 'different';
-    this.#seen.push({ copy, digest, at });
-    return 'same';
+    const right = record?.trusted ? record.digest === digest : await this.#isNamed(copy, digest);
+    if (!right)
+      return { is: !record?.trusted && record?.digest === digest ? 'drifted' : 'different', digest };
+    if (!record?.trusted) this.#seen.push({ copy, digest, at });
+    return { is: 'same' };
   }
 
   /** Records what has been found to be right since the last time. Throws `StorageError`. */
@@ -101,6 +101,18 @@ export class DestinationTags {
   #belongsToAnother(copy: Wanted, record: TagRecord): boolean {
     const sameRepository = record.source === copy.source && record.sourceRepository === copy.sourceRepository;
     return sameRepository && record.sourceTag !== copy.sourceTag && this.#options.isWanted(record);
+  }
+}
+
+/** It is missing at the destination whatever the source says; its copy will tell what is wrong there. */
+async function missing(here: () => Promise<Digest | undefined>): Promise<Found> {
+  try {
+    const digest = await here();
+    // A tag that went away since it was listed is no difference: nothing is deleted at the destination.
+    return digest === undefined ? { is: 'same' } : { is: 'different', digest };
+  } catch (error) {
+    if (error instanceof RegistryError) return { is: 'different' };
+    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 import PQueue from 'p-queue';
 import type { Clock } from '../clock.ts';
-import { laneOf, StorageError } from './store.ts';
-import type { DispatchStore, Verdict } from './store.ts';
+import { repositoryOf, StorageError } from './store.ts';
+import type { Busy, DispatchStore, Verdict } from './store.ts';
 import type { Attempt, Task } from './task.ts';
 
 /** One event in a task's life, for log and metrics. */
@@ -22,6 +22,8 @@ export interface DispatcherOptions {
   clock: Clock;
   /** Tasks that run at once. */
   concurrency: number;
+  /** Destinations that the rules name. */
+  destinations: number;
   /** Milliseconds: no retryable task waits longer, unless the clock was set back meanwhile. */
   longestWait: number;
   listener(event: TaskEvent): void;
@@ -95,14 +97,19 @@ export class Dispatcher {
     }
   }
 
-  /** A repository never takes the last slot, so that one with stalled tasks cannot stop the others. */
-  #busy(): ReadonlySet<string> {
-    const most = Math.max(1, this.#options.concurrency - 1);
-    const counts = new Map<string, number>();
-    for (const { task } of this.#running.values()) {
-      counts.set(laneOf(task), (counts.get(laneOf(task)) ?? 0) + 1);
-    }
-    return new Set([...counts].filter(([, count]) => count >= most).map(([lane]) => lane));
+  /**
+   * Neither a repository nor, where there are several, a destination ever takes the last slot, so that one with stalled
+   * tasks cannot stop the others. A sweep's task leaves a slot free: an event does not wait for what nobody announced.
+   */
+  #busy(): Busy {
+    const { concurrency, destinations } = this.#options;
+    const most = Math.max(1, concurrency - 1);
+    const tasks = [...this.#running.values()].map(({ task }) => task);
+    return {
+      repositories: atLeast(most, tasks.map(repositoryOf)),
+      destinations: atLeast(destinations > 1 ? most : concurrency, tasks.map(destinationOf)),
+      doors: tasks.length >= most ? new Set(['sweep']) : new Set(),
+    };
   }
 
   #rest(): void {
@@ -144,7 +151,7 @@ export class Dispatcher {
       await this.#pause();
     }
     await this.#store(() => {
-      this.#options.store.release([task.id]);
+      this.#options.store.release([task.id], this.#options.clock.now());
       this.#options.listener({ kind: 'released', task });
     });
   }
@@ -179,4 +186,15 @@ export class Dispatcher {
     if (!(error instanceof StorageError)) throw error;
     this.#options.listener({ kind: 'storage-failed', error });
   }
+}
+
+/** The names that are there so often, or more. */
+function atLeast(count: number, names: readonly string[]): ReadonlySet<string> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return new Set([...counts].filter(([, found]) => found >= count).map(([name]) => name));
+}
+
+function destinationOf({ destination }: Task): string {
+  return destination;
 }

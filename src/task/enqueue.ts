@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Event, PushEvent } from '../event/event.ts';
+import { type Event, releasedBy } from '../event/event.ts';
 import { companionOf } from '../oci/companion.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import { type Entered, type EnqueueStore, type Entry, StorageError } from './store.ts';
@@ -57,16 +57,18 @@ export class Enqueue {
 
   /** Rejects with `StorageError` when the event could not be stored: it may be delivered again. */
   async receive(event: Event): Promise<Received> {
-    const entry = this.#entryOf(event);
-    if (typeof entry === 'string') return { tasks: [], ignored: entry };
-    const tasks = [...new Set((await this.submit(entry)).tasks)];
-    return event.kind === 'ignored' ? { tasks, ignored: event.ignored } : { tasks };
+    const wanted = this.#match(event);
+    const ignored = ignoredOf(event, wanted);
+    if (ignored !== undefined && !this.#isKept(event)) return { tasks: [], ignored };
+    const tasks = [...new Set((await this.submit(this.#entryOf(event, wanted))).tasks)];
+    return ignored !== undefined && tasks.length === 0 ? { tasks, ignored } : { tasks };
   }
 
   /** An event that no webhook has brought, and why; how many new tasks it made. Rejects as `receive` does. */
   async makeUp(event: Event, cause: Cause): Promise<number> {
-    const entry = this.#entryOf(event);
-    return typeof entry === 'string' ? 0 : (await this.submit({ ...entry, cause })).created;
+    const wanted = this.#match(event);
+    if (ignoredOf(event, wanted) !== undefined && !this.#isKept(event)) return 0;
+    return (await this.submit({ ...this.#entryOf(event, wanted), cause })).created;
   }
 
   /** For the other doors, which know what they want. Rejects as `receive` does. */
@@ -77,16 +79,23 @@ export class Enqueue {
     });
   }
 
-  /** Or in one word why there is nothing to store. */
-  #entryOf(event: Event): Entry | string {
-    const wanted = event.kind === 'push' ? this.#match(event) : [];
-    if (event.kind === 'push' && wanted.length === 0) return 'no-rule';
-    // Of what is not for us, only deletions are remembered: they explain why a tag is gone.
-    if (event.kind === 'ignored' && event.ignored !== 'deletion') return event.ignored;
+  #entryOf(event: Event, wanted: Entry['wanted']): Entry {
     return { door: 'webhook', event, force: false, wantedAt: this.#wantedAt(event), wanted };
   }
 
-  #match({ repository, references }: PushEvent): (Wanted | Refused)[] {
+  /**
+   * Of what makes no task, deletions are remembered, since they explain why a tag is gone, and what may release tasks.
+   * Pushes by digest are frequent: where nothing waits for one, it costs a look and no commit.
+   */
+  #isKept(event: Event): boolean {
+    if (event.kind === 'ignored' && event.ignored === 'deletion') return true;
+    const repository = releasedBy(event);
+    return repository !== undefined && this.#options.store.awaitsRelease(repository);
+  }
+
+  #match(event: Event): (Wanted | Refused)[] {
+    if (event.kind !== 'push') return [];
+    const { repository, references } = event;
     const rules = this.#options.rules();
     return references.flatMap(({ tag }) => {
       const digest = companionOf(tag);
@@ -154,4 +163,10 @@ export class Enqueue {
       for (const request of batch) request.reject(error);
     else for (const request of batch) this.#commit([request]);
   }
+}
+
+/** Why an event is not for us. Of those, only deletions are remembered: they explain why a tag is gone. */
+function ignoredOf(event: Event, wanted: readonly unknown[]): string | undefined {
+  if (event.kind === 'ignored') return event.ignored;
+  return event.kind === 'push' && wanted.length === 0 ? 'no-rule' : undefined;
 }

@@ -26,7 +26,10 @@ export interface Seen {
 /** What a sweep needs of the records; as in `store.ts`, each method is one transaction and throws `StorageError`. */
 export interface RecordStore {
   find(place: Place): TagRecord | undefined;
-  /** Trusted from now on; except where a task stands for the tag, or has written to it since it was asked for. */
+  /**
+   * Trusted from now on; except where a task stands for the tag or has written to it since it was asked for, and where an
+   * attempt that broke off may still change it.
+   */
   confirm(seen: readonly Seen[]): void;
   /** Somebody else writes to that repository: none of its records is trusted until it is confirmed. Returns how many were. */
   distrust(destination: string, destinationRepository: string): number;

@@ -38,6 +38,11 @@ const kinds: Record<Reason, Kind> = {
   internal: 'count',
 };
 
+/** Whether a task that failed for it is discarded at once: only another digest, or people, can change that. */
+export function isFinal(reason: Reason): boolean {
+  return kinds[reason] === 'never';
+}
+
 /** Permissions are changed by people: asking again within seconds only fills logs, here and there. */
 const deniedPause = 60_000;
 

@@ -1,5 +1,6 @@
 import type { Event } from '../event/event.ts';
 import type { Reason } from '../copy/error.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import type { Attempt, Cause, Door, Outcome, Task, TaskState } from './task.ts';
 
@@ -14,6 +15,9 @@ export class StorageError extends Error {
   override readonly name = 'StorageError';
 }
 
+/** A wanted copy, with what the source tag names where a sweep has seen it. */
+export type Sighting = Wanted & { digest?: Digest };
+
 /** Something that came through a door, with the copies that the rules want of it. */
 export interface Entry {
   door: Door;
@@ -24,11 +28,11 @@ export interface Entry {
   cause?: Cause;
   /** When the change happened, or was first seen. */
   wantedAt: number;
-  wanted: readonly (Wanted | Refused)[];
+  wanted: readonly (Sighting | Refused)[];
 }
 
 export interface Entered {
-  /** Tasks that now stand for the entry: made, joined or, by a scan event, woken. In the order of `wanted`. */
+  /** Tasks that now stand for the entry: made, joined or, by the end of a scan or a signature, woken. In the order of `wanted`. */
   tasks: number[];
   /** How many of them are new. */
   created: number;
@@ -45,14 +49,18 @@ export interface EnqueueStore {
    * Stores a batch in ONE transaction: events, tasks, and which source repository owns which destination
    * repository. An event whose id is known already changes nothing and returns the tasks it made then.
    * A wanted copy joins the unfinished task of its destination tag, or makes a new one; from the sweep it
-   * joins without changing anything, and takes up a task that was discarded or cancelled instead of making one. A name that is refused, or owned by another source repository for
-   * which `stillOwns` holds, makes a `discarded` task that names both.
+   * joins without changing anything, and takes up a task that was discarded or cancelled instead of making one; but
+   * not one whose digest was refused for good, as long as that is the one the sweep has seen. Where two source tags
+   * want one destination tag, the newest push decides. A name that is refused, or owned by another source repository
+   * for which `stillOwns` holds, makes a `discarded` task that names both.
    */
   enter(
     batch: readonly Entry[],
     now: number,
     stillOwns: (owner: Owner, wanted: Wanted) => boolean,
   ): Entered[];
+  /** Whether tasks of that source repository wait for its policy: for a scan to end, or for a signature. */
+  awaitsRelease(repository: string): boolean;
   /** Tags that events have named for a digest in a source repository: what a signature tag belongs to. */
   tagsOf(repository: string, digest: string): string[];
   /** Whether the event has been stored before: by its sender's id, or by all that it says where it has none. */
@@ -73,19 +81,27 @@ export type Verdict =
   | { kind: 'discard'; reason: Reason; message: string }
   | { kind: 'cancel' };
 
+/** What may not begin just now. */
+export interface Busy {
+  /** Source repositories (`repositoryOf`). */
+  repositories?: ReadonlySet<string>;
+  destinations?: ReadonlySet<string>;
+  doors?: ReadonlySet<Door>;
+}
+
 export interface DispatchStore {
   /**
    * Takes the next available task and makes it running: the most urgent door first, within a door the
-   * source repositories in turn, within one the oldest. `busy` repositories (`laneOf`) are passed over.
+   * lanes in turn, within one the oldest. What is `busy` is passed over.
    */
-  claim(now: number, busy: ReadonlySet<string>): Task | undefined;
+  claim(now: number, busy: Busy): Task | undefined;
   /**
    * Stores the attempt and applies the verdict in one transaction. A push that joined since the claim wins
    * over every verdict: the task is available again, with no attempt spent. Returns the task as it is now.
    */
   settle(claimed: Task, attempt: Attempt, verdict: Verdict, now: number): Task;
   /** Running tasks of this process that were stopped: available again, the attempt not counted. */
-  release(ids: readonly number[]): void;
+  release(ids: readonly number[], now: number): void;
   /**
    * Retryable tasks whose time has come: available. So are those due later than `longest` milliseconds from now: no
    * wait is that long, so the clock was set back since. At most `limit` of each; returns how many in all.
@@ -95,9 +111,14 @@ export interface DispatchStore {
   nextRun(): number | undefined;
 }
 
-/** The lane a task runs in: lanes take turns, so that no repository starves the others. */
-export function laneOf(task: Pick<Task, 'source' | 'sourceRepository'>): string {
+/** The source repository of a task, with its registry. */
+export function repositoryOf(task: Pick<Task, 'source' | 'sourceRepository'>): string {
   return `${task.source}/${task.sourceRepository}`;
+}
+
+/** The lane a task runs in: lanes take turns, so that no repository starves the others. Those of a destination are one stretch. */
+export function laneOf(task: Pick<Task, 'source' | 'sourceRepository' | 'destination'>): string {
+  return `${task.destination} ${repositoryOf(task)}`;
 }
 
 export interface TaskQuery {

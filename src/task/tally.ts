@@ -1,4 +1,3 @@
-import type { Refused, Wanted } from '../rule/rule.ts';
 import { submitInBatches } from './batch.ts';
 import type { Entered, Entry, Sweep } from './store.ts';
 import type { Cause } from './task.ts';
@@ -16,7 +15,7 @@ export interface TallyOptions {
 export class Tally {
   readonly sweep: Sweep;
   readonly #options: TallyOptions;
-  readonly #different = new Map<Cause | undefined, (Wanted | Refused)[]>();
+  readonly #different = new Map<Cause | undefined, Entry['wanted'][number][]>();
 
   constructor(options: TallyOptions) {
     this.#options = options;
@@ -29,7 +28,7 @@ export class Tally {
   }
 
   /** `cause`: of a change at the source; none where the destination has changed, or could not have had it. */
-  different(copy: Wanted | Refused, cause: Cause | undefined): void {
+  different(copy: Entry['wanted'][number], cause: Cause | undefined): void {
     this.sweep.listed++;
     this.#different.set(cause, [...(this.#different.get(cause) ?? []), copy]);
   }
@@ -64,7 +63,7 @@ export class Tally {
     for (const [cause, wanted] of different) await this.#enqueue(wanted, cause);
   }
 
-  async #enqueue(wanted: readonly (Wanted | Refused)[], cause: Cause | undefined): Promise<void> {
+  async #enqueue(wanted: Entry['wanted'], cause: Cause | undefined): Promise<void> {
     this.sweep.enqueued += wanted.length;
     if (this.sweep.dryRun) return;
     const common = { door: 'sweep', force: false, wantedAt: this.#options.now(), wanted } as const;

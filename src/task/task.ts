@@ -76,6 +76,7 @@ export interface Task extends Wanted {
   outcome?: Outcome;
   reason?: Reason;
   message?: string;
+  /** What the source tag named: copied, or, with a `reason`, not copied. */
   digest?: Digest;
   bytes?: number;
 }

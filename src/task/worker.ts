@@ -1,8 +1,9 @@
 import type { BlobCounts, BlobTraffic } from '../copy/blob.ts';
-import { copy } from '../copy/copy.ts';
+import { copy, type CopyRequest } from '../copy/copy.ts';
 import { CopyError } from '../copy/error.ts';
 import type { Destination, Source } from '../copy/repository.ts';
 import type { Clock } from '../clock.ts';
+import type { Digest } from '../oci/digest.ts';
 import { verdictOf } from './retry.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { Verdict } from './store.ts';
@@ -36,8 +37,10 @@ export async function work(
   const did = (): Attempt => ({ number: task.attempts, startedAt, finishedAt: clock.now(), ...counts });
   if (!options.wanted(task))
     return { attempt: { ...did(), message: unwanted(task) }, verdict: { kind: 'cancel' } };
+  let resolved: Digest | undefined;
+  const onResolved = (digest: Digest): void => void (resolved = digest);
   try {
-    const result = await attempt(task, options.ends(task), counts, signal);
+    const result = await attempt(task, options.ends(task), { counts, signal, onResolved });
     const again = result.outcome === 'copied' && result.moved;
     const digest = result.outcome === 'source-gone' ? {} : { digest: result.digest };
     return {
@@ -47,13 +50,17 @@ export async function work(
   } catch (error) {
     signal.throwIfAborted();
     return {
-      attempt: { ...did(), ...failureOf(error) },
+      attempt: { ...did(), ...failureOf(error), ...(resolved && { digest: resolved }) },
       verdict: verdictOf(error, task, options.policy, clock),
     };
   }
 }
 
-function attempt(task: Task, ends: Ends, counts: BlobCounts, signal: AbortSignal): ReturnType<typeof copy> {
+function attempt(
+  task: Task,
+  ends: Ends,
+  { counts, ...rest }: { counts: BlobCounts } & Pick<CopyRequest, 'signal' | 'onResolved'>,
+): ReturnType<typeof copy> {
   return copy({
     source: ends.source,
     sourceTag: task.sourceTag,
@@ -61,7 +68,7 @@ function attempt(task: Task, ends: Ends, counts: BlobCounts, signal: AbortSignal
     destinationTag: task.destinationTag,
     blobs: ends.traffic.mover(task.destinationRepository, counts),
     force: task.force,
-    signal,
+    ...rest,
   });
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CopyError, type Reason, type Side } from '../../src/copy/error.ts';
-import { unavailable, wrongDigest } from '../support/fault.ts';
+import { registryError, unavailable, wrongDigest } from '../support/fault.ts';
 import { stall, stalledBody, wrongBytes } from '../support/connection-fault.ts';
 import { type Image, indexOf, multiPlatform, nestedIndex, ociImage } from '../support/image.ts';
 import { contentsOf, digestOfTag, push } from '../support/push.ts';
@@ -26,6 +26,12 @@ function failure(reason: Reason, side: Side, operation: RegExp): (error: unknown
     return true;
   };
 }
+
+/** What garbage collection can take away under a copy, and how its absence is told. */
+const deletions: readonly [string, RegExp, string][] = [
+  ['the root', /^GET .*manifests\/sha256/, 'MANIFEST_UNKNOWN'],
+  ['a blob', /^GET .*blobs/, 'BLOB_UNKNOWN'],
+];
 
 describe('order', () => {
   test('blobs, then children by digest, then the root by its tag', async (t) => {
@@ -91,6 +97,52 @@ describe('what is not done', () => {
     const { destination, copy } = await startStand(t);
     assert.deepEqual(await copy('v1'), { outcome: 'source-gone' });
     assert.deepEqual(destination.seen(/mirror/), []);
+  });
+
+  for (const [what, path, code] of deletions)
+    test(`a tag that goes, and ${what} with it, while it is copied`, async (t) => {
+      const { source, destination, copy } = await startStand(t);
+      await push(source.url, 'app', 'v1', multiPlatform('going'));
+      source.faults.once(path, async (call, next) => {
+        source.faults.always(/manifests\/v1$/, registryError(404, 'MANIFEST_UNKNOWN', 'no such tag'));
+        return registryError(404, code, 'collected as garbage')(call, next);
+      });
+      assert.deepEqual(await copy('v1'), { outcome: 'source-gone' });
+      assert.equal(await digestOfTag(destination.url, 'mirror/app', 'v1'), undefined);
+      assert.equal(source.faults.pending, 0);
+    });
+
+  for (const [what, path, code] of deletions)
+    test(`a tag that moves, its old image gone down to ${what}: the copy begins again from the tag`, async (t) => {
+      const { source, destination, copy } = await startStand(t);
+      await push(source.url, 'app', 'v1', multiPlatform('old'));
+      const newer = ociImage('newer');
+      const { digest } = newer.descriptor;
+      source.faults.once(path, async (call, next) => {
+        await push(source.url, 'app', 'v1', newer);
+        return registryError(404, code, 'collected as garbage')(call, next);
+      });
+      const resolved: string[] = [];
+      const onResolved = (one: string) => resolved.push(one);
+      assert.deepEqual(await copy('v1', { onResolved }), { outcome: 'copied', digest, moved: false });
+      assert.deepEqual([resolved.length, resolved[1]], [2, digest]);
+      assert.equal(await digestOfTag(destination.url, 'mirror/app', 'v1'), digest);
+    });
+
+  test('a tag whose image is incomplete as long as it stands: a failure, however often it moves', async (t) => {
+    const { source, copy } = await startStand(t);
+    await push(source.url, 'app', 'v1', ociImage('incomplete'));
+    source.faults.always(/^GET .*blobs/, registryError(404, 'BLOB_UNKNOWN', 'lost'));
+    await assert.rejects(copy('v1'), failure('not-found', 'source', /read blob/));
+    assert.equal(source.seen(/^HEAD .*manifests\/v1$/).length, 2);
+    let images = 0;
+    source.faults.clear();
+    source.faults.always(/^GET .*manifests\/sha256/, async (call, next) => {
+      await push(source.url, 'app', 'v1', ociImage(`moving ${++images}`));
+      return registryError(404, 'MANIFEST_UNKNOWN', 'no such manifest')(call, next);
+    });
+    await assert.rejects(copy('v1'), failure('not-found', 'source', /read sha256/));
+    assert.equal(images, 3);
   });
 
   test('children that are there are not written again', async (t) => {

@@ -14,7 +14,7 @@ test('a tag on its way, that no webhook told of, and at its end', async (t) => {
   const wanted = new Ruleset(rules).match('library/web', '1.0');
   const cause = 'tag-created-in-harbor';
   enqueue.enter([{ door: 'sweep', cause, force: false, wantedAt: now, wanted }], now, () => true);
-  const claimed = dispatch.claim(now, new Set());
+  const claimed = dispatch.claim(now, {});
   assert.ok(claimed);
   const attempt = {
     number: 1,
@@ -45,7 +45,7 @@ test('a tag on its way, that no webhook told of, and at its end', async (t) => {
   assert.match(told.words, /Harbor's UI or API/);
 
   dispatch.promote(now + 60_000, 10, 1e9);
-  const again = dispatch.claim(now + 60_000, new Set());
+  const again = dispatch.claim(now + 60_000, {});
   assert.ok(again);
   const digest = `sha256:${'1'.repeat(64)}` as const;
   const end = { ...attempt, finishedAt: now + 61_000, outcome: 'copied', digest } as const;

@@ -4,11 +4,11 @@ import { test } from 'node:test';
 import { type Connection, openDatabase } from '../../src/state/database.ts';
 import { SqliteDispatchStore } from '../../src/state/dispatch-store.ts';
 import type { State } from '../../src/state/state.ts';
-import { laneOf } from '../../src/task/store.ts';
+import { type Busy, laneOf } from '../../src/task/store.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { claim, enter, nobody, postpone, taskOf, temporaryState, wanted } from './open.ts';
 
-function claimAll(state: State, busy: ReadonlySet<string> = nobody): string[] {
+function claimAll(state: State, busy = nobody): string[] {
   const claimed: string[] = [];
   for (let task; (task = state.dispatch.claim(2_000, busy));)
     claimed.push(`${task.sourceRepository}:${task.sourceTag}`);
@@ -41,16 +41,36 @@ test('a claimed task is running, begun now, with one attempt more', async (t) =>
   assert.deepEqual(taskOf(state, task.id), claimed);
 });
 
-test('busy lanes are passed over, even behind the last one served', async (t) => {
+test('busy repositories are passed over, even behind the last one served', async (t) => {
   const { state } = await temporaryState(t);
   for (const sourceRepository of ['a', 'b', 'c', 'd'])
     for (const sourceTag of ['1', '2']) enter(state, wanted({ sourceRepository, sourceTag }));
-  assert.equal(laneOf(claim(state)), 'harbor/a');
-  assert.equal(laneOf(claim(state, 2_000, new Set(['harbor/b', 'harbor/c']))), 'harbor/d');
-  const busy = new Set(['harbor/a', 'harbor/b', 'harbor/d']);
-  assert.deepEqual(claimAll(state, busy), ['c:1', 'c:2']);
-  assert.equal(state.dispatch.claim(2_000, new Set([...busy, 'harbor/c'])), undefined);
+  const busy = (...names: string[]) => ({ repositories: new Set(names.map((name) => `harbor/${name}`)) });
+  assert.equal(laneOf(claim(state)), 'acr harbor/a');
+  assert.equal(laneOf(claim(state, 2_000, busy('b', 'c'))), 'acr harbor/d');
+  assert.deepEqual(claimAll(state, busy('a', 'b', 'd')), ['c:1', 'c:2']);
+  assert.equal(state.dispatch.claim(2_000, busy('a', 'b', 'c', 'd')), undefined);
   assert.deepEqual(claimAll(state), ['d:2', 'a:2', 'b:1', 'b:2']);
+});
+
+test('a busy destination is passed over with all its lanes, and no other one is', async (t) => {
+  const { state } = await temporaryState(t);
+  const destinations = ['acr', 'acr-2', 'acr.x', 'acr2', 'Acr', 'z'];
+  for (const destination of destinations)
+    for (const sourceRepository of ['a', 'zz']) enter(state, wanted({ destination, sourceRepository }));
+  const names = (busy: Busy) => {
+    const names: string[] = [];
+    for (let task; (task = state.dispatch.claim(2_000, busy));) names.push(task.destination);
+    return names;
+  };
+  assert.deepEqual(names({ destinations: new Set(destinations) }), []);
+  const free = ['Acr', 'acr-2', 'acr.x', 'acr2', 'z'];
+  assert.deepEqual(
+    names({ destinations: new Set(['acr']) }),
+    free.flatMap((name) => [name, name]),
+  );
+  assert.deepEqual(names({ doors: new Set(['webhook']) }), []);
+  assert.deepEqual(names({ doors: new Set(['sweep']) }), ['acr', 'acr']);
 });
 
 test('a repository with a thousand waiting tasks does not starve one with a single task', async (t) => {

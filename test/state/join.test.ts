@@ -1,6 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attempt, claim, discard, enter, finish, postpone, taskOf, temporaryState, wanted } from './open.ts';
+import type { Reason } from '../../src/copy/error.ts';
+import type { Digest } from '../../src/oci/digest.ts';
+import {
+  attempt,
+  claim,
+  digestOf,
+  discard,
+  enter,
+  finish,
+  postpone,
+  taskOf,
+  temporaryState,
+  wanted,
+} from './open.ts';
 
 test('a wanted copy makes an available task', async (t) => {
   const { state } = await temporaryState(t);
@@ -82,6 +95,79 @@ test('a push after the end makes a new task', async (t) => {
     assert.ok(task.id > first.id);
   }
 });
+
+test('of two source tags for one destination tag the newest push wins, in whatever order they are told', async (t) => {
+  const meeting = (sourceTag: string) => wanted({ sourceTag, destinationTag: 'newest' });
+  const { state } = await temporaryState(t);
+  enter(state, meeting('v2'), { wantedAt: 2_000 });
+  assert.partialDeepStrictEqual(enter(state, meeting('v1'), { wantedAt: 1_000 }).task, {
+    sourceTag: 'v2',
+    generation: 2,
+    wantedAt: 1_000,
+  });
+  assert.equal(enter(state, meeting('v3'), { wantedAt: 2_000 }).task.sourceTag, 'v3', 'told later, if equal');
+  claim(state);
+  assert.equal(enter(state, meeting('v1'), { wantedAt: 1_000 }).task.sourceTag, 'v3');
+  state.recover(2_500);
+  const { id, generation } = finish(state);
+  const late = enter(state, meeting('v1'), { wantedAt: 1_999 });
+  assert.deepEqual([late.task.id, late.created, late.task.state], [id, 0, 'completed']);
+  const newer = enter(state, meeting('v1'), { wantedAt: 2_001 });
+  assert.deepEqual([newer.created, newer.task.generation], [1, generation + 1]);
+});
+
+test('an older push wins where the newer one has left nothing', async (t) => {
+  const meeting = (sourceTag: string) => wanted({ sourceTag, destinationTag: 'newest' });
+  const { state } = await temporaryState(t);
+  enter(state, meeting('v2'), { wantedAt: 2_000 });
+  const task = claim(state);
+  const gone = { kind: 'complete', outcome: 'source-gone', again: false } as const;
+  state.dispatch.settle(task, attempt(task, { outcome: 'source-gone' }), gone, 3_000);
+  assert.equal(enter(state, meeting('v1'), { wantedAt: 1_000 }).created, 1);
+  finish(state);
+  // A sweep knows of no push: any that is told later is newer.
+  enter(state, meeting('v2'), { door: 'sweep', wantedAt: 9_000 });
+  finish(state);
+  assert.equal(enter(state, meeting('v1'), { wantedAt: 1_000 }).created, 1);
+});
+
+test('a new task begins above every generation that its destination tag has had', async (t) => {
+  const { state } = await temporaryState(t);
+  for (let push = 0; push < 3; push++) enter(state, wanted());
+  assert.equal(finish(state).generation, 3);
+  assert.equal(enter(state, wanted()).task.generation, 4);
+  discard(state);
+  assert.equal(enter(state, wanted(), { door: 'sweep' }).task.generation, 5, 'the same task, taken up');
+  assert.equal(enter(state, wanted({ destinationTag: 'v2' })).task.generation, 1);
+});
+
+const final: [reason: Reason, seen: Digest | undefined, what: string][] = [
+  ['destination-immutable', digestOf(1), 'left alone'],
+  ['artifact-refused', digestOf(1), 'left alone'],
+  ['destination-immutable', digestOf(2), 'taken up'],
+  ['destination-immutable', undefined, 'taken up'],
+  ['corrupt', digestOf(1), 'taken up'],
+];
+
+for (const [reason, seen, what] of final)
+  test(`discarded for ${reason}: ${what} by a sweep that sees ${seen?.slice(-1) ?? 'nothing'}`, async (t) => {
+    const { state } = await temporaryState(t);
+    enter(state, wanted());
+    const task = claim(state);
+    const why = { reason, message: 'no' };
+    const did = attempt(task, { ...why, digest: digestOf(1) });
+    const discarded = state.dispatch.settle(task, did, { kind: 'discard', ...why }, 3_000);
+    const sighting = { ...wanted(), ...(seen && { digest: seen }) };
+    const swept = enter(state, sighting, { door: 'sweep' }, 9_000);
+    assert.equal(swept.created, 0);
+    if (what === 'left alone') assert.deepEqual(swept.task, discarded);
+    else assert.partialDeepStrictEqual(swept.task, { id: task.id, state: 'available' });
+    if (what !== 'left alone') return;
+    const other = { ...sighting, sourceTag: 'edge' };
+    assert.equal(enter(state, other, { door: 'sweep' }).task.state, 'available', 'of another source tag');
+    state.tasks.cancel(task.id, 4_000);
+    assert.equal(enter(state, wanted()).created, 1, 'a push tries again');
+  });
 
 test('the sweep joins without changing anything, in every state', async (t) => {
   const { state } = await temporaryState(t);

@@ -4,11 +4,11 @@ import type { Digest } from '../../src/oci/digest.ts';
 import type { Wanted } from '../../src/rule/rule.ts';
 import type { DatabaseOptions } from '../../src/state/database.ts';
 import { openState, type State } from '../../src/state/state.ts';
-import type { Entry } from '../../src/task/store.ts';
+import type { Busy, Entry } from '../../src/task/store.ts';
 import type { Attempt, Task } from '../../src/task/task.ts';
 import { type Ending, makeTemporary, removeTemporary } from '../support/temporary.ts';
 
-export const nobody: ReadonlySet<string> = new Set();
+export const nobody: Busy = {};
 
 /** A database in a folder of its own; closed and removed after the test. */
 export async function temporaryState(

@@ -83,7 +83,7 @@ test('what is wanted finds its task, and a page its filter, by the index made fo
     /USING INDEX task_source \(source_repository=\? AND rowid<\?\)/,
     /USING INDEX task_source_tag \(source_tag=\? AND rowid<\?\)/,
     /USING INDEX task_state \(state=\? AND rowid<\?\)/,
-    /USING COVERING INDEX task_awaiting_scan \(source_repository=\?\)/,
+    /SEARCH task USING COVERING INDEX task_held_back \(source_repository=\? AND state=\?\)/,
     /USING COVERING INDEX task_finished \(finished_at<\?\)/,
   ])
     assert.ok(

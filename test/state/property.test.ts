@@ -89,13 +89,13 @@ class Twin {
     const ids = [...this.#claimed.keys()];
     for (const id of ids) this.#end(id, 'available');
     this.#claimed.clear();
-    this.state.dispatch.release(ids);
+    this.state.dispatch.release(ids, 3_000);
   }
 
   crash(): void {
     this.state.close();
     this.state = openState(join(this.#folder, 'a.db'));
-    assert.equal(this.state.recover().tasks, this.#claimed.size);
+    assert.equal(this.state.recover(5_000).tasks, this.#claimed.size);
     for (const id of this.#claimed.keys()) this.#end(id, 'available');
     this.#claimed.clear();
   }

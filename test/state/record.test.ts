@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { State } from '../../src/state/state.ts';
+import type { Task } from '../../src/task/task.ts';
 import { attempt, claim, digestOf, enter, failed, finish, temporaryState, wanted } from './open.ts';
 
 const place = wanted();
+const hour = 3_600_000;
 const trusted = (state: State) => state.records.find(place)?.trusted;
 
 test('a copy is recorded when its task is settled, and not trusted while a task writes to the tag', async (t) => {
@@ -32,10 +34,58 @@ test('a record is not trusted from a claim to the end of its attempt', async (t)
   assert.equal(trusted(state), false);
   state.dispatch.promote(4_000, 10, 60_000);
   finish(state, 5_000);
-  // What the attempt before has left on the wire may still arrive.
+  // What the attempt before has left on the wire may still arrive, also behind a sweep.
   assert.equal(trusted(state), false);
   state.records.confirm([{ copy: wanted(), digest: digestOf(1), at: 6_000 }]);
+  assert.equal(trusted(state), false);
+  state.records.confirm([{ copy: wanted(), digest: digestOf(1), at: 3_000 + hour }]);
   assert.equal(trusted(state), true);
+});
+
+const breaks: [how: string, breakOff: (state: State, task: Task, reopen: () => State) => State | void][] = [
+  ['put back', (state, task) => state.dispatch.release([task.id], 3_000)],
+  ['lost in a crash', (_, __, reopen) => ((state) => (state.recover(3_000), state))(reopen())],
+  [
+    'given up',
+    (state, task) =>
+      void state.dispatch.settle(task, attempt(task, failed), { kind: 'discard', ...failed }, 3_000),
+  ],
+];
+
+for (const [how, breakOff] of breaks)
+  test(`an attempt that was ${how} is doubted for an hour, by later tasks of the tag too`, async (t) => {
+    const { state: first, reopen } = await temporaryState(t);
+    enter(first, wanted());
+    enter(first, wanted({ sourceTag: 'v2' }));
+    const state = breakOff(first, claim(first), reopen) ?? first;
+    enter(state, wanted());
+    while (state.tasks.counts().available > 0) finish(state, 4_000);
+    assert.equal(trusted(state), false);
+    assert.equal(state.records.find(wanted({ sourceTag: 'v2' }))?.trusted, true, 'no other tag is doubted');
+    enter(state, wanted());
+    const task = claim(state);
+    const did = attempt(task, { outcome: 'unchanged', digest: digestOf(1), finishedAt: 3_001 + hour });
+    state.dispatch.settle(task, did, { kind: 'complete', outcome: 'unchanged', again: false }, 3_001 + hour);
+    assert.equal(trusted(state), true);
+  });
+
+test('a record keeps the source tag of the copy, and the generation of the newest push', async (t) => {
+  const { state } = await temporaryState(t);
+  const meeting = (sourceTag: string) => wanted({ sourceTag, destinationTag: 'newest' });
+  enter(state, meeting('v1'));
+  const task = claim(state);
+  enter(state, meeting('v2'), { wantedAt: 2_000 });
+  const done = { kind: 'complete', outcome: 'copied', again: false } as const;
+  state.dispatch.settle(task, attempt(task, { outcome: 'copied', digest: digestOf(1) }), done, 3_000);
+  assert.equal(state.records.find(meeting(''))?.sourceTag, 'v1');
+  finish(state);
+  assert.equal(state.records.find(meeting(''))?.sourceTag, 'v2');
+  while (state.prune.prune(9_000, 10) > 0);
+  assert.equal(
+    enter(state, meeting('v1')).task.generation,
+    3,
+    'above the two that were, though both are gone',
+  );
 });
 
 test('what a sweep has seen while a task stands for the tag is not kept', async (t) => {

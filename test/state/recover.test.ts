@@ -7,7 +7,7 @@ test('what a crash left running is available again, and the attempt has counted'
   enter(state, wanted());
   const task = claim(state);
   const after = reopen();
-  assert.deepEqual(after.recover(), { tasks: 1 });
+  assert.deepEqual(after.recover(9_000), { tasks: 1 });
   assert.deepEqual(taskOf(after, task.id), { ...task, state: 'available' });
   assert.equal(claim(after).attempts, 2);
 });
@@ -21,11 +21,11 @@ test('what was to be cancelled is cancelled; what joined is not lost', async (t)
   claim(state);
   enter(state, wanted({ sourceTag: 'v2' }), { force: true, wantedAt: 1 });
   const after = reopen();
-  assert.deepEqual(after.recover(), { tasks: 2 });
+  assert.deepEqual(after.recover(9_000), { tasks: 2 });
   assert.partialDeepStrictEqual(taskOf(after, cancelled.id), { state: 'cancelled', finishedAt: 2_500 });
   const available = { state: 'available', generation: 2, attempts: 0, wantedAt: 1, force: true } as const;
   assert.partialDeepStrictEqual(taskOf(after, joined.id), available);
-  assert.deepEqual(after.recover(), { tasks: 0 });
+  assert.deepEqual(after.recover(9_000), { tasks: 0 });
 });
 
 test('what waits is left alone', async (t) => {
@@ -33,6 +33,6 @@ test('what waits is left alone', async (t) => {
   enter(state, wanted());
   const task = postpone(state, 90_000);
   const after = reopen();
-  assert.deepEqual(after.recover(), { tasks: 0 });
+  assert.deepEqual(after.recover(9_000), { tasks: 0 });
   assert.deepEqual(taskOf(after, task.id), task);
 });

@@ -20,7 +20,7 @@ test('a refused name makes a discarded task that says why, and says it once', as
   });
   const again = enter(state, { ...invalid, message: 'still three' }, { door: 'sweep' }, 2_000);
   assert.deepEqual(again, { task: { ...task, message: 'still three', finishedAt: 2_000 }, created: 0 });
-  assert.equal(state.dispatch.claim(3_000, new Set()), undefined);
+  assert.equal(state.dispatch.claim(3_000, {}), undefined);
 });
 
 test('two source repositories that meet in one destination repository: the second is refused, both are named', async (t) => {

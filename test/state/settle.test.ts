@@ -171,7 +171,7 @@ test('release: available again, the attempt not counted, what joined not lost', 
   const cancelled = claim(state);
   state.tasks.cancel(cancelled.id, 2_500);
 
-  state.dispatch.release([task.id, joined.id, cancelled.id]);
+  state.dispatch.release([task.id, joined.id, cancelled.id], 3_000);
   const { startedAt } = task;
   assert.deepEqual(taskOf(state, task.id), { ...task, state: 'available', attempts: 0, startedAt });
   assert.partialDeepStrictEqual(taskOf(state, joined.id), {
@@ -182,6 +182,6 @@ test('release: available again, the attempt not counted, what joined not lost', 
     force: true,
   });
   assert.partialDeepStrictEqual(taskOf(state, cancelled.id), { state: 'cancelled', finishedAt: 2_500 });
-  state.dispatch.release([cancelled.id, 999]);
+  state.dispatch.release([cancelled.id, 999], 3_000);
   assert.equal(taskOf(state, cancelled.id).state, 'cancelled', 'only running tasks are released');
 });

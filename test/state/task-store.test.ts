@@ -74,7 +74,7 @@ test('retry: other states forbid it', async (t) => {
   assert.equal(state.tasks.retry(id, 7_000), 'conflict', 'available');
   claim(state);
   assert.equal(state.tasks.retry(id, 7_000), 'conflict', 'running');
-  state.dispatch.release([id]);
+  state.dispatch.release([id], 3_000);
   finish(state);
   assert.equal(state.tasks.retry(id, 7_000), 'conflict', 'completed');
   assert.equal(state.tasks.retry(99, 7_000), 'missing');
@@ -107,7 +107,7 @@ test('cancel: waiting tasks at once, running ones at their end, finished ones ne
   assert.equal(state.tasks.cancel(id, 2_000), 'done');
   assert.partialDeepStrictEqual(taskOf(state, id), { state: 'cancelled', finishedAt: 2_000 });
   assert.equal(state.tasks.cancel(id, 2_000), 'conflict');
-  assert.equal(state.dispatch.claim(3_000, new Set()), undefined);
+  assert.equal(state.dispatch.claim(3_000, {}), undefined);
 
   const retryable = enter(state, wanted()).task;
   postpone(state, 90_000);

@@ -39,9 +39,13 @@ type Result = { attempt: Attempt; verdict: Verdict };
 
 export async function startBench(
   t: Ending,
-  options: { concurrency?: number; wrap?: (store: DispatchStore) => DispatchStore } = {},
+  options: {
+    concurrency?: number;
+    destinations?: number;
+    wrap?: (store: DispatchStore) => DispatchStore;
+  } = {},
 ): Promise<Bench> {
-  const { concurrency = 2, wrap = (store) => store } = options;
+  const { concurrency = 2, destinations = 1, wrap = (store) => store } = options;
   let stop = async (): Promise<void> => undefined;
   // Ends come in the order in which they are registered: the database's after this one.
   t.after(() => stop());
@@ -66,7 +70,8 @@ export async function startBench(
   };
   const listener = (event: TaskEvent): void => void events.push(event);
   const store = wrap(state.dispatch);
-  const dispatcher = new Dispatcher({ store, work, clock, concurrency, longestWait: 3_600_000, listener });
+  const slots = { concurrency, destinations, longestWait: 3_600_000 };
+  const dispatcher = new Dispatcher({ store, work, clock, ...slots, listener });
   stop = () => dispatcher.stop(0);
   return { state, clock, dispatcher, events, running, begun, most: () => most, settle };
 }

@@ -6,10 +6,11 @@ import { enter, entry, taskOf, wanted } from '../state/open.ts';
 import { type Bench, policy, startBench } from './dispatch.ts';
 
 /** A waiting task `repository:tag`; its id. */
-function want({ state, clock }: Bench, name: string, door: Door = 'webhook'): number {
+function want({ state, clock }: Bench, name: string, door: Door = 'webhook', destination = 'acr'): number {
   const [sourceRepository = '', sourceTag = ''] = name.split(':');
   const now = clock.now();
-  return enter(state, wanted({ sourceRepository, sourceTag }), { door, wantedAt: now }, now).task.id;
+  return enter(state, wanted({ sourceRepository, sourceTag, destination }), { door, wantedAt: now }, now).task
+    .id;
 }
 
 async function finishAll({ running, settle, dispatcher }: Bench): Promise<void> {
@@ -56,6 +57,39 @@ describe('slots', () => {
     want(bench, 'library/other:v0');
     bench.dispatcher.wake();
     assert.equal(bench.begun.at(-1), 'library/other:v0');
+  });
+
+  test('where there are several, a destination never takes the last slot', async (t) => {
+    for (const destinations of [1, 2]) {
+      const bench = await startBench(t, { concurrency: 3, destinations });
+      for (const name of ['a', 'b', 'c', 'd']) want(bench, `library/${name}:v1`);
+      bench.dispatcher.wake();
+      assert.equal(bench.begun.length, destinations === 1 ? 3 : 2);
+      want(bench, 'library/a:v1', 'webhook', 'healthy');
+      bench.dispatcher.wake();
+      if (destinations > 1) assert.equal(bench.running.at(-1)?.task.destination, 'healthy');
+    }
+  });
+
+  test('a sweep leaves a slot free, whatever has the others', async (t) => {
+    const bench = await startBench(t, { concurrency: 3 });
+    want(bench, 'library/event:v1');
+    bench.dispatcher.wake();
+    for (const name of ['a', 'b', 'c']) want(bench, `library/${name}:v1`, 'sweep');
+    bench.dispatcher.wake();
+    assert.deepEqual(bench.begun, ['library/event:v1', 'library/a:v1']);
+    want(bench, 'library/late:v1');
+    bench.dispatcher.wake();
+    assert.equal(bench.begun.at(-1), 'library/late:v1', 'it waits for nobody');
+    await finishAll(bench);
+    assert.equal(bench.state.tasks.counts().completed, 5);
+  });
+
+  test('with one slot only, a sweep may have it', async (t) => {
+    const bench = await startBench(t, { concurrency: 1 });
+    want(bench, 'library/only:v1', 'sweep');
+    bench.dispatcher.wake();
+    assert.deepEqual(bench.begun, ['library/only:v1']);
   });
 
   test('with one slot only, a repository may have it', async (t) => {
@@ -260,7 +294,7 @@ describe('a database that takes no writes', () => {
     await bench.settle();
     await bench.dispatcher.stop(5_000);
     assert.equal(taskOf(bench.state, id).state, 'running');
-    assert.equal(bench.state.recover().tasks, 1);
+    assert.equal(bench.state.recover(bench.clock.now()).tasks, 1);
     assert.equal(taskOf(bench.state, id).state, 'available');
   });
 });

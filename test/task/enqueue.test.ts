@@ -6,7 +6,18 @@ import { Ruleset } from '../../src/rule/match.ts';
 import type { State } from '../../src/state/state.ts';
 import { Enqueue, type EnqueueOptions } from '../../src/task/enqueue.ts';
 import { type EnqueueStore, StorageError } from '../../src/task/store.ts';
-import { claim, digestOf, entry, pushed, scanned, taskOf, temporaryState, wanted } from '../state/open.ts';
+import {
+  attempt,
+  claim,
+  digestOf,
+  entry,
+  postpone,
+  pushed,
+  scanned,
+  taskOf,
+  temporaryState,
+  wanted,
+} from '../state/open.ts';
 import type { Ending } from '../support/temporary.ts';
 
 const day = 24 * 60 * 60 * 1000;
@@ -38,8 +49,10 @@ function counted(store: EnqueueStore): { store: EnqueueStore; commits: number[] 
     commits.push(batch.length);
     return store.enter(batch, at, stillOwns);
   };
-  const tagsOf: EnqueueStore['tagsOf'] = (...digest) => store.tagsOf(...digest);
-  return { store: { enter, tagsOf, isKnown: (event) => store.isKnown(event) }, commits };
+  const tagsOf: EnqueueStore['tagsOf'] = (repository, digest) => store.tagsOf(repository, digest);
+  const awaitsRelease: EnqueueStore['awaitsRelease'] = (repository) => store.awaitsRelease(repository);
+  const isKnown: EnqueueStore['isKnown'] = (event) => store.isKnown(event);
+  return { store: { enter, tagsOf, awaitsRelease, isKnown }, commits };
 }
 
 async function open(t: Ending, rules: Rule[] = [rule], options: Partial<EnqueueOptions> = {}) {
@@ -98,6 +111,62 @@ test('of what is not for us only deletions are stored', async (t) => {
   assert.deepEqual(commits, []);
   assert.deepEqual(await enqueue.receive(ignored('deletion')), { tasks: [], ignored: 'deletion' });
   assert.deepEqual(commits, [1]);
+});
+
+const signature = `sha256-${'a'.repeat(64)}.sig`;
+const byDigest: Event = { ...scanned(), kind: 'ignored', type: 'PUSH_ARTIFACT', ignored: 'by-digest' };
+const signed: [what: string, event: Event, ignored: string][] = [
+  ['an artifact by digest, which may be a referrer', byDigest, 'by-digest'],
+  ['a signature by its tag, which no rule wants', pushed(signature), 'no-rule'],
+];
+
+for (const [what, event, ignored] of signed)
+  test(`what the policy held back is awake when there comes ${what}`, async (t) => {
+    const { state, enqueue, commits } = await open(t);
+    const { tasks } = await enqueue.receive(pushed('v1'));
+    assert.deepEqual(await enqueue.receive(event), { tasks: [], ignored }, 'nothing waits for it yet');
+    postpone(state, now + day, 'source-policy');
+    const elsewhere = { ...event, repository: 'library/other' };
+    assert.deepEqual(await enqueue.receive(elsewhere), { tasks: [], ignored });
+    assert.deepEqual(commits, [1], 'and nothing was written');
+    assert.deepEqual(await enqueue.receive(event), { tasks });
+    assert.partialDeepStrictEqual(newest(state), { state: 'available', runAt: now });
+  });
+
+test('a signature that goes with its image wakes the image, too', async (t) => {
+  const { state, enqueue } = await open(t);
+  const digest = `sha256:${'a'.repeat(64)}` as const;
+  const { tasks } = await enqueue.receive(pushed('v1', { references: [{ tag: 'v1', digest }] }));
+  postpone(state, now + day, 'source-policy');
+  const received = await enqueue.receive(pushed(signature));
+  assert.deepEqual([received.tasks.length, received.tasks[1]], [2, tasks[0]]);
+  assert.equal(taskOf(state, tasks[0]).state, 'available');
+});
+
+for (const reason of ['source-policy', 'unreachable'] as const)
+  test(`an attempt that asked before the scan ended, and was refused before for ${reason}`, async (t) => {
+    const { state, enqueue } = await open(t);
+    await enqueue.receive(pushed('v1'));
+    postpone(state, now, reason);
+    state.dispatch.promote(now, 1, day);
+    const running = claim(state, now);
+    await enqueue.receive(scanned());
+    const why = { reason: 'source-policy', message: 'scan' } as const;
+    const verdict = { kind: 'retry', at: now + day, waited: true, ...why } as const;
+    const { state: then } = state.dispatch.settle(running, attempt(running, why), verdict, now);
+    assert.equal(then, reason === 'source-policy' ? 'available' : 'retryable');
+  });
+
+test('a scan that ended while its image was copied asks for no further copy', async (t) => {
+  const { state, enqueue } = await open(t);
+  await enqueue.receive(pushed('v1'));
+  postpone(state, now, 'source-policy');
+  state.dispatch.promote(now, 1, day);
+  const running = claim(state, now);
+  await enqueue.receive(scanned());
+  const verdict = { kind: 'complete', outcome: 'copied', again: false } as const;
+  const did = attempt(running, { outcome: 'copied' });
+  assert.equal(state.dispatch.settle(running, did, verdict, now).state, 'completed');
 });
 
 test('a time that cannot be is replaced by the arrival', async (t) => {

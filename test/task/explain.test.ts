@@ -79,10 +79,10 @@ test('a task on its way: what it waits for, since when, and what comes next', as
   assert.partialDeepStrictEqual(one(), { reason: 'available', since: minute(3), task: id });
   assert.equal(one().words, 'waits for a free slot since 2026-11-23 12:03:00 UTC');
 
-  state.dispatch.claim(minute(4), new Set());
+  state.dispatch.claim(minute(4), {});
   assert.partialDeepStrictEqual(one(), { reason: 'running', since: minute(4) });
   assert.equal(one().words, 'is being copied since 2026-11-23 12:04:00 UTC');
-  state.dispatch.release([id]);
+  state.dispatch.release([id], minute(4));
 
   postpone(state, minute(10), 'source-policy');
   const policy = { reason: 'source-policy', since: minute(3), nextAttemptAt: minute(10), task: id } as const;

@@ -218,12 +218,12 @@ describe('projects', () => {
 });
 
 const refusals: readonly [string, (stand: Stand) => void, heads: [harbor: number, acr: number]][] = [
-  ['artifacts of Harbor', ({ harbor }) => without(harbor, /artifacts/), [2, 0]],
-  ['projects of Harbor', ({ harbor }) => without(harbor, /api\/v2.0/), [2, 0]],
+  ['artifacts of Harbor', ({ harbor }) => without(harbor, /artifacts/), [3, 0]],
+  ['projects of Harbor', ({ harbor }) => without(harbor, /api\/v2.0/), [3, 0]],
   [
     'any API of Harbor’s, which is no Harbor then',
     ({ harbor }) => harbor.faults.always(/api\/v2.0/, registryError(404, 'NOT_FOUND', 'no such page')),
-    [2, 0],
+    [3, 0],
   ],
   ['tags by the OpenAPI', ({ openApi }) => openApi.forbidden.add('ListRepoTag'), [0, 2]],
   ['repositories by the OpenAPI', ({ openApi }) => openApi.forbidden.add('GetRepository'), [0, 2]],

@@ -71,8 +71,8 @@ test('a failure: the reason, and what was done before it', async (t) => {
   acr.faults.always(/^PUT .*manifests/, unavailable());
   const { attempt, verdict } = await work(task, { ends, wanted: always, policy, clock }, never);
   assert.deepEqual(
-    [attempt.outcome, attempt.reason, attempt.copied, attempt.bytes],
-    [undefined, 'unreachable', 3, bytes],
+    [attempt.outcome, attempt.reason, attempt.copied, attempt.bytes, attempt.digest],
+    [undefined, 'unreachable', 3, bytes, image.descriptor.digest],
   );
   assert.match(attempt.message ?? '', /^write v1 at the destination: PUT .* answered 503/);
   assert.equal(verdict.kind, 'retry');
