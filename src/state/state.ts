@@ -1,4 +1,5 @@
 import type { RecordStore } from '../task/record.ts';
+import type { UploadSessions } from '../copy/upload-session.ts';
 import type { DispatchStore, EnqueueStore, PruneStore, SweepStore, TaskStore } from '../task/store.ts';
 import { type DatabaseOptions, openDatabase, write } from './database.ts';
 import { SqliteDispatchStore } from './dispatch-store.ts';
@@ -8,6 +9,7 @@ import { SqliteRecordStore } from './record-store.ts';
 import { recover, type Recovered } from './recover.ts';
 import { SqliteSweepStore } from './sweep-store.ts';
 import { SqliteTaskStore } from './task-store.ts';
+import { SqliteUploadStore } from './upload-store.ts';
 
 /** Everything that outlives the process: one file, one store for each consumer. */
 export interface State {
@@ -17,6 +19,7 @@ export interface State {
   sweeps: SweepStore;
   prune: PruneStore;
   records: RecordStore;
+  uploads: UploadSessions;
   /**
    * To be called once, before the first claim: tasks that a crash left running become available (those that
    * were to be cancelled: cancelled), sweeps that it left running become failed.
@@ -41,6 +44,7 @@ export function openState(file: string, options: DatabaseOptions = {}): State {
     sweeps: new SqliteSweepStore(connection),
     prune: new SqlitePruneStore(connection),
     records: new SqliteRecordStore(connection),
+    uploads: new SqliteUploadStore(connection),
     recover: (now) => recover(connection, now),
     writable: () => {
       write(connection, () => take.run());
