@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import { type TestContext, test } from 'node:test';
 import type { Bytes } from '../../src/copy/repository.ts';
 import type { Misbehaviour } from '../../src/demo/registry/call.ts';
@@ -132,6 +133,40 @@ test('the last byte is there and the answer lost: the blob is looked for', async
   assert.equal(await send(stand, source(big).open), 'copied');
   assert.deepEqual([stand.seen(put).length, stand.seen(/^HEAD/).length], [1, 1]);
   assert.equal(received(stand.registry.requests), size);
+});
+
+test('a piece whose answer is lost is there: it is read again, and not sent', async (t) => {
+  const stand = await startStand(t);
+  let patches = 0;
+  stand.faults.always(patch, (call, next) => (++patches === 2 ? lostAnswer(call, next) : next()));
+  const { open, from } = source(big);
+  assert.equal(await send(stand, open), 'copied');
+  assert.equal(received(stand.registry.requests), size);
+  assert.deepEqual(from, [0, piece]);
+  await stand.assertFree();
+});
+
+test('a destination that takes nothing more in the middle of a big blob is given up, its slot with it', async (t) => {
+  const stand = await startStand(t, {}, { idleTimeout: 60_000 });
+  const arrived = Promise.withResolvers<void>();
+  const forever = new Promise<never>(() => undefined);
+  stand.faults.always(
+    patch,
+    only(1, async () => {
+      arrived.resolve();
+      return forever;
+    }),
+  );
+  const over = new AbortController();
+  const failed = failure(send(stand, source(big).open), 'timeout').finally(() => over.abort());
+  await arrived.promise;
+  while (!over.signal.aborted) {
+    for (let turn = 0; turn < 200; turn++) await setImmediate();
+    stand.clock.advance(60_000);
+  }
+  assert.match((await failed).message, /nothing taken for 60000 ms/);
+  assert.ok(stand.seen(patch).length <= 4, `${stand.seen(patch).length} pieces`);
+  await stand.assertFree();
 });
 
 test('a big blob that is wrong is never finished, and its session given back', async (t) => {
