@@ -10,5 +10,3 @@ CREATE TABLE upload (
   kept_at INTEGER NOT NULL,
   PRIMARY KEY (origin, repository, digest)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX upload_kept_at ON upload (kept_at);
