@@ -6,6 +6,7 @@ import type { Log } from './log.ts';
 import { Journal } from './main/journal.ts';
 import { ConfiguredRegistries } from './main/registries.ts';
 import { Sweeping } from './main/sweeping.ts';
+import { forgiving } from './main/uploads.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { Ruleset } from './rule/match.ts';
@@ -72,8 +73,12 @@ class Parts {
     const journal = new Journal(log, this.#metrics);
     this.#journal = journal;
     this.#rules = new Ruleset(config.rules);
-    this.#registries = new ConfiguredRegistries(config.registries, clock, (registry, method, status) =>
-      this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status),
+    this.#registries = new ConfiguredRegistries(
+      config.registries,
+      clock,
+      (registry, method, status) =>
+        this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status),
+      forgiving(state.uploads, log),
     );
     this.#dispatcher = this.#newDispatcher(journal);
     this.#enqueue = new Enqueue({

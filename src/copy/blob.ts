@@ -80,14 +80,19 @@ async function place(
   const { digest } = descriptor;
   const present = await at('destination', `look for blob ${digest}`, destination.hasBlob(descriptor, signal));
   if (present) return 'skipped';
-  const open = (stop: AbortSignal): Promise<Bytes> => read(descriptor, source, stop);
+  const open = (stop: AbortSignal, offset: number): Promise<Bytes> => read(descriptor, source, stop, offset);
   return at('destination', `write blob ${digest}`, destination.writeBlob(descriptor, open, { from, signal }));
 }
 
 /** The source's bytes, with its failures named as the source's, for they come out of the destination's upload. */
-async function read(descriptor: Descriptor, source: Source, signal: AbortSignal): Promise<Bytes> {
+async function read(
+  descriptor: Descriptor,
+  source: Source,
+  signal: AbortSignal,
+  offset: number,
+): Promise<Bytes> {
   const operation = `read blob ${descriptor.digest}`;
-  return named(operation, await at('source', operation, source.blob(descriptor, signal)));
+  return named(operation, await at('source', operation, source.blob(descriptor, signal, offset)));
 }
 
 async function* named(operation: string, bytes: Bytes): AsyncGenerator<Uint8Array> {

@@ -12,8 +12,11 @@ export interface Resolver {
 export interface Source extends Resolver {
   /** The manifest's exact bytes, verified against the descriptor. */
   manifest(descriptor: Descriptor, signal?: AbortSignal): Promise<Uint8Array>;
-  /** The blob's bytes as they arrive, not yet verified. Whoever does not read to the end aborts the signal. */
-  blob(descriptor: Descriptor, signal: AbortSignal): Promise<Bytes>;
+  /**
+   * The blob's bytes after the first `from`, as they arrive, not yet verified. A transfer that is cut goes on where it
+   * stopped. Whoever does not read to the end aborts the signal.
+   */
+  blob(descriptor: Descriptor, signal: AbortSignal, from?: number): Promise<Bytes>;
 }
 
 /** What a copy needs of the repository it writes. */
@@ -22,11 +25,12 @@ export interface Destination extends Resolver {
   hasBlob(descriptor: Descriptor, signal?: AbortSignal): Promise<boolean>;
   /**
    * Puts the blob in place: mounted from `from`, a repository of the same registry believed to hold it, or
-   * else uploaded from `open()`, which is called once per try. Verified by digest and length either way.
+   * else uploaded from `open()`, which is called once per try, with the bytes that it may leave out at the beginning.
+   * Verified by digest and length either way.
    */
   writeBlob(
     descriptor: Descriptor,
-    open: (signal: AbortSignal) => Promise<Bytes>,
+    open: (signal: AbortSignal, from: number) => Promise<Bytes>,
     options: { from?: string | undefined; signal?: AbortSignal | undefined },
   ): Promise<'copied' | 'mounted'>;
   /** Writes the bytes under `reference`: a tag, or the manifest's own digest. */

@@ -8,6 +8,8 @@ import type { Clock } from '../clock.ts';
 import { readPassword } from '../config.ts';
 import type { AliyunConfig, RegistryConfig } from '../config.ts';
 import { BlobTraffic } from '../copy/blob.ts';
+import { noSessions } from '../copy/upload-session.ts';
+import type { UploadSessions } from '../copy/upload-session.ts';
 import { Harbor } from '../harbor/harbor.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Repository } from '../registry/repository.ts';
@@ -34,11 +36,21 @@ type ClientOptions = ConstructorParameters<typeof Registry>[0];
 export class ConfiguredRegistries implements Registries {
   readonly #registries: ReadonlyMap<string, Entry>;
 
-  constructor(configs: readonly RegistryConfig[], clock: Clock, onRequest: OnRequest) {
+  constructor(
+    configs: readonly RegistryConfig[],
+    clock: Clock,
+    onRequest: OnRequest,
+    sessions: UploadSessions = noSessions,
+  ) {
     const pace = new Pace(clock);
     this.#registries = new Map(
       configs.map((config) => {
-        const options = { ...optionsOf(config), clock, onRequest: onRequest.bind(null, config.name) };
+        const options = {
+          ...optionsOf(config),
+          clock,
+          onRequest: onRequest.bind(null, config.name),
+          sessions,
+        };
         return [config.name, newEntry(config, options, pace)];
       }),
     );

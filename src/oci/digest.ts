@@ -26,13 +26,18 @@ export class Digester {
   readonly #algorithm: Algorithm;
   readonly #hash: Hash;
 
-  constructor(algorithm: Algorithm) {
+  constructor(algorithm: Algorithm, hash = createHash(algorithm)) {
     this.#algorithm = algorithm;
-    this.#hash = createHash(algorithm);
+    this.#hash = hash;
   }
 
   update(bytes: Uint8Array): void {
     this.#hash.update(bytes);
+  }
+
+  /** Of what has come so far; the two go on apart. */
+  copy(): Digester {
+    return new Digester(this.#algorithm, this.#hash.copy());
   }
 
   digest(): Digest {

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 
 /** One request as the protocol's steps see it. */
 export interface Call {
-  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   url: URL;
   /** What the token must allow, the needed scope first. */
   scopes: readonly string[];

@@ -1,4 +1,5 @@
 import { RegistryError } from '../copy/error.ts';
+import type { UploadSessions } from '../copy/upload-session.ts';
 import { isRepository } from '../oci/reference.ts';
 import type { Call } from './call.ts';
 import { listed } from './list.ts';
@@ -6,12 +7,17 @@ import { Repository } from './repository.ts';
 import { Transport } from './transport.ts';
 import type { TransportOptions } from './transport.ts';
 
+export interface RegistryOptions extends TransportOptions {
+  /** Where uploads to it are remembered over a restart. */
+  sessions?: UploadSessions;
+}
+
 /** A registry: its repositories share one budget of requests, one pool of connections and one set of tokens. */
 export class Registry {
-  readonly #options: TransportOptions;
+  readonly #options: RegistryOptions;
   readonly #transport: Transport;
 
-  constructor(options: TransportOptions) {
+  constructor(options: RegistryOptions) {
     this.#options = options;
     this.#transport = new Transport(options);
   }
@@ -21,7 +27,7 @@ export class Registry {
    * every copy's requests go first.
    */
   repository(name: string, access: 'pull' | 'push', priority?: 'background'): Repository {
-    const { url: origin, clock, idleTimeout } = this.#options;
+    const { url: origin, clock, idleTimeout, sessions } = this.#options;
     const actions = access === 'push' ? (['pull', 'push'] as const) : (['pull'] as const);
     const background = priority === 'background';
     return new Repository({
@@ -32,6 +38,7 @@ export class Registry {
       background,
       clock,
       idleTimeout,
+      sessions,
     });
   }
 

@@ -1,5 +1,7 @@
 import type { Bytes, Destination, Source } from '../copy/repository.ts';
 import { RegistryError } from '../copy/error.ts';
+import { noSessions } from '../copy/upload-session.ts';
+import type { UploadSessions } from '../copy/upload-session.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, digestOf, isDigest } from '../oci/digest.ts';
 import { mediaTypeOf } from '../oci/manifest.ts';
@@ -8,9 +10,9 @@ import { isTag } from '../oci/reference.ts';
 import { formatScope } from '../oci/scope.ts';
 import type { Clock } from '../clock.ts';
 import { believeAbsent, caps, parseObject } from './body.ts';
-import { unanswered } from '../copy/unanswered.ts';
+import { download, refuseOtherLength } from './download.ts';
 import { listed } from './list.ts';
-import type { Answer, Call } from './call.ts';
+import type { Call } from './call.ts';
 import type { Transport } from './transport.ts';
 import { writeBlob } from './upload.ts';
 import { shown } from './url.ts';
@@ -27,6 +29,8 @@ export interface RepositoryOptions {
   background: boolean;
   clock: Clock;
   idleTimeout: number;
+  /** Where uploads are remembered over a restart. */
+  sessions?: UploadSessions | undefined;
 }
 
 /** One repository of a registry, by the distribution specification 1.1. */
@@ -62,16 +66,9 @@ export class Repository implements Source, Destination {
     });
   }
 
-  async blob(descriptor: Descriptor, signal: AbortSignal): Promise<Bytes> {
-    const call = this.#call('GET', `blobs/${descriptor.digest}`, [200], signal);
-    const answer = await this.#transport.stream(call);
-    try {
-      refuseOtherLength(descriptor, answer);
-    } catch (error) {
-      answer.body.destroy();
-      throw error;
-    }
-    return this.#chunks(call, answer);
+  async blob(descriptor: Descriptor, signal: AbortSignal, from = 0): Promise<Bytes> {
+    const call = { ...this.#call('GET', `blobs/${descriptor.digest}`, [200], signal), signal };
+    return download({ transport: this.#transport, clock: this.#options.clock, call, descriptor }, from);
   }
 
   async hasBlob(descriptor: Descriptor, signal?: AbortSignal): Promise<boolean> {
@@ -84,12 +81,13 @@ export class Repository implements Source, Destination {
 
   async writeBlob(
     descriptor: Descriptor,
-    open: (signal: AbortSignal) => Promise<Bytes>,
+    open: (signal: AbortSignal, from: number) => Promise<Bytes>,
     options: { from?: string | undefined; signal?: AbortSignal | undefined },
   ): Promise<'copied' | 'mounted'> {
-    const { transport, origin, name, clock, idleTimeout } = this.#options;
-    const target = { transport, origin, repository: name, scope: this.#scope, clock, idleTimeout };
-    return writeBlob(target, descriptor, open, options);
+    const { transport, origin, name, clock, idleTimeout, sessions = noSessions } = this.#options;
+    const target = { transport, origin, repository: name, scope: this.#scope, clock, idleTimeout, sessions };
+    const isThere = (signal: AbortSignal | undefined): Promise<boolean> => this.hasBlob(descriptor, signal);
+    return writeBlob({ ...target, isThere }, descriptor, open, options);
   }
 
   async putManifest(
@@ -149,27 +147,6 @@ export class Repository implements Source, Destination {
     const message = `${shown(call.url)}: expected ${named.slice(0, 140)}, got bytes of ${digest}`;
     throw new RegistryError('corrupt', message);
   }
-
-  async *#chunks(call: Call, answer: Answer): AsyncGenerator<Uint8Array> {
-    try {
-      for await (const chunk of answer.body) {
-        if (!(chunk instanceof Uint8Array)) throw new TypeError('expected bytes');
-        await this.#transport.limiter.bytes(chunk.length, call.signal);
-        yield chunk;
-      }
-    } catch (error) {
-      call.signal?.throwIfAborted();
-      throw unanswered(`GET ${shown(answer.url)}`, error);
-    }
-  }
-}
-
-/** Where the answer tells a length at all. */
-function refuseOtherLength({ digest, size }: Descriptor, { headers, url }: Omit<Answer, 'body'>): void {
-  const length = headers.get('content-length');
-  if (length === null || Number(length) === size) return;
-  const message = `blob ${digest}: expected ${size} bytes, ${shown(url)} announces ${length}`;
-  throw new RegistryError('corrupt', message);
 }
 
 /**

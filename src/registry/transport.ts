@@ -67,9 +67,9 @@ export class Transport {
     });
   }
 
-  /** Sends a call whose answer is a stream. The slot is held until the body has ended or is destroyed. */
+  /** Sends a call whose answer is a stream, in a slot that the caller holds for it: `limiter.acquire('read')`. */
   async stream(call: Call): Promise<Answer> {
-    return this.#retrying(call, () => this.#open(call, 'read'));
+    return this.#retrying(call, () => this.#answer(call));
   }
 
   /** Ends what is under way. */
@@ -108,8 +108,7 @@ export class Transport {
   async #open(call: Call, use: Use): Promise<Answer> {
     const release = await this.limiter.acquire(use, call.signal);
     try {
-      const answer = await this.#authorized(call);
-      if (!call.expect.includes(answer.status)) throw await this.#refusal(call, answer);
+      const answer = await this.#answer(call);
       if (answer.body.closed) release();
       else answer.body.once('close', release);
       return answer;
@@ -117,6 +116,12 @@ export class Transport {
       release();
       throw error;
     }
+  }
+
+  async #answer(call: Call): Promise<Answer> {
+    const answer = await this.#authorized(call);
+    if (!call.expect.includes(answer.status)) throw await this.#refusal(call, answer);
+    return answer;
   }
 
   async #authorized(call: Call): Promise<Answer> {

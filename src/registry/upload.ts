@@ -1,14 +1,16 @@
-import { Readable } from 'node:stream';
-import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
 import type { Bytes } from '../copy/repository.ts';
+import type { UploadKey } from '../copy/upload-session.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { backoff } from './backoff.ts';
 import { triesOf } from './error.ts';
 import { patience } from './limit.ts';
-import type { Transport } from './transport.ts';
-import { follow, sameOrigin, shown } from './url.ts';
-import { VerifiedBody } from './verified-body.ts';
+import { behind, causeOf, isLost, isRefusalOfPieces, meant, outages } from './upload-fault.ts';
+import { append, ask, begin, cancel, close, mount } from './upload-session.ts';
+import type { Session, UploadTarget } from './upload-session.ts';
+import { sameOrigin } from './url.ts';
+import { VerifiedBody, beginningOf } from './verified-body.ts';
+import type { Checkpoint } from './verified-body.ts';
 
 /*
  * Writing a blob, in the specification's words ("Pushing blobs", "Mounting a blob from another repository"):
@@ -17,194 +19,262 @@ import { VerifiedBody } from './verified-body.ts';
  *        │ 202: a session is ours; refused, or nowhere to mount from: none yet
  *        ▼
  *   source bytes in hand  ──▶  POST …/uploads/, without a session  ──▶  PUT <Location>?digest=  ──201──▶ copied
+ *                                                                  64 MiB and more: PATCH a piece, as often as
+ *                                                                  needed, before the PUT with the last one
+ *   cut  ──▶  GET <Location>  ──204 with Range──▶  the source again from the last checkpoint, and on from there
+ *                      └──404, or says nothing──▶  a new session, from the beginning
  *
- * One PUT carries the whole blob: its token is checked when it begins, so a blob that takes longer than a token
- * lives is not lost at the end, as with PATCH and PUT. The last chunk is held back until digest and length
- * are known to be right, so a wrong blob is never finished. No byte is sent more than twice.
+ * Below 64 MiB one PUT carries the whole blob. From there on each piece checks its token, is a checkpoint to go back
+ * to, and is written down for the next process. The last chunk is held back until digest and length are known to be
+ * right, so a wrong blob is never finished.
+ *
+ * What is sent twice: for each cut at most the piece it hit, below 64 MiB the blob, as far as the registry has not got
+ * it. An attempt ends with its second cut in a row that brought the registry less than 1 MiB, or its eighth one, and a
+ * session that is lost is replaced once: nothing is sent for ever.
  *
  * Memory: whatever the blob's size, one chunk held back, one on its way, one waiting for the socket, and the buffers
  * of two sockets, each of at most 64 KiB: below 1 MiB for each blob under way.
  */
-export interface UploadTarget {
-  transport: Transport;
-  /** The registry's address. */
-  origin: URL;
-  repository: string;
-  /** Scope of `pull,push` on the repository. */
-  scope: string;
-  clock: Clock;
-  /** Milliseconds in which the destination must take the next chunk. */
-  idleTimeout: number;
+const MiB = 1024 * 1024;
+const big = 64 * MiB;
+
+/** Between two pieces there is a round trip; what a cut costs is one piece. */
+function pieceOf(size: number): number {
+  return size < big ? size : Math.min(32 * MiB, Math.max(16 * MiB, Math.floor(size / 32)));
 }
 
-/** After the last byte: registries on object storage move the whole blob before they answer. */
-const finishPatience = 15 * 60_000;
+/** What a cut must have brought not to count as a failure. */
+const progress = MiB;
+const mostFruitless = 1;
+const mostCuts = 8;
+const mostSessions = 2;
 
-/** Nobody waits longer for a session to be given back. */
-const cancelPatience = 5_000;
+type Open = (signal: AbortSignal, from: number) => Promise<Bytes>;
 
-/** No chunk is fetched before the one before it has been taken. */
-const oneAtATime = { objectMode: true, highWaterMark: 1 };
-
-interface Options {
-  from?: string | undefined;
-  signal?: AbortSignal | undefined;
+/** What ended a try that is worth another one. */
+interface Cut {
+  error: unknown;
+  /** All bytes were out: it may have arrived. */
+  complete: boolean;
 }
-
-type Open = (signal: AbortSignal) => Promise<Bytes>;
 
 /** See `Destination.writeBlob`. */
-export async function writeBlob(
+export function writeBlob(
   target: UploadTarget,
   descriptor: Descriptor,
   open: Open,
-  options: Options,
+  options: { from?: string | undefined; signal?: AbortSignal | undefined },
 ): Promise<'copied' | 'mounted'> {
-  let session = await mount(target, descriptor, options);
-  if (session === 'mounted') return session;
-  for (let tried = 1; ; tried++) {
-    const broken = await upload(target, session, descriptor, open, options.signal);
-    if (broken === undefined) return 'copied';
-    if (tried === 2) throw meant(broken);
-    session = undefined;
-    await target.clock.sleep(pauseAfter(broken, target.clock), options.signal);
+  return new Upload(target, descriptor, open, options.signal).run(options.from);
+}
+
+/** One blob on its way, in this attempt. */
+class Upload {
+  readonly #target: UploadTarget;
+  readonly #descriptor: Descriptor;
+  readonly #open: Open;
+  readonly #signal: AbortSignal | undefined;
+  readonly #key: UploadKey;
+  #session: Session | undefined;
+  /** Never ahead of what the registry has. */
+  #checkpoint: Checkpoint;
+  #piece: number;
+  /** The session is written down. */
+  #kept = false;
+  #reached = 0;
+  #cuts = 0;
+  #fruitless = 0;
+  #lost = 0;
+
+  constructor(target: UploadTarget, descriptor: Descriptor, open: Open, signal: AbortSignal | undefined) {
+    this.#target = target;
+    this.#descriptor = descriptor;
+    this.#open = open;
+    this.#signal = signal;
+    const { origin, repository } = target;
+    this.#key = { origin: origin.origin, repository, digest: descriptor.digest };
+    this.#checkpoint = beginningOf(descriptor);
+    this.#piece = pieceOf(descriptor.size);
   }
-}
 
-/** A token that had run out was replaced after the first 401: the second one is a "no". */
-function meant(error: unknown): unknown {
-  if (!(error instanceof RegistryError) || error.status !== 401) return error;
-  return new RegistryError('denied', error.message, { status: 401, cause: error });
-}
+  async run(from: string | undefined): Promise<'copied' | 'mounted'> {
+    try {
+      const session =
+        (await this.#recall()) ?? (await mount(this.#target, this.#descriptor, from, this.#signal));
+      if (session === 'mounted') return session;
+      this.#session = session;
+      let cut = await this.#pass();
+      while (cut !== undefined && !(await this.#mend(cut))) cut = await this.#pass();
+      this.#forget();
+      return 'copied';
+    } catch (error) {
+      await this.#leave(error);
+      this.#signal?.throwIfAborted();
+      throw error;
+    }
+  }
 
-function uploads(target: UploadTarget): URL {
-  return new URL(`/v2/${target.repository}/blobs/uploads/`, target.origin);
-}
-
-/** Where the mount becomes an upload: its session. `undefined` when there was nothing to try, or no use in it. */
-async function mount(
-  target: UploadTarget,
-  descriptor: Descriptor,
-  { from, signal }: Options,
-): Promise<URL | 'mounted' | undefined> {
-  if (from === undefined) return undefined;
-  const url = uploads(target);
-  url.searchParams.set('mount', descriptor.digest);
-  url.searchParams.set('from', from);
-  // Without `pull` on the other repository in the same token the whole request is refused.
-  const scopes = [target.scope, `repository:${from}:pull`];
-  const { transport } = target;
-  try {
-    const answer = await transport.send({ method: 'POST', url, scopes, expect: [201, 202], signal });
-    return answer.status === 201 ? 'mounted' : location(answer);
-  } catch (error) {
-    // A mount is only a short cut: whatever a registry has against it, the upload decides.
-    if (error instanceof RegistryError && error.status !== undefined && error.retryAt === undefined) {
+  /** The session of an earlier process or attempt, where its registry still knows it. */
+  async #recall(): Promise<Session | undefined> {
+    if (this.#descriptor.size < big) return undefined;
+    const { sessions, origin } = this.#target;
+    const kept = sessions.find(this.#key);
+    if (kept === undefined) return undefined;
+    this.#kept = true;
+    const url = new URL(kept.location, origin);
+    const old = { url, offset: kept.offset, minimum: 0 };
+    const session = sameOrigin(url, origin) ? await ask(this.#target, old, this.#signal) : undefined;
+    if (session === undefined || session.offset > this.#descriptor.size) {
+      this.#forget();
       return undefined;
     }
-    throw error;
+    this.#reached = session.offset;
+    return session;
   }
-}
 
-async function post(target: UploadTarget, signal: AbortSignal): Promise<URL> {
-  const scopes = [target.scope];
-  return location(
-    await target.transport.send({ method: 'POST', url: uploads(target), scopes, expect: [202], signal }),
-  );
-}
-
-function location(answer: { url: URL; headers: Headers }): URL {
-  return follow(answer.url, answer.headers.get('location') ?? undefined, 'the Location of an upload');
-}
-
-/** One try. Gives what broke the transfer if it is worth another; what failed before it is thrown. */
-async function upload(
-  target: UploadTarget,
-  begun: URL | undefined,
-  descriptor: Descriptor,
-  open: Open,
-  signal: AbortSignal | undefined,
-): Promise<unknown> {
-  // Either leg's end is the other's: one signal stops both.
-  const stop = new AbortController();
-  const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-  const { limiter } = target.transport;
-  let session = begun;
-  let sending = false;
-  try {
-    const body = new VerifiedBody(await open(both), descriptor, { ...target, limiter, stop });
-    await body.ready();
-    session ??= await post(target, both);
-    sending = true;
-    await finish(target, session, descriptor, body, both);
-    return undefined;
-  } catch (error) {
-    stop.abort();
-    await cancel(target, session, error);
-    signal?.throwIfAborted();
-    if (!sending || !isWorthAnother(error, target.clock)) throw error;
-    return error;
-  } finally {
-    stop.abort();
+  /** Sends what is missing. Gives what cut it, if going on is worth a try; what failed before it is thrown. */
+  async #pass(): Promise<Cut | undefined> {
+    // Either leg's end is the other's: one signal stops both.
+    const stop = new AbortController();
+    const both = this.#signal === undefined ? stop.signal : AbortSignal.any([this.#signal, stop.signal]);
+    let body: VerifiedBody | undefined;
+    let sending = false;
+    try {
+      body = await this.#read(both, stop);
+      this.#session ??= await begin(this.#target, both);
+      sending = true;
+      await this.#send(this.#session, body, both);
+      return undefined;
+    } catch (error) {
+      stop.abort();
+      this.#signal?.throwIfAborted();
+      if (!sending || !(this.#isWorthAnother(error) || this.#refusesPieces(error))) throw error;
+      return { error, complete: body?.verified === true };
+    } finally {
+      stop.abort();
+    }
   }
-}
 
-function isWorthAnother(error: unknown, clock: Clock): boolean {
-  const cause = causeOf(error);
-  if (cause === undefined || triesOf(cause.fault) < 2) return false;
-  return pauseAfter(error, clock) <= patience;
-}
-
-/** Milliseconds: as long as the registry asked for, if it did. */
-function pauseAfter(error: unknown, clock: Clock): number {
-  const asked = (causeOf(error)?.retryAt ?? 0) - clock.now();
-  return Math.max(asked, backoff(1, clock.random()));
-}
-
-/** The source's failures come out of the stream wrapped; what to do is the same at either side. */
-function causeOf(error: unknown): RegistryError | undefined {
-  if (error instanceof RegistryError) return error;
-  return error instanceof Error && error.cause instanceof RegistryError ? error.cause : undefined;
-}
-
-async function finish(
-  target: UploadTarget,
-  session: URL,
-  descriptor: Descriptor,
-  body: VerifiedBody,
-  signal: AbortSignal,
-): Promise<void> {
-  const url = new URL(session);
-  // Added as text: what the registry put into its Location goes back to it unchanged.
-  url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(descriptor.digest)}`;
-  const headers = { 'content-type': 'application/octet-stream', 'content-length': String(descriptor.size) };
-  try {
-    await target.transport.send({
-      method: 'PUT',
-      url,
-      scopes: [target.scope],
-      headers,
-      body: descriptor.size === 0 ? new Uint8Array() : Readable.from(body, oneAtATime),
-      expect: [201, 204],
-      patience: finishPatience,
-      signal,
+  /** The source from the checkpoint on, its first bytes in hand. */
+  async #read(signal: AbortSignal, stop: AbortController): Promise<VerifiedBody> {
+    const { limiter } = this.#target.transport;
+    // A registry that has lost bytes is behind the checkpoint.
+    if ((this.#session?.offset ?? 0) < this.#checkpoint.offset)
+      this.#checkpoint = beginningOf(this.#descriptor);
+    const source = await this.#open(signal, this.#checkpoint.offset);
+    const body = new VerifiedBody(source, this.#descriptor, this.#checkpoint, {
+      ...this.#target,
+      limiter,
+      stop,
     });
-  } catch (error) {
-    throw body.failure ?? error;
+    await body.ready();
+    return body;
   }
-  if (body.verified) return;
-  const message = `PUT ${shown(url)}: expected an answer after the whole blob, got it before`;
-  throw new RegistryError('protocol', message);
-}
 
-/** A session that nobody will finish is given back; that this fails (some want another scope) does not matter. */
-async function cancel(target: UploadTarget, session: URL | undefined, error: unknown): Promise<void> {
-  const gone = error instanceof RegistryError && ['unreachable', 'timeout', 'tls'].includes(error.fault);
-  if (session === undefined || gone || !sameOrigin(session, target.origin)) return;
-  const stop = new AbortController();
-  const timer = target.clock.after(cancelPatience, () => stop.abort());
-  const answers = { expect: [200, 202, 204], once: true, signal: stop.signal } as const;
-  const call = { method: 'DELETE', url: session, scopes: [target.scope], ...answers } as const;
-  await target.transport.send(call).catch(() => undefined);
-  timer.cancel();
+  async #send(begun: Session, body: VerifiedBody, signal: AbortSignal): Promise<void> {
+    const { size } = this.#descriptor;
+    const piece = Math.max(this.#piece, begun.minimum);
+    let session = begun;
+    await body.skipTo(session.offset);
+    while (size - session.offset > piece) {
+      this.#checkpoint = body.checkpoint();
+      session = await append(this.#target, session, body, piece, signal);
+      this.#keep(session);
+      if (session.offset !== body.offset) throw behind(session, body.offset);
+    }
+    this.#checkpoint = body.checkpoint();
+    await close(this.#target, session, body, this.#descriptor, signal);
+  }
+
+  /** Finds out where to go on; `true` when the blob has arrived after all. Throws what cut it where that is no use. */
+  async #mend({ error, complete }: Cut): Promise<boolean> {
+    if (++this.#cuts > mostCuts) throw meant(error);
+    const { clock, isThere } = this.#target;
+    await clock.sleep(this.#pauseAfter(error), this.#signal);
+    const heard = (causeOf(error)?.status ?? 500) < 500;
+    if (complete && !heard && (await isThere(this.#signal))) return true;
+    if (this.#refusesPieces(error)) return this.#insteadOfPieces(error);
+    const session = isLost(error) ? undefined : await this.#ask();
+    if (session === undefined) return this.#again(error);
+    this.#session = session;
+    if (session.offset - this.#reached < progress) this.#fruitless++;
+    else [this.#fruitless, this.#reached] = [0, session.offset];
+    if (this.#fruitless <= mostFruitless) return false;
+    // Pieces that the registry takes and does not count, or calls misplaced where it wants them, are not for it.
+    if (this.#inPieces && [202, 416].includes(causeOf(error)?.status ?? 0))
+      return this.#insteadOfPieces(error);
+    throw meant(error);
+  }
+
+  async #ask(): Promise<Session | undefined> {
+    if (this.#session === undefined) return undefined;
+    const session = await ask(this.#target, this.#session, this.#signal);
+    return session !== undefined && session.offset <= this.#descriptor.size ? session : undefined;
+  }
+
+  /** From the beginning, in a session of its own. */
+  async #again(error: unknown): Promise<false> {
+    if (++this.#lost >= mostSessions) throw meant(error);
+    await this.#drop(error);
+    return false;
+  }
+
+  /** From the beginning, in one PUT. */
+  async #insteadOfPieces(error: unknown): Promise<false> {
+    this.#piece = this.#descriptor.size;
+    this.#fruitless = 0;
+    return this.#again(error);
+  }
+
+  /** Writes the session down where it can be gone on with; one on another host is that host's affair. */
+  #keep(session: Session): void {
+    this.#session = session;
+    const { sessions, clock, origin } = this.#target;
+    if (session.offset === 0 || !sameOrigin(session.url, origin)) return;
+    sessions.keep(this.#key, { location: session.url.href, offset: session.offset }, clock.now());
+    this.#kept = true;
+  }
+
+  #forget(): void {
+    if (this.#kept) this.#target.sessions.forget(this.#key);
+    this.#kept = false;
+  }
+
+  /** At the end without success. What is written down is for the next attempt, if that may go better. */
+  async #leave(error: unknown): Promise<void> {
+    const fault = causeOf(error)?.fault ?? '';
+    const goesOn = this.#signal?.aborted === true || outages.has(fault);
+    if (!this.#kept || !goesOn) await this.#drop(error);
+  }
+
+  async #drop(error: unknown): Promise<void> {
+    const session = this.#session;
+    this.#forget();
+    this.#session = undefined;
+    this.#checkpoint = beginningOf(this.#descriptor);
+    this.#reached = 0;
+    const gone = error instanceof RegistryError && ['unreachable', 'timeout', 'tls'].includes(error.fault);
+    if (!gone) await cancel(this.#target, session);
+  }
+
+  #isWorthAnother(error: unknown): boolean {
+    const cause = causeOf(error);
+    if (cause === undefined || triesOf(cause.fault) < 2) return false;
+    return this.#pauseAfter(error) <= patience;
+  }
+
+  /** Milliseconds: as long as the registry asked for, if it did. */
+  #pauseAfter(error: unknown): number {
+    const { clock } = this.#target;
+    const asked = (causeOf(error)?.retryAt ?? 0) - clock.now();
+    return Math.max(asked, backoff(1, clock.random()));
+  }
+
+  get #inPieces(): boolean {
+    return this.#piece < this.#descriptor.size;
+  }
+
+  #refusesPieces(error: unknown): boolean {
+    return this.#inPieces && isRefusalOfPieces(error);
+  }
 }

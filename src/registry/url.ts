@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
 import { RegistryError } from '../copy/error.ts';
 
-/** Scheme, host and path: what may be shown. A query may carry a signature. */
+/** Scheme, host and path: what may be shown. A query may carry a signature; who knows an upload session may write to it. */
 export function shown(url: URL): string {
-  return `${url.protocol}//${url.host}${url.pathname}`;
+  return `${url.protocol}//${url.host}${url.pathname.replace(/(?<=\/blobs\/uploads\/).+/, '…')}`;
 }
 
 /** The same scheme, host and port; a default port may be written or not (`URL` drops it). */

@@ -14,12 +14,22 @@ interface Options {
   stop: AbortController;
 }
 
+/** A place in a blob with the hash of all before it: from here it can be read again, and still be hashed whole. */
+export interface Checkpoint {
+  readonly offset: number;
+  readonly digester: Digester;
+}
+
+export function beginningOf({ digest }: Descriptor): Checkpoint {
+  return { offset: 0, digester: new Digester(algorithmOf(digest)) };
+}
+
 /**
- * A blob on its way: hashed as it passes, its last chunk held back until digest and length are right. Holds one
- * chunk while the next is read, whatever the blob's size.
+ * A blob on its way, given out in one piece or several: hashed as it passes, its last chunk held back until digest and
+ * length are right. Holds one chunk while the next is read, whatever the blob's size.
  */
-export class VerifiedBody implements AsyncIterable<Uint8Array> {
-  /** What ended the body, if not its end: undici reports such errors in words of its own. */
+export class VerifiedBody {
+  /** What ended a piece at this side: undici reports such errors in words of its own. */
   failure: unknown;
   /** The source has ended, and its bytes were right. */
   verified = false;
@@ -27,15 +37,20 @@ export class VerifiedBody implements AsyncIterable<Uint8Array> {
   readonly #descriptor: Descriptor;
   readonly #options: Options;
   readonly #digester: Digester;
-  #length = 0;
+  /** Read, and given out. */
+  #length: number;
+  #offset: number;
   #held: Uint8Array | undefined;
   #offeredAt: number | undefined;
 
-  constructor(source: Bytes, descriptor: Descriptor, options: Options) {
+  /** `source` has the bytes from `start` on. */
+  constructor(source: Bytes, descriptor: Descriptor, start: Checkpoint, options: Options) {
     this.#source = source[Symbol.asyncIterator]();
     this.#descriptor = descriptor;
     this.#options = options;
-    this.#digester = new Digester(algorithmOf(descriptor.digest));
+    this.#digester = start.digester.copy();
+    this.#length = start.offset;
+    this.#offset = start.offset;
   }
 
   /** Waits for the first bytes, so that no upload stands open while the source is silent. */
@@ -43,22 +58,56 @@ export class VerifiedBody implements AsyncIterable<Uint8Array> {
     this.#held = await this.#read();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+  /** How much has been given out. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  checkpoint(): Checkpoint {
+    return { offset: this.#offset, digester: this.#digester.copy() };
+  }
+
+  /** Leaves out what the destination has already. */
+  async skipTo(offset: number): Promise<void> {
+    while (this.#offset < offset) await this.#take(offset - this.#offset);
+  }
+
+  /** The next `length` bytes. */
+  async *piece(length: number): AsyncGenerator<Uint8Array> {
     const watch = this.#watch();
+    const end = this.#offset + length;
     try {
-      for (let held = this.#held; held !== undefined; held = this.#held) {
-        this.#held = await this.#read();
-        await this.#options.limiter.bytes(held.length, this.#options.stop.signal);
+      while (this.#offset < end) {
+        const part = await this.#next(end - this.#offset);
         this.#offeredAt = this.#options.clock.now();
-        yield held;
+        yield part;
         this.#offeredAt = undefined;
       }
-    } catch (error) {
-      this.failure = error;
-      throw error;
     } finally {
       watch.cancel();
     }
+  }
+
+  async #next(most: number): Promise<Uint8Array> {
+    try {
+      const part = await this.#take(most);
+      await this.#options.limiter.bytes(part.length, this.#options.stop.signal);
+      return part;
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+  }
+
+  /** At most so many bytes, the last ones of the blob only when everything has proved right. */
+  async #take(most: number): Promise<Uint8Array> {
+    const held = this.#held;
+    if (held === undefined) throw this.#wrong(String(this.#length));
+    const part = held.subarray(0, most);
+    this.#digester.update(part);
+    this.#held = part.length < held.length ? held.subarray(part.length) : await this.#read();
+    this.#offset += part.length;
+    return part;
   }
 
   /** The next chunk; at the end `undefined`, once everything before has proved right. */
@@ -69,13 +118,12 @@ export class VerifiedBody implements AsyncIterable<Uint8Array> {
     if (next.done) return this.#verify();
     this.#length += next.value.length;
     if (this.#length > this.#descriptor.size) throw this.#wrong('more');
-    this.#digester.update(next.value);
     return next.value;
   }
 
   #verify(): undefined {
     if (this.#length < this.#descriptor.size) throw this.#wrong(String(this.#length));
-    const digest = this.#digester.digest();
+    const digest = this.#digester.copy().digest();
     if (digest !== this.#descriptor.digest) throw this.#wrong(`${this.#length} bytes of ${digest}`);
     this.verified = true;
   }

@@ -1,4 +1,5 @@
 import type { RecordStore } from '../task/record.ts';
+import type { UploadSessions } from '../copy/upload-session.ts';
 import type {
   DispatchStore,
   EnqueueStore,
@@ -15,6 +16,7 @@ import { SqliteRecordStore } from './record-store.ts';
 import { recover, type Recovered } from './recover.ts';
 import { SqliteSweepStore } from './sweep-store.ts';
 import { SqliteTaskStore } from './task-store.ts';
+import { SqliteUploadStore } from './upload-store.ts';
 
 /** Everything that outlives the process: one file, one store for each consumer. */
 export interface State {
@@ -24,6 +26,7 @@ export interface State {
   sweeps: SweepStore & PositionStore;
   prune: PruneStore;
   records: RecordStore;
+  uploads: UploadSessions;
   /**
    * To be called once, before the first claim: tasks that a crash left running become available (those that
    * were to be cancelled: cancelled). Sweeps that it left running go on by themselves.
@@ -48,6 +51,7 @@ export function openState(file: string, options: DatabaseOptions = {}): State {
     sweeps: new SqliteSweepStore(connection),
     prune: new SqlitePruneStore(connection),
     records: new SqliteRecordStore(connection),
+    uploads: new SqliteUploadStore(connection),
     recover: (now) => recover(connection, now),
     writable: () => {
       write(connection, () => take.run());

@@ -4,12 +4,14 @@ import { startAcr } from '../support/acr-standin.ts';
 import { pusher, reader } from '../support/acr-tokens.ts';
 import { certificate } from '../support/certificate.ts';
 import { Client } from '../support/client.ts';
+import { startGateway } from '../integration/gateway.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { harborTokens } from '../support/harbor-tokens.ts';
 import { type Blob, blobOf, layer, multiPlatform, ociImage } from '../support/image.ts';
 import { push } from '../support/push.ts';
 import { type TokenPolicy, startTokenServer } from '../support/token-server.ts';
 import { all, clientOf, failure, opens, pieces, read, robot } from './stand.ts';
+import { source } from './upload.ts';
 
 /* The client against CNCF Distribution 2.8: the embedded registry is only our reading of the specification. */
 
@@ -156,6 +158,41 @@ test('an ACR instance: a repository is created by the first push; tokens end ear
   await failure(as(reader).repository('mirror/other', 'push').resolve('v1'), 'denied');
   acr.edge.immutable.add('mirror/new');
   await failure(to.putManifest('v1', image.descriptor, image.bytes), 'immutable');
+});
+
+test('a big blob goes in pieces; when one is cut, the registry gives the session up, and the blob is sent anew', async (t) => {
+  const { url } = await startDockerRegistry(t);
+  const gateway = await startGateway(t, url);
+  const statuses: string[] = [];
+  const onRequest = (method: string, status: number) => void statuses.push(`${method} ${status}`);
+  const to = clientOf(t, gateway.url, { onRequest }).repository('c/d', 'push');
+  const blob = layer('pieces', 65 * 1024 * 1024);
+  const half = blob.descriptor.size / 2;
+  assert.equal(await to.writeBlob(blob.descriptor, opens(blob), {}), 'copied');
+  const whole = ['POST 202', ...Array<string>(4).fill('PATCH 202'), 'PUT 201'];
+  assert.deepEqual(statuses, ['GET 200', ...whole]);
+  const other = layer('cut', blob.descriptor.size);
+  statuses.length = 0;
+  gateway.cut(half);
+  assert.equal(await to.writeBlob(other.descriptor, opens(other), {}), 'copied');
+  assert.deepEqual(
+    statuses.filter((line) => line.startsWith('GET') || line.startsWith('POST')),
+    ['POST 202', 'GET 404', 'POST 202'],
+  );
+  const sent = gateway.received - blob.descriptor.size;
+  assert.ok(sent < 2 * other.descriptor.size, `${sent} bytes`);
+  assert.equal(await to.hasBlob(other.descriptor), true);
+});
+
+test('a big blob that is cut before its registry has anything of the piece goes on where it was', async (t) => {
+  const { url } = await startDockerRegistry(t);
+  const gateway = await startGateway(t, url, { whole: true });
+  const to = clientOf(t, gateway.url).repository('c/d', 'push');
+  const blob = layer('behind a proxy', 65 * 1024 * 1024);
+  gateway.cut(40 * 1024 * 1024);
+  assert.equal(await to.writeBlob(blob.descriptor, source(blob).open, {}), 'copied');
+  const again = gateway.received - blob.descriptor.size;
+  assert.ok(again > 0 && again <= 16 * 1024 * 1024, `${again} bytes again`);
 });
 
 test('over TLS, with an authority that is given', async (t) => {

@@ -31,16 +31,18 @@ const atSource: Scenario[] = [
   ['resets each blob once', (f) => f.times(3, /^GET .*blobs/, connection.reset), 'copied'],
   ['resets blobs for ever', (f) => f.always(blobs, connection.reset), 'unreachable'],
   ['breaks a blob off once', (f) => f.once(blobs, connection.brokenBody(100_000)), 'copied'],
-  ['breaks a blob off always', (f) => f.always(blobs, connection.brokenBody(100_000)), 'unreachable'],
+  ['breaks a blob off always', (f) => f.always(blobs, connection.brokenBody(100_000)), 'copied'],
+  ['breaks a blob off after few bytes', (f) => f.always(blobs, connection.brokenBody(1_000)), 'unreachable'],
   ['breaks a blob off at once', (f) => f.always(blobs, connection.brokenBody(0)), 'unreachable'],
-  ['ends a blob early', (f) => f.always(blobs, connection.shortBody(150_000)), 'unreachable'],
+  ['ends a blob early', (f) => f.always(blobs, connection.shortBody(150_000)), 'copied'],
   ['announces another length', (f) => f.always(blobs, connection.truncated(150_000)), 'corrupt'],
   ['sends too much', (f) => f.always(blobs, connection.overlong(10)), 'corrupt'],
   ['sends no length', (f) => f.always(blobs, connection.withoutLength), 'copied'],
   ['sends a blob without an end', (f) => f.always(blobs, connection.endless), 'corrupt'],
   ['sends other bytes', (f) => f.always(blobs, connection.wrongBytes), 'corrupt'],
   ['sends other bytes once', (f) => f.once(blobs, connection.wrongBytes), 'copied'],
-  ['stalls in a blob', (f) => f.always(blobs, connection.stalledBody(70_000, forever)), 'timeout'],
+  ['stalls in a blob', (f) => f.always(blobs, connection.stalledBody(70_000, forever)), 'copied'],
+  ['stalls before a blob', (f) => f.always(blobs, connection.stalledBody(0, forever)), 'timeout'],
   ['sends HTML for a blob', (f) => f.always(blobs, fault.html(200)), 'corrupt'],
   ['redirects a blob in a circle', (f) => f.always(blobs, fault.redirect(`./${layer.digest}`)), 'protocol'],
   ['redirects a blob to a file', (f) => f.always(blobs, fault.redirect('file:///etc/passwd')), 'protocol'],
@@ -153,7 +155,7 @@ async function meet(mirror: Mirror, outcome: Scenario[2], endless: boolean): Pro
 
 for (const [what, hostility, outcome] of atSource)
   test(`a source that ${what}: ${outcome}`, async (t) => {
-    const client = what.includes('stalls') ? { client: { idleTimeout: 1_000 } } : {};
+    const client = what.includes('stalls') ? { client: { idleTimeout: 200 } } : {};
     const mirror = await startMirror(t, { image, ...client });
     hostility(mirror.source.faults);
     await meet(mirror, outcome, /end|10 MB/.test(what));

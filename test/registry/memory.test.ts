@@ -25,6 +25,7 @@ async function startMill(t: TestContext, size: number) {
     }
     if (call.method === 'POST') return empty(202, { location: '/v2/to/there/blobs/uploads/1' });
     for await (const bytes of call.body) mill.written += bytes.length;
+    if (call.method === 'PATCH') return empty(202, { location: call.path, range: `0-${mill.written - 1}` });
     return empty(call.method === 'PUT' ? 201 : 200);
   });
   return { url: server.url, mill };

@@ -8,13 +8,12 @@ import { LeapingClock } from './clock.ts';
 import { bearer, failure, opens, pieces, startStand } from './stand.ts';
 import { blob, large, put, sessions, write } from './upload.ts';
 
-for (const [what, fault, tries] of [
-  ['resets the connection', reset, 2],
-  ['stores the blob and says nothing', lostAnswer, 2],
-  ['forgets the session', uploadLost, 2],
-  ['finds another digest', registryError(400, 'DIGEST_INVALID', 'other'), 2],
-  ['refuses the size', registryError(413, 'SIZE_INVALID', 'too big'), 2],
-  ['denies', registryError(403, 'DENIED', 'no'), 1],
+for (const [what, fault, tries, begun] of [
+  ['resets the connection', reset, 2, 1],
+  ['forgets the session', uploadLost, 2, 2],
+  ['finds another digest', registryError(400, 'DIGEST_INVALID', 'other'), 2, 2],
+  ['refuses the size', registryError(413, 'SIZE_INVALID', 'too big'), 2, 2],
+  ['denies', registryError(403, 'DENIED', 'no'), 1, 1],
 ] as const)
   test(`a destination that ${what} is tried ${tries} times`, async (t) => {
     const stand = await startStand(t);
@@ -25,11 +24,22 @@ for (const [what, fault, tries] of [
       return pieces(blob.bytes());
     };
     await assert.rejects(write(stand, source), RegistryError);
-    assert.deepEqual([opened, stand.seen(put).length, stand.seen(/^POST/).length], [tries, tries, tries]);
+    assert.deepEqual([opened, stand.seen(put).length, stand.seen(/^POST/).length], [tries, tries, begun]);
     stand.faults.clear();
     assert.equal(await write(stand, opens(blob)), 'copied');
     await stand.assertFree();
   });
+
+test('a blob whose answer is lost is there: it is looked for, and not sent again', async (t) => {
+  const stand = await startStand(t);
+  stand.faults.always(put, lostAnswer);
+  assert.equal(await write(stand, opens(blob)), 'copied');
+  assert.deepEqual(
+    [stand.seen(put).length, stand.seen(/^POST/).length, stand.seen(/^HEAD/).length],
+    [1, 1, 1],
+  );
+  await stand.assertFree();
+});
 
 test('a refusal while the body is on its way is heard, and ends it', async (t) => {
   const stand = await startStand(t);

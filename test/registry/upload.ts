@@ -1,4 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Bytes } from '../../src/copy/repository.ts';
+import type { Misbehaviour, RequestRecord } from '../../src/demo/registry/call.ts';
 import { type Blob, layer } from '../support/image.ts';
 import type { Stand } from './stand.ts';
 
@@ -9,6 +11,15 @@ export const blob = layer('upload', 300_000);
 export const large = layer('large', 8 * 1024 * 1024);
 
 export const put = /^PUT .*uploads/;
+export const patch = /^PATCH .*uploads/;
+
+export const MiB = 1024 * 1024;
+
+/** What a blob of 64 MiB and a bit is sent in. */
+export const piece = 16 * MiB;
+
+/** Four pieces and a rest. */
+export const big = layer('big', 4 * piece + MiB + 5);
 
 /** Writes a blob to `c/d`; `from` is where it may be mounted from. */
 export function write(
@@ -18,6 +29,50 @@ export function write(
   wanted: Blob = blob,
 ) {
   return client.repository('c/d', 'push').writeBlob(wanted.descriptor, open, { from });
+}
+
+/** Writes a blob to `c/d` from a source that can begin anywhere. */
+export function send(
+  { client }: Pick<Stand, 'client'>,
+  open: (signal: AbortSignal, from: number) => Promise<Bytes>,
+  blob = big,
+) {
+  return client.repository('c/d', 'push').writeBlob(blob.descriptor, open, {});
+}
+
+/** A source that begins where it is asked to, and notes it. */
+export function source({ bytes }: Blob) {
+  const from: number[] = [];
+  async function* rest(offset: number): Bytes {
+    let left = offset;
+    for (const chunk of bytes()) {
+      if (left < chunk.length) yield chunk.subarray(left);
+      left = Math.max(0, left - chunk.length);
+    }
+  }
+  const open = async (_signal: AbortSignal, offset = 0): Promise<Bytes> => {
+    from.push(offset);
+    return rest(offset);
+  };
+  return { from, open };
+}
+
+/** Breaks the client's connection once so many bytes of its body have come in; the registry keeps what it has. */
+export function cutAfter(bytes: number, { registry }: Pick<Stand, 'registry'>): Misbehaviour {
+  return async (call, next) => {
+    const record = registry.requests.at(-1);
+    const isEnough = () => record === undefined || record.bytesIn >= bytes;
+    const taking = next().catch(() => undefined);
+    while (!isEnough()) await setImmediate();
+    call.reset();
+    await taking;
+    return 'reset';
+  };
+}
+
+/** Bytes of bodies that came in with such requests. */
+export function received(requests: readonly RequestRecord[], methods = ['PATCH', 'PUT']): number {
+  return requests.reduce((sum, { method, bytesIn }) => sum + (methods.includes(method) ? bytesIn : 0), 0);
 }
 
 /** How many sessions were begun, and how many given back. */

@@ -42,12 +42,12 @@ test('no room: nothing of the batch is stored, reading goes on, and with room it
   const counts = state.tasks.counts();
   assert.equal(counts.available % 20, 0, 'batches are stored whole');
   assert.equal(state.tasks.list({ limit: 10_000, state: 'available' }).length, counts.available);
-  assert.throws(() => state.enqueue.enter(batch('late'), 2_000, () => true), StorageError);
+  assert.throws(() => state.enqueue.enter(batch('longer-and-late'), 2_000, () => true), StorageError);
   assert.deepEqual(state.tasks.counts(), counts);
 
   assert.equal(state.prune.prune(1_500, 100), 100);
   state.writable();
-  const entered = state.enqueue.enter(batch('late'), 3_000, () => true);
+  const entered = state.enqueue.enter(batch('longer-and-late'), 3_000, () => true);
   assert.equal(
     entered.every(({ created }) => created === 1),
     true,

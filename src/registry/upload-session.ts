@@ -1,0 +1,211 @@
+import { Readable } from 'node:stream';
+import type { Clock } from '../clock.ts';
+import { RegistryError } from '../copy/error.ts';
+import type { UploadSessions } from '../copy/upload-session.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Answer } from './call.ts';
+import type { Transport } from './transport.ts';
+import { follow, sameOrigin, shown } from './url.ts';
+import type { VerifiedBody } from './verified-body.ts';
+
+/* The requests of an upload session, in the specification's words: https://github.com/opencontainers/distribution-spec */
+
+export interface UploadTarget {
+  transport: Transport;
+  /** The registry's address. */
+  origin: URL;
+  repository: string;
+  /** Scope of `pull,push` on the repository. */
+  scope: string;
+  clock: Clock;
+  /** Milliseconds in which the destination must take the next chunk. */
+  idleTimeout: number;
+  /** Sessions of big blobs, over a restart. */
+  sessions: UploadSessions;
+  /** Whether the blob is there. */
+  isThere(signal: AbortSignal | undefined): Promise<boolean>;
+}
+
+export interface Session {
+  /** The newest `Location`: an older one may be refused. */
+  readonly url: URL;
+  /** Bytes that the registry has. */
+  readonly offset: number;
+  /** The smallest piece that the registry takes, but for the last one. */
+  readonly minimum: number;
+}
+
+/** After the last byte: registries on object storage move the whole blob before they answer. */
+const finishPatience = 15 * 60_000;
+
+/** After a piece they only write it down. */
+const piecePatience = 5 * 60_000;
+
+/** Nobody waits longer for a session to be given back. */
+const cancelPatience = 5_000;
+
+/** No chunk is fetched before the one before it has been taken. */
+const oneAtATime = { objectMode: true, highWaterMark: 1 };
+
+type Head = Pick<Answer, 'url' | 'headers'>;
+
+function uploads(target: UploadTarget): URL {
+  return new URL(`/v2/${target.repository}/blobs/uploads/`, target.origin);
+}
+
+/** Where the mount becomes an upload: its session. `undefined` when there was nothing to try, or no use in it. */
+export async function mount(
+  target: UploadTarget,
+  descriptor: Descriptor,
+  from: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Session | 'mounted' | undefined> {
+  if (from === undefined) return undefined;
+  const url = uploads(target);
+  url.searchParams.set('mount', descriptor.digest);
+  url.searchParams.set('from', from);
+  // Without `pull` on the other repository in the same token the whole request is refused.
+  const scopes = [target.scope, `repository:${from}:pull`];
+  const { transport } = target;
+  try {
+    const answer = await transport.send({ method: 'POST', url, scopes, expect: [201, 202], signal });
+    return answer.status === 201 ? 'mounted' : begun(answer);
+  } catch (error) {
+    // A mount is only a short cut: whatever a registry has against it, the upload decides.
+    if (error instanceof RegistryError && error.status !== undefined && error.retryAt === undefined) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+export async function begin(target: UploadTarget, signal: AbortSignal): Promise<Session> {
+  const scopes = [target.scope];
+  return begun(
+    await target.transport.send({ method: 'POST', url: uploads(target), scopes, expect: [202], signal }),
+  );
+}
+
+function begun(answer: Head): Session {
+  const minimum = Number(answer.headers.get('oci-chunk-min-length') ?? 0);
+  return { url: location(answer), offset: 0, minimum: Number.isSafeInteger(minimum) ? minimum : 0 };
+}
+
+function location(answer: Head): URL {
+  return follow(answer.url, answer.headers.get('location') ?? undefined, 'the Location of an upload');
+}
+
+/**
+ * Asks how far the upload is. `undefined` when the session is gone or its registry cannot say: Distribution 2 answers
+ * 404 and gives a session up when a piece of it was cut, for the `Location` says how many bytes there should be.
+ */
+export async function ask(
+  target: UploadTarget,
+  session: Session,
+  signal: AbortSignal | undefined,
+): Promise<Session | undefined> {
+  const expect = [200, 202, 204, 400, 404, 405, 410, 416];
+  const call = { method: 'GET', url: session.url, scopes: [target.scope], expect, signal } as const;
+  try {
+    const answer = await target.transport.send(call);
+    return answer.status < 300 ? told(session, answer) : undefined;
+  } catch (error) {
+    if (error instanceof RegistryError && error.status !== undefined && error.retryAt === undefined) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** What an answer says of the session; `undefined` when it does not say how far it is. */
+function told(session: Session, answer: Head): Session | undefined {
+  const end = /^(?:bytes=)?0-(\d{1,15})$/.exec(answer.headers.get('range') ?? '')?.[1];
+  if (end === undefined) return undefined;
+  const url = answer.headers.has('location') ? location(answer) : session.url;
+  // `0-0` is one byte, and with Distribution none as well. That it is sent again does no harm: it is refused, and asked.
+  return { ...session, url, offset: end === '0' ? 0 : Number(end) + 1 };
+}
+
+/** Appends a piece. A registry that does not say how far it is has taken it, or its digest will be wrong in the end. */
+export async function append(
+  target: UploadTarget,
+  session: Session,
+  body: VerifiedBody,
+  length: number,
+  signal: AbortSignal,
+): Promise<Session> {
+  const { url, offset } = session;
+  const end = offset + length;
+  const sent = { body, length, expect: [201, 202, 204], patience: piecePatience };
+  const answer = await send(target, 'PATCH', url, { ...sent, offset }, signal);
+  if (body.offset < end) throw early('PATCH', url, 'piece');
+  const said = answer.headers.has('range') ? told(session, answer) : undefined;
+  return said ?? { ...session, url: location(answer), offset: end };
+}
+
+/** Closes the session, with what is still missing. */
+export async function close(
+  target: UploadTarget,
+  session: Session,
+  body: VerifiedBody,
+  { digest, size }: Descriptor,
+  signal: AbortSignal,
+): Promise<void> {
+  const url = new URL(session.url);
+  // Added as text: what the registry put into its Location goes back to it unchanged.
+  url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(digest)}`;
+  const { offset } = session;
+  const sent = { body, offset, length: size - offset, expect: [201, 204], patience: finishPatience };
+  await send(target, 'PUT', url, sent, signal);
+  if (!body.verified || body.offset < size) throw early('PUT', url, 'whole blob');
+}
+
+interface Sent {
+  body: VerifiedBody;
+  /** What comes before these bytes is there already. */
+  offset: number;
+  length: number;
+  expect: readonly number[];
+  patience: number;
+}
+
+async function send(
+  { transport, scope }: UploadTarget,
+  method: 'PATCH' | 'PUT',
+  url: URL,
+  { body, offset, length, expect, patience }: Sent,
+  signal: AbortSignal,
+): Promise<Head> {
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'content-length': String(length),
+    // Without the unit that HTTP has there.
+    ...((method === 'PATCH' || offset > 0) &&
+      length > 0 && {
+        'content-range': `${offset}-${offset + length - 1}`,
+      }),
+  };
+  const stream = length === 0 ? new Uint8Array() : Readable.from(body.piece(length), oneAtATime);
+  const call = { method, url, scopes: [scope], headers, body: stream, expect, patience, signal };
+  try {
+    return await transport.send(call);
+  } catch (error) {
+    throw body.failure ?? error;
+  }
+}
+
+function early(method: string, url: URL, what: string): RegistryError {
+  const message = `${method} ${shown(url)}: expected an answer after the ${what}, got it before`;
+  return new RegistryError('protocol', message);
+}
+
+/** A session that nobody will finish is given back; that this fails (some want another scope) does not matter. */
+export async function cancel(target: UploadTarget, session: Session | undefined): Promise<void> {
+  if (session === undefined || !sameOrigin(session.url, target.origin)) return;
+  const stop = new AbortController();
+  const timer = target.clock.after(cancelPatience, () => stop.abort());
+  const answers = { expect: [200, 202, 204], once: true, signal: stop.signal } as const;
+  const call = { method: 'DELETE', url: session.url, scopes: [target.scope], ...answers } as const;
+  await target.transport.send(call).catch(() => undefined);
+  timer.cancel();
+}

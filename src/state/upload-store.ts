@@ -1,0 +1,51 @@
+import type { KeptSession, UploadKey, UploadSessions } from '../copy/upload-session.ts';
+import { type Connection, guard, write } from './database.ts';
+
+/** Registries forget sessions after about that long; milliseconds. */
+const life = 7 * 24 * 60 * 60 * 1000;
+
+const where = 'WHERE origin = @origin AND repository = @repository AND digest = @digest';
+
+const findUpload = `SELECT location, offset FROM upload ${where}`;
+
+const keepUpload = `
+  INSERT INTO upload (origin, repository, digest, location, offset, kept_at)
+  VALUES (@origin, @repository, @digest, @location, @offset, @now)
+  ON CONFLICT DO UPDATE SET location = excluded.location, offset = excluded.offset, kept_at = excluded.kept_at`;
+
+const forgetUpload = `DELETE FROM upload ${where}`;
+
+const pruneUploads = `DELETE FROM upload WHERE kept_at < ?`;
+
+const prepare = (connection: Connection) => ({
+  find: connection.prepare<[UploadKey], KeptSession>(findUpload),
+  keep: connection.prepare<[UploadKey & KeptSession & { now: number }]>(keepUpload),
+  forget: connection.prepare<[UploadKey]>(forgetUpload),
+  prune: connection.prepare<[before: number]>(pruneUploads),
+});
+
+/** Upload sessions in the database; throws `StorageError`. */
+export class SqliteUploadStore implements UploadSessions {
+  readonly #connection: Connection;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#sql = prepare(connection);
+  }
+
+  find(key: UploadKey): KeptSession | undefined {
+    return guard(this.#connection, () => this.#sql.find.get(key));
+  }
+
+  keep(key: UploadKey, session: KeptSession, now: number): void {
+    write(this.#connection, () => {
+      this.#sql.prune.run(now - life);
+      this.#sql.keep.run({ ...key, ...session, now });
+    });
+  }
+
+  forget(key: UploadKey): void {
+    write(this.#connection, () => this.#sql.forget.run(key));
+  }
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { digestOf, temporaryState } from './open.ts';
+
+const week = 7 * 24 * 60 * 60 * 1000;
+const key = { origin: 'https://acr.example', repository: 'mirror/app', digest: digestOf(1) };
+const first = { location: 'https://acr.example/v2/mirror/app/blobs/uploads/1?_state=a', offset: 100 };
+
+test('an upload session is kept over a restart, and is the newest', async (t) => {
+  const { state, reopen } = await temporaryState(t);
+  state.uploads.keep(key, first, 1_000);
+  const second = { location: `${first.location}b`, offset: 200 };
+  state.uploads.keep(key, second, 2_000);
+  assert.deepEqual(reopen().uploads.find(key), second);
+});
+
+test('another registry, repository or blob is another upload', async (t) => {
+  const { state } = await temporaryState(t);
+  state.uploads.keep(key, first, 1_000);
+  for (const other of [
+    { origin: 'https://acr.example:8443' },
+    { repository: 'mirror/ap' },
+    { digest: digestOf(2) },
+  ]) {
+    assert.equal(state.uploads.find({ ...key, ...other }), undefined);
+    state.uploads.forget({ ...key, ...other });
+  }
+  assert.deepEqual(state.uploads.find(key), first);
+  state.uploads.forget(key);
+  assert.equal(state.uploads.find(key), undefined);
+});
+
+test('what was not gone on with for a week is forgotten when the next one is kept', async (t) => {
+  const { state } = await temporaryState(t);
+  state.uploads.keep(key, first, 1_000);
+  const other = { ...key, repository: 'other' };
+  state.uploads.keep(other, first, 1_000 + week);
+  assert.deepEqual(state.uploads.find(key), first);
+  state.uploads.keep(other, first, 1_001 + week);
+  assert.equal(state.uploads.find(key), undefined);
+  assert.deepEqual(state.uploads.find(other), first);
+});
