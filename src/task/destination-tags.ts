@@ -1,8 +1,8 @@
 import { RegistryError } from '../copy/error.ts';
 import type { Digest } from '../oci/digest.ts';
-import { Memo } from '../rule/memo.ts';
 import type { Wanted } from '../rule/rule.ts';
 import { listedDigests } from './listed.ts';
+import { RecentLists } from './recent-lists.ts';
 import type { RecordStore, Seen, TagRecord } from './record.ts';
 import type { Registries } from './registries.ts';
 
@@ -21,8 +21,11 @@ export interface DestinationTagsOptions {
  */
 export type Found = { is: 'same' } | { is: 'different' | 'drifted'; digest?: Digest };
 
-/** Destination repositories whose tags are held in memory. */
-const remembered = 32;
+/** Destination tags that are held in memory, in lists of their repositories: some 20 MB. */
+const remembered = 200_000;
+
+/** Stands for a list that is refused: then every tag is asked for by itself. */
+const anything = { has: () => true, size: 0 };
 
 /**
  * What a sweep knows of destination tags: by their records; where there is none, by a list; and else by HEAD. A list is
@@ -30,8 +33,8 @@ const remembered = 32;
  */
 export class DestinationTags {
   readonly #options: DestinationTagsOptions;
-  readonly #listed = new Memo(remembered, (place) => this.#list(place));
-  readonly #names = new Memo(remembered, (place) => this.#listNames(place));
+  readonly #listed = new RecentLists(remembered, (place) => this.#list(place));
+  readonly #names = new RecentLists(remembered, (place) => this.#listNames(place));
   #seen: Seen[] = [];
 
   constructor(options: DestinationTagsOptions) {
@@ -63,8 +66,7 @@ export class DestinationTags {
 
   async #isMissing(copy: Wanted): Promise<boolean> {
     if ((await this.#listed.get(placeOf(copy))).has(copy.destinationTag)) return false;
-    const names = await this.#names.get(placeOf(copy));
-    return names !== undefined && !names.has(copy.destinationTag);
+    return !(await this.#names.get(placeOf(copy))).has(copy.destinationTag);
   }
 
   async #isNamed(copy: Wanted, digest: Digest): Promise<boolean> {
@@ -83,8 +85,7 @@ export class DestinationTags {
     return listedDigests(registries.tagListing(destination), repository, signal);
   }
 
-  /** `undefined` where the list is refused: then every tag is asked for by itself. */
-  async #listNames(place: string): Promise<ReadonlySet<string> | undefined> {
+  async #listNames(place: string): Promise<{ has(tag: string): boolean; size: number }> {
     const [destination, repository] = partsOf(place);
     const { registries, signal } = this.#options;
     const names = new Set<string>();
@@ -92,7 +93,7 @@ export class DestinationTags {
       for await (const tag of registries.destination(destination, repository).tags(signal)) names.add(tag);
       return names;
     } catch (error) {
-      if (error instanceof RegistryError && error.fault === 'denied') return undefined;
+      if (error instanceof RegistryError && error.fault === 'denied') return anything;
       throw error;
     }
   }
