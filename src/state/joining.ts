@@ -201,8 +201,9 @@ function isSameWish(one: Wish, other: Wish): boolean {
   );
 }
 
-function arrivalOf({ door, cause, force, wantedAt }: Entry, wanted: Wanted, now: number): Arrival {
+function arrivalOf({ door, cause, event, force, wantedAt }: Entry, wanted: Wanted, now: number): Arrival {
   const urgency = doors.indexOf(door);
+  const pushedAt = event === undefined ? wantedAt : Math.min(event.occurredAt, now);
   return {
     ...wanted,
     door,
@@ -210,7 +211,7 @@ function arrivalOf({ door, cause, force, wantedAt }: Entry, wanted: Wanted, now:
     urgency,
     force: force ? 1 : 0,
     wantedAt: Math.trunc(wantedAt),
-    newestAt: door === 'sweep' ? 0 : Math.trunc(wantedAt),
+    newestAt: door === 'sweep' ? 0 : Math.trunc(pushedAt),
     now,
   };
 }

@@ -27,7 +27,7 @@ export async function startChain(t: Ending): Promise<Chain> {
   t.after(() => stop());
   const stand = await startStand(t);
   const { state, clock, registries, enqueue } = stand;
-  let running = 0;
+  const running = new Set<number>();
   const ends = (task: Task) => ({
     source: registries.source(task.source, task.sourceRepository),
     destination: registries.destination(task.destination, task.destinationRepository),
@@ -40,15 +40,15 @@ export async function startChain(t: Ending): Promise<Chain> {
     concurrency: 4,
     destinations: 1,
     longestWait: 7_200_000,
-    listener: ({ kind }) => {
-      if (kind === 'started') running++;
-      if (kind === 'settled') running--;
+    listener: (event) => {
+      if (event.kind === 'started') running.add(event.task.id);
+      if (event.kind === 'settled') running.delete(event.task.id);
     },
   });
   stop = () => dispatcher.stop(0);
   const rest = async (): Promise<void> => {
     await setImmediate();
-    for (; running > 0; await setImmediate());
+    while (running.size > 0) await setImmediate();
   };
   return {
     ...stand,
