@@ -2,11 +2,13 @@ import type { Reason, Side } from '../../src/copy/error.ts';
 import type { Misbehaviour } from '../../src/demo/registry/call.ts';
 import { lostAnswer, reset, stall } from '../support/connection-fault.ts';
 import { html, rateLimited, unavailable } from '../support/fault.ts';
-import { type Row, onceAndAlways } from './row.ts';
+import { type Row, always, onceAndAlways } from './row.ts';
 import type { Stand } from './stand.ts';
 
+const uploaded = 'the bytes of an upload';
+
 /** Every kind of request that a copy makes. */
-const places: readonly { side: Side; what: string; where: RegExp; writes?: boolean }[] = [
+const places: readonly { side: Side; what: string; where: RegExp }[] = [
   { side: 'source', what: 'the ping', where: /^GET \/v2\/$/ },
   { side: 'source', what: 'a token', where: /^GET \/token/ },
   { side: 'source', what: 'HEAD of the tag', where: /^HEAD .*\/manifests\/v1$/ },
@@ -17,19 +19,22 @@ const places: readonly { side: Side; what: string; where: RegExp; writes?: boole
   { side: 'destination', what: 'HEAD of the tag', where: /^HEAD .*\/manifests\/v1$/ },
   { side: 'destination', what: 'HEAD of a blob', where: /^HEAD .*\/blobs\/sha256/ },
   { side: 'destination', what: 'POST of an upload', where: /^POST .*\/uploads\/$/ },
-  { side: 'destination', what: 'the bytes of an upload', where: /^(PUT|PATCH) .*\/uploads\/./, writes: true },
+  { side: 'destination', what: uploaded, where: /^(PUT|PATCH) .*\/uploads\/./ },
   { side: 'destination', what: 'PUT of the manifest', where: /^PUT .*\/manifests\/v1$/ },
 ];
 
 const forever = new Promise<never>(() => undefined);
 
-/** What may come instead of any answer, and what it is called when it does not pass. */
-const faults: readonly {
+interface Broken {
   what: string;
   fault: (stand: Stand) => Misbehaviour;
   reason: Reason;
   says: RegExp;
-}[] = [
+  idleTimeout?: number;
+}
+
+/** What may come instead of any answer, and what it is called when it does not pass. */
+const faults: readonly Broken[] = [
   { what: 'reset', fault: () => reset, reason: 'unreachable', says: /reset|closed|hang up/i },
   { what: 'answer lost', fault: () => lostAnswer, reason: 'unreachable', says: /reset|closed|hang up/i },
   { what: '500', fault: () => html(500), reason: 'unreachable', says: /answered 500/ },
@@ -51,12 +56,18 @@ const faults: readonly {
 ];
 
 /** Silence costs time even here; and after a body's last byte a quarter of an hour, so that it has rows of its own. */
-const silence = { what: 'stall', fault: () => stall(forever), reason: 'timeout', says: /timeout/i } as const;
+const silence = {
+  what: 'stall',
+  fault: () => stall(forever),
+  reason: 'timeout',
+  says: /timeout/i,
+  idleTimeout: 800,
+} as const;
 
 /** Each fault at each request. */
 export const answerRows: readonly Row[] = [
   ...faults.flatMap((fault) => places.flatMap((place) => rowsOf(fault, place))),
-  ...places.filter(({ writes }) => !writes).flatMap((place) => rowsOf(silence, place)),
+  ...places.filter(({ what }) => what !== uploaded).flatMap((place) => rowsOf(silence, place)),
 ];
 
 /** Those in which the registry itself takes part, or its connections. */
@@ -65,8 +76,19 @@ export const lostRows = answerRows.filter(({ name }) =>
 );
 
 function rowsOf(
-  { what, fault, reason, says }: (typeof faults)[number],
+  { what, fault, reason, says, idleTimeout }: Broken,
   { side, what: request, where }: (typeof places)[number],
 ): Row[] {
-  return onceAndAlways({ name: `${what} for ${request}`, side, where, fault, fails: { reason, says } });
+  // What was sent is found at the destination after each try: that is no failure.
+  if (what === 'answer lost' && request === uploaded)
+    return [{ name: `${what} for ${request}`, side, where, fault, times: always }];
+  const more = idleTimeout === undefined ? {} : { idleTimeout };
+  return onceAndAlways({
+    name: `${what} for ${request}`,
+    side,
+    where,
+    fault,
+    fails: { reason, says },
+    ...more,
+  });
 }

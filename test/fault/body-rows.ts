@@ -48,24 +48,29 @@ const bytes = {
 
 /** What may be wrong with a body that the source sends, or with what it says of one. */
 export const bodyRows: readonly Row[] = [
-  ...onceAndAlways({
+  { ...blob, name: 'reset in the middle of a blob', fault: () => connection.brokenBody(middle) },
+  { ...blob, name: 'end in the middle of a blob', fault: () => connection.shortBody(middle) },
+  {
     ...blob,
-    name: 'reset in the middle of a blob',
-    fault: () => connection.brokenBody(middle),
+    name: 'reset in the middle of a blob, and no answer ever after',
+    times: always,
+    fault: () => inTurn(connection.brokenBody(middle), connection.reset),
     fails: broken,
-  }),
-  ...onceAndAlways({
-    ...blob,
-    name: 'end in the middle of a blob',
-    fault: () => connection.shortBody(middle),
-    fails: broken,
-  }),
-  ...onceAndAlways({
+  },
+  {
     ...blob,
     name: 'silence in the middle of a blob',
+    idleTimeout: 800,
     fault: () => connection.stalledBody(middle, forever),
+  },
+  {
+    ...blob,
+    name: 'silence in the middle of a blob, and ever after',
+    times: always,
+    idleTimeout: 800,
+    fault: () => inTurn(connection.stalledBody(middle, forever), connection.stall(forever)),
     fails: { reason: 'timeout', says: /timeout/i },
-  }),
+  },
   ...onceAndAlways({
     ...blob,
     name: 'over-long blob',

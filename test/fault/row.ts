@@ -3,9 +3,9 @@ import { suite, test } from 'node:test';
 import type { Reason, Side } from '../../src/copy/error.ts';
 import type { Misbehaviour, RequestRecord } from '../../src/demo/registry/call.ts';
 import type { Task } from '../../src/task/task.ts';
-import { contentsOf, digestOfTag } from '../support/push.ts';
+import { digestOfTag } from '../support/push.ts';
 import { type End, type Ends, type Kind, credential } from './end.ts';
-import { type Stand, slots, startStand } from './stand.ts';
+import { assertEqual, type Stand, forget, patient, slots, startStand } from './stand.ts';
 
 export interface Failure {
   reason: Reason;
@@ -31,16 +31,31 @@ export interface Row {
   extra?: number;
   /** Of the blob, in bytes. */
   size?: number;
+  /** Milliseconds of silence after which an end is given up, for real. */
+  idleTimeout?: number;
 }
 
 export const always = Number.POSITIVE_INFINITY;
 
-/** One test for each row. Several run at once: part of their time they wait for a disk or for silence. */
+/** One test for each row. Several run at once, of those that wait for silence many. */
 export function runRows(kind: Kind, ends: () => Ends, rows: readonly Row[]): void {
-  suite(kind, { concurrency: 4 }, () => {
+  const silent = rows.filter(({ idleTimeout }) => idleTimeout !== undefined);
+  runSuite(`${kind}, silence`, ends, silent, 12);
+  runSuite(
+    kind,
+    ends,
+    rows.filter((row) => !silent.includes(row)),
+    4,
+  );
+}
+
+function runSuite(name: string, ends: () => Ends, rows: readonly Row[], concurrency: number): void {
+  suite(name, { concurrency }, () => {
     for (const row of rows)
-      test(`${row.side}: ${row.name}`, { timeout: 30_000 }, async (t) => {
-        await runRow(await startStand(t, ends(), { size: row.size }), row);
+      test(`${row.side}: ${row.name}`, { timeout: 60_000 }, async (t) => {
+        const { size, idleTimeout = patient } = row;
+        const other = { source: { idleTimeout }, destination: { idleTimeout } };
+        await runRow(await startStand(t, ends(), { other, ...(size !== undefined && { size }) }), row);
       });
   });
 }
@@ -95,20 +110,8 @@ function assertFailed(stand: Stand, task: Task, { side }: Row, fails: Failure): 
   if (!elsewhere) assert.ok(task.message?.includes(stand[side].url), task.message);
 }
 
-/** What the preparation asked of the registries does not count. */
-function forget({ source, destination }: Stand): void {
-  for (const { requests } of [source, destination]) requests.length = 0;
-}
-
 function tagOf({ direct }: End, name: string): ReturnType<typeof digestOfTag> {
   return digestOfTag(direct, `mirror/${name}`, 'v1', credential);
-}
-
-async function assertEqual({ source, destination, name }: Stand): Promise<void> {
-  assert.deepEqual(
-    await contentsOf(destination.direct, `mirror/${name}`, 'v1', credential),
-    await contentsOf(source.direct, `library/${name}`, 'v1', credential),
-  );
 }
 
 /** The stated bound: in one attempt no byte of a blob is read or sent more than twice; nor a session begun. */

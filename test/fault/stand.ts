@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { RegistryConfig } from '../../src/config.ts';
 import { ConfiguredRegistries } from '../../src/main/registries.ts';
 import { Ruleset } from '../../src/rule/match.ts';
@@ -10,13 +11,13 @@ import { LeapingClock } from '../registry/clock.ts';
 import { robot } from '../registry/stand.ts';
 import { pushed, taskOf, temporaryState } from '../state/open.ts';
 import { type Image, layer, blobOf, ociImageOf } from '../support/image.ts';
-import { push } from '../support/push.ts';
+import { contentsOf, push } from '../support/push.ts';
 import { rule } from '../task/sweep-stand.ts';
 import type { Ending } from '../support/temporary.ts';
 import { type End, type Ends, credential } from './end.ts';
 
-/** Milliseconds, for real: silence is cheap here. */
-export const idleTimeout = 150;
+/** Milliseconds, for real: no row that is not about silence meets it, however busy the machine is. */
+export const patient = 30_000;
 
 export const slots = 4;
 const policy = { attempts: 3, first: 1_000, max: 600_000 };
@@ -25,6 +26,8 @@ const policy = { attempts: 3, first: 1_000, max: 600_000 };
 export interface Stand {
   readonly clock: LeapingClock;
   readonly state: State;
+  /** Of the database. */
+  readonly file: string;
   readonly source: End;
   readonly destination: End;
   readonly registries: ConfiguredRegistries;
@@ -53,7 +56,7 @@ let count = 0;
 export async function startStand(
   t: Ending,
   ends: Ends,
-  { size = 200_000, other = {} }: { size?: number | undefined; other?: Other } = {},
+  { size = 200_000, other = {} }: { size?: number; other?: Other } = {},
 ): Promise<Stand> {
   let close = async (): Promise<void> => undefined;
   // Ends come in the order in which they are registered: the registries' and the database's after this one.
@@ -73,12 +76,13 @@ export async function startStand(
   const image = ociImageOf(config, [blob]);
   await push(source.direct, `library/${name}`, 'v1', image, credential);
   await push(destination.direct, `mirror/${name}`, undefined, ociImageOf(config, [config]), credential);
-  const { state } = await temporaryState(t);
+  const { state, file } = await temporaryState(t, { maxPages: 200 });
   const corridor = open({ clock, state, source, destination, name }, other);
   ({ close } = corridor);
   return {
     clock,
     state,
+    file,
     source,
     destination,
     name,
@@ -136,8 +140,9 @@ export function open(
     const task = taskOf(state, id);
     if (task.state === 'discarded') {
       state.tasks.retry(id, clock.now());
-      dispatcher.wake();
     } else clock.advance(Math.max(0, task.runAt - clock.now()));
+    // One that was not running then has set no timer.
+    dispatcher.wake();
     return settled.promise;
   };
   return { registries, announce, again, close };
@@ -152,5 +157,22 @@ const common = {
   requestsPerSecond: 0,
   bandwidth: 0,
   connectTimeout: 5_000,
-  idleTimeout,
+  idleTimeout: patient,
 } as const;
+
+/** What the preparation asked of the registries does not count. */
+export function forget({ source, destination }: Pick<Stand, 'source' | 'destination'>): void {
+  for (const { requests } of [source, destination]) requests.length = 0;
+}
+
+/** Every manifest and blob below the tag. */
+export async function assertEqual({
+  source,
+  destination,
+  name,
+}: Pick<Stand, 'source' | 'destination' | 'name'>): Promise<void> {
+  assert.deepEqual(
+    await contentsOf(destination.direct, `mirror/${name}`, 'v1', credential),
+    await contentsOf(source.direct, `library/${name}`, 'v1', credential),
+  );
+}
