@@ -109,7 +109,8 @@ export async function soak(
 async function sweepNowAndThen(victim: Victim, random: () => number, enough: () => boolean): Promise<number> {
   let begun = 0;
   while (!enough()) {
-    await setTimeout(random() * 6_000);
+    await setTimeout(random() * 2_000);
+    if (random() < 0.6) continue;
     const answer = await victim.mirror?.api('POST', '/sweeps', {}).catch(() => undefined);
     if (answer?.status === 202) begun++;
   }
