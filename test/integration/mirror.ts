@@ -95,7 +95,11 @@ export async function serve(t: Ending, file: string, options: RunOptions = {}): 
   void running.ended.then(({ code }) =>
     said.reject(new Error(`serve ended with ${code} at its start:\n${running.stderr.join('\n')}`)),
   );
-  const url = await said.promise;
+  return mirrorOf(running, await said.promise);
+}
+
+/** What can be asked of a process that listens there. */
+export function mirrorOf(running: Running, url: string): Mirror {
   const log = () => running.stderr.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
   return { ...running, url, log, ...clientOf(url) };
 }

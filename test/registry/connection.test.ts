@@ -1,19 +1,14 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
-import { promisify } from 'node:util';
 import type { Misbehaviour } from '../../src/demo/registry/call.ts';
 import { EmbeddedRegistry } from '../../src/demo/registry/registry.ts';
 import * as connection from '../support/connection-fault.ts';
-import { certificate } from '../support/certificate.ts';
+import { certificate, expiredCertificate } from '../support/certificate.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { ociImage } from '../support/image.ts';
-import { makeTemporary, removeTemporary } from '../support/temporary.ts';
 import { push } from '../support/push.ts';
 import { LeapingClock } from './clock.ts';
 import { type ClientOptions, clientOf, failure, read, startStand } from './stand.ts';
@@ -43,23 +38,6 @@ async function listen(t: TestContext, connected: (socket: Socket) => void): Prom
   });
   const address = server.address();
   return `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
-}
-
-/** A certificate that was good until yesterday, for 127.0.0.1. */
-async function expired(): Promise<{ key: string; cert: string }> {
-  const cwd = await makeTemporary();
-  const openssl = (...args: string[]) => promisify(execFile)('openssl', args, { cwd });
-  try {
-    await writeFile(join(cwd, 'extensions'), 'subjectAltName=IP:127.0.0.1');
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'key'];
-    await openssl('req', '-new', ...key, '-subj', '/CN=expired', '-out', 'request');
-    const sign = ['-in', 'request', '-key', 'key', '-extfile', 'extensions', '-days', '-1'];
-    await openssl('x509', '-req', ...sign, '-out', 'cert');
-    const texts = await Promise.all(['key', 'cert'].map((name) => readFile(join(cwd, name), 'utf8')));
-    return { key: texts[0] ?? '', cert: texts[1] ?? '' };
-  } finally {
-    await removeTemporary(cwd);
-  }
 }
 
 test('nobody listens, or no such host: unreachable', async (t) => {
@@ -125,7 +103,7 @@ test('TLS: what is not to be trusted is a failure at once, unless it is to be sk
   const misnamed = resolve(t, other.url, { ca: [ca] });
   assert.match((await failure(misnamed.resolved, 'tls')).message, /127\.0\.0\.2/);
   assert.deepEqual(misnamed.counted, [0]);
-  const old = await expired();
+  const old = await expiredCertificate();
   const late = await EmbeddedRegistry.start({ tls: old });
   t.after(() => late.close());
   assert.match((await failure(resolve(t, late.url, { ca: [old.cert] }).resolved, 'tls')).message, /expired/);

@@ -1,11 +1,10 @@
-import * as http from 'node:http';
-import { pipeline } from 'node:stream/promises';
 import { type Answer, type Call, json } from '../../src/demo/registry/call.ts';
 import { isDigest } from '../../src/oci/digest.ts';
 import { manifestTypes } from '../../src/oci/media-type.ts';
 import { type AcrAccounts, acrAccounts, acrTokens } from './acr-tokens.ts';
 import { type CallServer, startCallServer } from './call-server.ts';
 import { startDockerRegistry } from './docker-registry.ts';
+import { forward } from './forward.ts';
 import { type Storage, startStorage } from './storage.ts';
 import type { Ending } from './temporary.ts';
 import { type TokenServer, startTokenServer } from './token-server.ts';
@@ -103,30 +102,4 @@ async function isThere(upstream: string, { path, headers, ...call }: Call): Prom
   const { authorization } = headers;
   const asked = { accept: manifestTypes.join(', '), authorization };
   return (await forward(upstream, { ...call, path, method: 'HEAD', headers: asked })).status === 200;
-}
-
-/** Passes the call on; `Host` stays, so that each `Location` leads back here. */
-async function forward(upstream: string, call: Call): Promise<Answer> {
-  const query = call.query.toString();
-  const url = new URL(`${call.path}${query === '' ? '' : `?${query}`}`, upstream);
-  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
-  const host = new URL(call.origin).host;
-  const options = { method: call.method, headers: { ...endToEnd(call.headers), host }, agent: false };
-  const request = http.request(url, options, resolve);
-  request.on('error', reject);
-  if (call.method === 'HEAD' || call.method === 'GET') request.end();
-  else pipeline(call.body, request).catch(reject);
-  const answer = await promise;
-  const given = { status: answer.statusCode ?? 502, headers: endToEnd(answer.headers) };
-  if (call.method !== 'HEAD') return { ...given, body: answer };
-  answer.resume();
-  return given;
-}
-
-const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding', 'expect']);
-
-/** Without what belongs to one connection. */
-function endToEnd(headers: http.IncomingHttpHeaders): Answer['headers'] {
-  const kept = Object.entries(headers).filter(([name]) => !hopByHop.has(name));
-  return Object.fromEntries(kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }

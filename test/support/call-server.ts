@@ -9,7 +9,8 @@ import type { Ending } from './temporary.ts';
 /** A server that stands beside a registry: answers calls, remembers them, meets faults. Closed with the test. */
 export interface CallServer {
   readonly url: string;
-  readonly requests: readonly RequestRecord[];
+  /** All that came in; a server that runs for long is emptied from time to time. */
+  readonly requests: RequestRecord[];
   readonly faults: Faults;
 }
 

@@ -63,6 +63,23 @@ function subject(name: string): string[] {
   return ['-subj', `/CN=${name}`];
 }
 
+/** A certificate that was good until yesterday, for 127.0.0.1. */
+export async function expiredCertificate(): Promise<{ key: string; cert: string }> {
+  const cwd = await makeTemporary();
+  const openssl = (...args: string[]) => run('openssl', args, { cwd });
+  try {
+    await writeFile(join(cwd, 'extensions'), 'subjectAltName=IP:127.0.0.1');
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'key'];
+    await openssl('req', '-new', ...key, '-subj', '/CN=expired', '-out', 'request');
+    const sign = ['-in', 'request', '-key', 'key', '-extfile', 'extensions', '-days', '-1'];
+    await openssl('x509', '-req', ...sign, '-out', 'cert');
+    const texts = await Promise.all(['key', 'cert'].map((name) => readFile(join(cwd, name), 'utf8')));
+    return { key: texts[0] ?? '', cert: texts[1] ?? '' };
+  } finally {
+    await removeTemporary(cwd);
+  }
+}
+
 export interface Signer {
   key: string;
   cert: string;

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import type { Misbehaviour } from '../../src/demo/registry/call.ts';
 import { type HeaderChanges, change, merged, stream } from './fault.ts';
@@ -7,7 +8,8 @@ export const reset: Misbehaviour = async () => 'reset';
 
 /** The registry does what it was asked, and the client never hears of it. */
 export const lostAnswer: Misbehaviour = async (_call, next) => {
-  await next();
+  const { body } = await next();
+  if (body instanceof Readable) body.destroy();
   return 'reset';
 };
 

@@ -1,0 +1,23 @@
+import { after, before } from 'node:test';
+import type { Ending } from '../support/temporary.ts';
+import { lostRows } from './answer-rows.ts';
+import { bodyRows } from './body-rows.ts';
+import { type Ends, startDocker } from './end.ts';
+import { runRows } from './row.ts';
+import { tokenRows } from './token-rows.ts';
+import { uploadRows } from './upload-rows.ts';
+
+/** The same tables before real registries; of the answers those that are not a proxy's alone. */
+let ends: Ends;
+const endings: (() => void | Promise<void>)[] = [];
+const file: Ending = { after: (end) => void endings.push(end) };
+
+before(async () => {
+  ends = await startDocker(file);
+});
+
+after(async () => {
+  for (const end of endings.toReversed()) await end();
+});
+
+runRows('docker-registry', () => ends, [...lostRows, ...bodyRows, ...uploadRows, ...tokenRows]);

@@ -1,0 +1,114 @@
+import { setTimeout } from 'node:timers/promises';
+import { Client } from '../support/client.ts';
+import { send } from '../support/http.ts';
+import { type Image, indexOf, layer, ociImageOf, blobOf } from '../support/image.ts';
+import { push } from '../support/push.ts';
+import { pushed, secret } from '../integration/mirror.ts';
+
+/** Milliseconds before each further try of a delivery: three in all, as Harbor's jobs have them. */
+const pauses = [300, 900];
+
+const [repositories, tags] = [10, 12];
+const sizes = [400, 3_000, 60_000, 700_000];
+
+/** Where Harbor finds the mirror just now. */
+export type Where = () => string | undefined;
+
+/** Pushes and retags at random, and tells of it as Harbor does: not always, and not for ever. */
+export class Harbor {
+  readonly counts = {
+    pushes: 0,
+    retags: 0,
+    delivered: 0,
+    'webhooks lost on purpose': 0,
+    'webhooks given up': 0,
+  };
+  /** `repository:tag` of all there is. */
+  readonly names = new Set<string>();
+  readonly #images = new Map<string, Image[]>();
+  readonly #sizes = new Map<string, number>();
+  readonly #url: string;
+  readonly #where: Where;
+  readonly #random: () => number;
+
+  constructor(url: string, where: Where, random: () => number) {
+    this.#url = url;
+    this.#where = where;
+    this.#random = random;
+  }
+
+  /** Works until there has been enough of it. */
+  async work(enough: () => boolean): Promise<void> {
+    const deliveries: Promise<void>[] = [];
+    while (!enough()) {
+      deliveries.push(this.#tell(await this.#change()));
+      await setTimeout(this.#random() * 600);
+    }
+    await Promise.all(deliveries);
+  }
+
+  /** The size of a blob that was pushed. */
+  size(digest: string): number {
+    return this.#sizes.get(digest) ?? 0;
+  }
+
+  /** Gives what Harbor would say of it. */
+  async #change(): Promise<string> {
+    const repository = `library/app${this.#below(repositories)}`;
+    const tag = `v${this.#below(tags)}`;
+    const known = this.#images.get(repository) ?? [];
+    const old = this.#random() < 0.3 ? known[this.#below(known.length)] : undefined;
+    const image = old ?? this.#image(repository);
+    // A retag as a registry client makes it: the same manifest under another name.
+    if (old) await this.#put(repository, tag, old);
+    else await push(this.#url, repository, tag, image);
+    this.#images.set(repository, [...known.slice(-20), image]);
+    this.counts[old ? 'retags' : 'pushes']++;
+    this.names.add(`${repository}:${tag}`);
+    return pushed(repository, tag, image.descriptor.digest);
+  }
+
+  async #put(repository: string, tag: string, { descriptor, bytes }: Image): Promise<void> {
+    const headers = { 'content-type': descriptor.mediaType };
+    const path = `/v2/${repository}/manifests/${tag}`;
+    await new Client(this.#url).expect(201, path, { method: 'PUT', headers, body: bytes });
+  }
+
+  async #tell(body: string): Promise<void> {
+    if (this.#random() < 0.15) return void this.counts['webhooks lost on purpose']++;
+    for (const pause of [...pauses, undefined]) {
+      if ((await this.#deliver(body)) === 202) return void this.counts.delivered++;
+      if (pause !== undefined) await setTimeout(pause);
+    }
+    this.counts['webhooks given up']++;
+  }
+
+  async #deliver(body: string): Promise<number> {
+    const url = this.#where();
+    if (url === undefined) return 0;
+    const headers = { 'content-type': 'application/json', authorization: secret };
+    const sent = { method: 'POST', headers, body: Buffer.from(body) };
+    // It may be killed at any time: no answer is no delivery.
+    return send(`${url}/webhooks/harbor`, sent).then(
+      ({ status }) => status,
+      () => 0,
+    );
+  }
+
+  /** One of few layers that many images share, one of its own, and sometimes two platforms. */
+  #image(repository: string): Image {
+    const one = () => {
+      const shared = layer(`base ${this.#below(6)}`, 20_000);
+      const own = layer(`own ${this.#random()}`, sizes[this.#below(sizes.length)] ?? 0);
+      const about = { architecture: 'amd64', os: 'linux', author: `${repository} ${this.#random()}` };
+      const config = blobOf(JSON.stringify(about), 'application/vnd.oci.image.config.v1+json');
+      for (const { descriptor } of [shared, own, config]) this.#sizes.set(descriptor.digest, descriptor.size);
+      return ociImageOf(config, [shared, own]);
+    };
+    return this.#random() < 0.2 ? indexOf([{ image: one() }, { image: one() }]) : one();
+  }
+
+  #below(end: number): number {
+    return Math.floor(this.#random() * end);
+  }
+}
