@@ -13,13 +13,16 @@ export interface Limits {
 
 /**
  * What a slot is for: reading a blob, writing, or any other question. Only who writes holds another slot
- * meanwhile, that of the blob it reads. `look` is a question in the background, a sweep's: it lets everybody else
- * go first, and never takes the last slot, so that no copy waits for it.
+ * meanwhile, that of the blob it reads. `look` is a question in the background, a sweep's: it lets others go first, and
+ * does not take the last slot, so that no copy waits for it.
  */
 export type Use = 'read' | 'write' | 'ask' | 'look';
 
 /** Milliseconds. A pause up to this long is waited for; a longer one fails the request with the time to come back. */
 export const patience = 30_000;
+
+/** Behind so many others a look goes ahead of one: however busy the copies are, a sweep does not stand still. */
+const mostOvertaken = 50;
 
 interface Waiter {
   use: Use;
@@ -33,6 +36,8 @@ export class Limiter {
   readonly #name: string;
   readonly #waiting: Waiter[] = [];
   #inFlight = 0;
+  /** By how many others the looks that wait have been overtaken since the last one entered. */
+  #overtaken = 0;
   #reading = 0;
   #pausedUntil = 0;
   #nextRequest = 0;
@@ -109,9 +114,20 @@ export class Limiter {
 
   /** The first that may enter now, taken from the queue. */
   #next(): Waiter | undefined {
-    const first = this.#waiting.findIndex(({ use }) => use !== 'look' && this.#mayEnter(use));
-    const index = first < 0 ? this.#waiting.findIndex(({ use }) => this.#mayEnter(use)) : first;
+    const index = this.#nextIndex();
     return index < 0 ? undefined : this.#waiting.splice(index, 1)[0];
+  }
+
+  #nextIndex(): number {
+    const look = this.#waiting.findIndex(({ use }) => use === 'look');
+    const other = this.#waiting.findIndex(({ use }) => use !== 'look' && this.#mayEnter(use));
+    const isDue = this.#overtaken >= mostOvertaken && this.#inFlight < this.#limits.concurrency;
+    if (look >= 0 && (isDue || (other < 0 && this.#mayEnter('look')))) {
+      this.#overtaken = 0;
+      return look;
+    }
+    if (look >= 0 && other >= 0) this.#overtaken++;
+    return other;
   }
 
   async #wait(use: Use, signal: AbortSignal | undefined): Promise<void> {

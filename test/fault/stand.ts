@@ -113,6 +113,7 @@ export function open(
       work(task, { ends: (of) => registries.ends(of), wanted: () => true, policy, clock }, signal),
     clock,
     concurrency: 2,
+    destinations: 1,
     longestWait: 7_200_000,
     listener: (event) => {
       if (event.kind === 'settled') settled.resolve(event.task);

@@ -170,6 +170,18 @@ test('where there is one slot only, a question in the background waits for every
   assert.deepEqual(entered, ['look 1', 'ask', 'write', 'read', 'look 2']);
 });
 
+test('however many come, a question in the background is not overtaken for ever', async () => {
+  const { enter, entered } = slotsOf(1);
+  let release = await enter('ask', 'first');
+  const look = enter('look');
+  for (let index = 0; index < 60; index++) {
+    const next = Promise.race([enter('ask', `ask ${index}`), look]);
+    release();
+    release = await next;
+  }
+  assert.equal(entered.indexOf('look'), 51);
+});
+
 test('requests per second: a question in the background books no turn ahead', async () => {
   const clock = new FakeClock();
   const limiter = new Limiter('test', { ...limits, requestsPerSecond: 10 }, clock);
