@@ -91,7 +91,7 @@ async function runRow(stand: Stand, row: Row): Promise<void> {
     assertBytes(stand, 1);
   }
   await assertEqual(stand);
-  for (const side of ['source', 'destination'] as const) await assertFree(stand, side);
+  for (const side of ['source', 'destination'] as const) await assertFree(stand, first, side);
 }
 
 /** The second time a manifest may be there whose answer was lost. */
@@ -128,7 +128,7 @@ function assertBytes({ source, destination, blob }: Stand, times: number, extra 
 }
 
 /** Every slot is free again: as many requests as there are slots meet at the registry. */
-async function assertFree({ registries, ...stand }: Stand, side: Side): Promise<void> {
+async function assertFree({ registries, ...stand }: Stand, task: Task, side: Side): Promise<void> {
   const met = Promise.withResolvers<void>();
   let arrived = 0;
   stand[side].faults.times(slots, /\/free\/manifests\/v1$/, async (_call, next) => {
@@ -136,8 +136,7 @@ async function assertFree({ registries, ...stand }: Stand, side: Side): Promise<
     await met.promise;
     return next();
   });
-  const free =
-    side === 'source' ? registries.source('harbor', 'free') : registries.destination('acr', 'free');
+  const free = registries.ends({ ...task, sourceRepository: 'free', destinationRepository: 'free' })[side];
   const asked = Array.from({ length: slots }, () => free.resolve('v1'));
   assert.deepEqual(await Promise.all(asked), Array(slots).fill(undefined));
 }
