@@ -23,7 +23,9 @@ const protocol = (says: RegExp): Failure => ({ reason: 'protocol', says });
 /** Takes so many bytes, then says that the token is not good any more. */
 const expiredInMiddle: Misbehaviour = async (call, next) => {
   await take(call, middle);
-  return fault.registryError(401, 'UNAUTHORIZED', 'authentication required')(call, next);
+  // As servers do that leave a body unread.
+  const headers = { connection: 'close' };
+  return fault.registryError(401, 'UNAUTHORIZED', 'authentication required', headers)(call, next);
 };
 
 async function take({ body }: Call, bytes: number): Promise<void> {
@@ -111,6 +113,8 @@ export const uploadRows: readonly Row[] = [
     ...sent,
     name: 'silence in the middle of an upload',
     size: 8 * 1024 * 1024,
+    // What was read in advance and not taken is read again; nothing of it is sent again.
+    extra: 16 * 1024 * 1024,
     fault: stalled,
     fails: { reason: 'timeout', says: /nothing taken for \d+ ms/, elsewhere: true },
   }),
