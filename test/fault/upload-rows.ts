@@ -21,12 +21,14 @@ const look = { side: 'destination', where: /^HEAD .*\/blobs\/sha256/ } as const;
 const protocol = (says: RegExp): Failure => ({ reason: 'protocol', says });
 
 /** Takes so many bytes, then says that the token is not good any more. */
-const expiredInMiddle: Misbehaviour = async (call, next) => {
-  await take(call, middle);
-  // As servers do that leave a body unread.
-  const headers = { connection: 'close' };
-  return fault.registryError(401, 'UNAUTHORIZED', 'authentication required', headers)(call, next);
-};
+const expiredAfter =
+  (bytes: number): Misbehaviour =>
+  async (call, next) => {
+    await take(call, bytes);
+    // As servers do that leave a body unread.
+    const headers = { connection: 'close' };
+    return fault.registryError(401, 'UNAUTHORIZED', 'authentication required', headers)(call, next);
+  };
 
 async function take({ body }: Call, bytes: number): Promise<void> {
   // Whoever leaves such a loop early closes the connection.
@@ -92,12 +94,15 @@ export const uploadRows: readonly Row[] = [
     fault: () => connection.resetAfterReceiving(middle),
     fails: { reason: 'unreachable', says: /(PUT|PATCH) .*: .*(reset|closed|EPIPE)/i },
   }),
-  ...onceAndAlways({
+  { ...sent, name: '401 in the middle of an upload', fault: () => expiredAfter(middle) },
+  {
     ...sent,
-    name: '401 in the middle of an upload',
-    fault: () => expiredInMiddle,
+    name: '401 at the end of each upload',
+    times: always,
+    // In the middle it is chance whether the answer is heard or the end of the connection.
+    fault: () => expiredAfter(always),
     fails: { reason: 'destination-denied', says: /answered 401 \(UNAUTHORIZED/ },
-  }),
+  },
   ...onceAndAlways({
     ...sent,
     name: 'upload session lost',
