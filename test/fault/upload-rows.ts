@@ -42,9 +42,10 @@ function stalled({ clock, destination }: Stand): Misbehaviour {
     const { requests } = destination;
     const seen = requests.length;
     const tick = async (): Promise<void> => {
-      for (let turn = 0; turn < 50; turn++) await setImmediate();
-      clock.advance(patient);
-      if (requests.length === seen) await tick();
+      for (let ticks = 0; ticks < 500 && requests.length === seen; ticks++) {
+        for (let turn = 0; turn < 50; turn++) await setImmediate();
+        clock.advance(patient);
+      }
     };
     void tick();
     return forever;
