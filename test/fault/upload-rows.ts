@@ -120,7 +120,7 @@ export const uploadRows: readonly Row[] = [
     name: 'silence in the middle of an upload',
     size: 8 * 1024 * 1024,
     // What was read in advance and not taken is read again; nothing of it is sent again.
-    extra: 16 * 1024 * 1024,
+    extra: 32 * 1024 * 1024,
     fault: stalled,
     fails: { reason: 'timeout', says: /nothing taken for \d+ ms/, elsewhere: true },
   }),
