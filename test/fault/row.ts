@@ -88,7 +88,7 @@ async function runRow(stand: Stand, row: Row): Promise<void> {
     assert.ok(now === before || now === stand.image.descriptor.digest, now);
     forget(stand);
     assertArrived(await stand.again(first), ['copied', 'unchanged']);
-    assertBytes(stand, 1);
+    assertBytes(stand, 1, row.extra);
   }
   await assertEqual(stand);
   for (const side of ['source', 'destination'] as const) await assertFree(stand, first, side);
