@@ -84,8 +84,8 @@ export class Sweeping {
 
   #failed(error: unknown): void {
     if (this.#stopping.signal.aborted) return;
-    if (!(error instanceof StorageError)) throw error;
-    this.#options.log.error('sweep left out: the database does not take it', { error });
+    const why = error instanceof StorageError ? 'the database does not take it' : 'a mistake in this program';
+    this.#options.log.error(`sweep left out: ${why}`, { error });
   }
 }
 

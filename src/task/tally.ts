@@ -30,7 +30,9 @@ export class Tally {
   /** `cause`: of a change at the source; none where the destination has changed, or could not have had it. */
   different(copy: Entry['wanted'][number], cause: Cause | undefined): void {
     this.sweep.listed++;
-    this.#different.set(cause, [...(this.#different.get(cause) ?? []), copy]);
+    const found = this.#different.get(cause) ?? [];
+    found.push(copy);
+    this.#different.set(cause, found);
   }
 
   /** A wanted copy that could not be compared. */

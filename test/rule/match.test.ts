@@ -127,10 +127,11 @@ test('questions about rules: who owns a destination repository', () => {
 });
 
 test('questions about rules: where a sweep has to look', () => {
+  const harbor = { source: 'harbor' };
   assert.deepEqual(ruleset.sources(), [
-    { rule: 'library', source: 'harbor', repositories: [], needsList: true },
-    { rule: 'named', source: 'harbor', repositories: ['team/api', 'team/a'], needsList: false },
-    { rule: 'mixed', source: 'harbor2', repositories: ['x/y'], needsList: true },
+    { rule: 'library', ...harbor, destination: 'acr', repositories: [], needsList: true },
+    { rule: 'named', ...harbor, destination: 'acr', repositories: ['team/api', 'team/a'], needsList: false },
+    { rule: 'mixed', source: 'harbor2', destination: 'acr2', repositories: ['x/y'], needsList: true },
   ]);
   assert.deepEqual(
     ruleset.sources('mixed').map((source) => source.rule),

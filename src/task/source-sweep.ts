@@ -1,0 +1,123 @@
+import { RegistryError } from '../copy/error.ts';
+import { digestOf } from '../oci/digest.ts';
+import { type ComparisonOptions, RepositoryComparison } from './comparison.ts';
+import { isAllowed, isRefusal, projectOf } from './listed.ts';
+import { repositoriesOf } from './plan.ts';
+import { ProjectComparison } from './project-comparison.ts';
+import type { Part, Sweep } from './store.ts';
+import type { SweepOptions } from './sweep.ts';
+
+export interface SourceSweepOptions extends ComparisonOptions {
+  sweep: Sweep;
+  /** Whether a rule of the sweep matches the repository. */
+  isWanted(repository: string): boolean;
+}
+
+/**
+ * What a sweep has to do in one source, part by part. Behind each page its tasks are made first, then how far it is is
+ * written down: what a crash interrupts is looked at again, and changes nothing.
+ */
+export class SourceSweep {
+  readonly #source: string;
+  readonly #options: SourceSweepOptions;
+  readonly #shared: SweepOptions;
+  #caches: Promise<ReadonlySet<string>> | undefined;
+
+  constructor(source: string, options: SourceSweepOptions, shared: SweepOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#shared = shared;
+  }
+
+  async run(): Promise<void> {
+    const { sweep, signal } = this.#options;
+    const next = (): Part | undefined => this.#shared.store.next(sweep.id, this.#source);
+    for (let part = next(); part !== undefined; part = next()) {
+      signal.throwIfAborted();
+      await this.#part(part);
+    }
+  }
+
+  /** What cannot be compared is counted and named, and does not stop the rest. */
+  async #part(part: Part): Promise<void> {
+    const { signal, tally } = this.#options;
+    let more: Part[] = [];
+    try {
+      if (part.kind === 'project') more = await this.#project(part);
+      else await this.#repository(part);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof RegistryError)) throw error;
+      tally.failed(`${part.source}/${part.name}: ${error.message}`);
+    }
+    await this.#save(part, 'done', more);
+  }
+
+  /** Where the project cannot be listed as a whole: its repositories, instead of it. */
+  async #project(part: Part): Promise<Part[]> {
+    try {
+      await this.#pages(part);
+      return [];
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
+    const { registries, tally, signal, isWanted } = this.#options;
+    const known = (): string[] => this.#shared.store.repositories();
+    const failed = (line: string): void => tally.failed(line);
+    const names = await repositoriesOf(this.#source, part.name, { registries, known, failed, signal });
+    return this.#parts('repository', names.filter(isWanted));
+  }
+
+  async #pages(part: Part): Promise<void> {
+    const listing = this.#options.registries.listing(this.#source);
+    if (listing === undefined) return;
+    const { announced } = this.#shared;
+    const isDue = (name: string): boolean => this.#isDue(name);
+    const comparison = new ProjectComparison({ ...this.#options, isDue, announced }, this.#source);
+    for await (const { lastId, rest } of comparison.run(listing, part.name, part.position))
+      await this.#save(part, lastId, this.#parts('rest', rest));
+  }
+
+  async #repository({ kind, name }: Part): Promise<void> {
+    const cached = (await this.#cacheNames()).has(projectOf(name));
+    const comparison = new RepositoryComparison(this.#options, this.#source, name);
+    await comparison.run(kind === 'rest' ? 'rest' : 'all', () => (cached ? 'proxy-cache' : 'unknown'));
+  }
+
+  async #save(part: Part, position: number | 'done', more: readonly Part[]): Promise<void> {
+    const { sweep, tally, there } = this.#options;
+    await tally.submit();
+    if (!sweep.dryRun) there.remember();
+    this.#shared.store.progress(sweep, part, position, more);
+  }
+
+  /** After 1/share sweeps every repository has had its turn, and none of them two. */
+  #isDue(repository: string): boolean {
+    const { auditShare: share } = this.#shared;
+    if (share === 0) return false;
+    const turns = Math.ceil(1 / share);
+    const [, hex = '0'] = digestOf(Buffer.from(repository)).split(':');
+    return Number.parseInt(hex.slice(0, 8), 16) % turns === this.#options.sweep.id % turns;
+  }
+
+  #parts(kind: Part['kind'], names: Iterable<string>): Part[] {
+    return [...names].map((name) => ({ source: this.#source, kind, name, position: 0 }));
+  }
+
+  /** Projects that are proxy caches: their tags come only by rules that spell them out. */
+  #cacheNames(): Promise<ReadonlySet<string>> {
+    this.#caches ??= this.#listCaches();
+    return this.#caches;
+  }
+
+  async #listCaches(): Promise<ReadonlySet<string>> {
+    const { registries, signal } = this.#options;
+    const caches = new Set<string>();
+    const add = async (): Promise<void> => {
+      for (const { name, proxyCache } of (await registries.listing(this.#source)?.projects(signal)) ?? [])
+        if (proxyCache) caches.add(name);
+    };
+    await isAllowed(add());
+    return caches;
+  }
+}
