@@ -12,7 +12,8 @@ CREATE TABLE record (
   source_tag TEXT NOT NULL,
   digest TEXT NOT NULL, -- what the destination tag named when it was last looked at
   generation INTEGER NOT NULL CHECK (generation >= 0), -- of the newest copy that was wanted; it only grows
-  verified_at INTEGER NOT NULL,
+  written_at INTEGER NOT NULL, -- when a copy last did, or it was first seen
+  verified_at INTEGER NOT NULL, -- when it was last looked at
   trusted INTEGER NOT NULL CHECK (trusted IN (0, 1)),
   PRIMARY KEY (destination, destination_repository, destination_tag)
 ) STRICT, WITHOUT ROWID;

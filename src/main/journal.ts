@@ -74,7 +74,8 @@ export class Journal {
     };
     this.#metrics.sweepDuration(seconds);
     if (sweep.state === 'failed') return this.#log.error('sweep failed', fields);
-    if (failed === 0 && !dryRun) this.#metrics.sweepSucceeded((sweep.finishedAt ?? sweep.startedAt) / 1000);
+    if (failed === 0 && !dryRun && rule === undefined)
+      this.#metrics.sweepSucceeded((sweep.finishedAt ?? sweep.startedAt) / 1000);
     if (failed > 0) return this.#log.warn('sweep done, but not all could be compared', fields);
     this.#log.info('sweep done', fields);
   }

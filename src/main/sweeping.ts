@@ -59,17 +59,28 @@ export class Sweeping {
   async #start(signal: AbortSignal): Promise<void> {
     const { config, clock } = this.#options;
     await this.#lookBack(signal);
-    if (this.sweeper.resume() !== undefined) await this.sweeper.idle();
+    await this.#resume();
     if (config.sweep.onStart && !signal.aborted) this.#sweep('start');
     await clock.sleep(secondLook, signal);
     await this.#lookBack(signal);
+  }
+
+  async #resume(): Promise<void> {
+    try {
+      this.sweeper.resume();
+    } catch (error) {
+      this.#failed(error);
+    }
+    await this.sweeper.idle();
   }
 
   async #lookBack(signal: AbortSignal): Promise<void> {
     const { rules, log } = this.#options;
     const failed = (detail: string): void => log.warn('Harbor does not tell of its past', { detail });
     for (const source of new Set(rules.sources().map((one) => one.source)))
-      await this.#catchUp.run(source, { missed: () => undefined, failed }, signal);
+      await this.#catchUp
+        .run(source, { missed: () => undefined, failed }, signal)
+        .catch((error: unknown) => this.#failed(error));
   }
 
   #sweep(trigger: 'schedule' | 'start'): void {
@@ -85,7 +96,7 @@ export class Sweeping {
   #failed(error: unknown): void {
     if (this.#stopping.signal.aborted) return;
     const why = error instanceof StorageError ? 'the database does not take it' : 'a mistake in this program';
-    this.#options.log.error(`sweep left out: ${why}`, { error });
+    this.#options.log.error(`looking for what no webhook told of failed: ${why}`, { error });
   }
 }
 
@@ -104,6 +115,7 @@ function sweeperOf(options: SweepingOptions, catchUp: CatchUp): Sweeper {
   const { state, registries, rules, enqueue, journal, clock, config } = options;
   return new Sweeper({
     store: state.sweeps,
+    positions: state.sweeps,
     records: state.records,
     registries,
     rules,

@@ -42,13 +42,14 @@ export class Ruleset {
   /**
    * The copies that the rules want of a tag; a destination that several rules name is there once. A cosign
    * tag such as `sha256-….sig` goes with its image: `of` are the tags of the digest that it belongs to, and
-   * it keeps its own name, by which alone it is found at the destination.
+   * it keeps its own name, by which alone it is found at the destination. `only`: of the rule of that name.
    */
-  match(repository: string, tag: string, of: readonly string[] = []): (Wanted | Refused)[] {
+  match(repository: string, tag: string, of: readonly string[] = [], only?: string): (Wanted | Refused)[] {
     const companion = companionOf(tag) !== undefined;
     const names = companion ? [tag, ...of] : [tag];
     const found = new Map<string, Wanted | Refused>();
     for (const target of this.#targets.get(repository)) {
+      if (only !== undefined && target.rule.name !== only) continue;
       if (!names.some((name) => target.rule.tags.matches(name))) continue;
       const destinationTag = companion ? tag : target.rule.tag(repository, tag);
       const key = `${target.rule.source} ${target.rule.destination} ${target.repository} ${destinationTag}`;

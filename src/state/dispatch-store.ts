@@ -36,12 +36,12 @@ const insertAttempt = `
  */
 const recordCopy = `
   INSERT INTO record (destination, destination_repository, destination_tag,
-    source, source_repository, source_tag, digest, generation, verified_at, trusted)
+    source, source_repository, source_tag, digest, generation, written_at, verified_at, trusted)
   VALUES (@destination, @destinationRepository, @destinationTag,
-    @source, @sourceRepository, @sourceTag, @digest, @generation, @now, ${undoubted})
+    @source, @sourceRepository, @sourceTag, @digest, @generation, @now, @now, ${undoubted})
   ON CONFLICT DO UPDATE SET source = excluded.source, source_repository = excluded.source_repository,
     source_tag = excluded.source_tag, digest = excluded.digest, verified_at = excluded.verified_at,
-    trusted = excluded.trusted, generation = max(generation, excluded.generation)`;
+    written_at = excluded.written_at, trusted = excluded.trusted, generation = max(generation, excluded.generation)`;
 
 const forgetAttempts = `
   DELETE FROM attempt WHERE task = @task

@@ -6,19 +6,22 @@ import { undoubted } from './doubt.ts';
 const recordColumns = `
   destination, destination_repository AS destinationRepository, destination_tag AS destinationTag,
   source, source_repository AS sourceRepository, source_tag AS sourceTag,
-  digest, verified_at AS verifiedAt, trusted`;
+  digest, written_at AS writtenAt, verified_at AS verifiedAt, trusted`;
 
 const findRecord = `
   SELECT ${recordColumns} FROM record
   WHERE destination = @destination AND destination_repository = @destinationRepository
     AND destination_tag = @destinationTag`;
 
-/** What a task has done since, or is about to do, makes what was seen old. */
+/**
+ * What a task has done since, or is about to do, makes what was seen old. What is dated an hour later was written before
+ * the clock was set back.
+ */
 const confirmRecord = `
   INSERT INTO record (destination, destination_repository, destination_tag,
-    source, source_repository, source_tag, digest, generation, verified_at, trusted)
+    source, source_repository, source_tag, digest, generation, written_at, verified_at, trusted)
   SELECT @destination, @destinationRepository, @destinationTag,
-    @source, @sourceRepository, @sourceTag, @digest, 0, @now, ${undoubted}
+    @source, @sourceRepository, @sourceTag, @digest, 0, @now, @now, ${undoubted}
   WHERE NOT EXISTS (
     SELECT 1 FROM task
     WHERE destination = @destination AND destination_repository = @destinationRepository
@@ -26,7 +29,7 @@ const confirmRecord = `
   ON CONFLICT DO UPDATE SET source = excluded.source, source_repository = excluded.source_repository,
     source_tag = excluded.source_tag, digest = excluded.digest, verified_at = excluded.verified_at,
     trusted = excluded.trusted
-  WHERE verified_at <= excluded.verified_at`;
+  WHERE verified_at <= excluded.verified_at OR verified_at > excluded.verified_at + 3600000`;
 
 const distrustRepository = `
   UPDATE record SET trusted = 0

@@ -11,6 +11,11 @@ const sweepColumns = `
 const beginSweep = `
   INSERT INTO sweep (rule, dry_run, started_by, state, started_at) VALUES (?, ?, ?, 'running', ?)`;
 
+const overtake = `
+  UPDATE sweep SET state = 'failed', finished_at = ?,
+    errors = json_insert(errors, '$[#]', 'interrupted, and overtaken by another sweep')
+  WHERE state = 'running'`;
+
 const saveSweep = `
   UPDATE sweep SET state = @state, finished_at = @finishedAt, listed = @listed, unchanged = @unchanged,
     enqueued = @enqueued, missed = @missed, causes = @causes, audited = @audited, mismatched = @mismatched,
@@ -72,6 +77,8 @@ const prepare = (connection: Connection) => ({
     connection.prepare<[rule: string | null, dryRun: number, startedBy: string, startedAt: number]>(
       beginSweep,
     ),
+  overtake: connection.prepare<[now: number]>(overtake),
+  dropParts: connection.prepare<[]>('DELETE FROM sweep_part'),
   saveSweep: connection.prepare<[SweepRow]>(saveSweep),
   findSweep: connection.prepare<[id: number], SweepRow>(findSweep),
   listSweeps: connection.prepare<[before: number, limit: number], SweepRow>(listSweeps),
@@ -101,6 +108,8 @@ export class SqliteSweepStore implements SweepStore, PositionStore {
 
   begin({ rule, dryRun, trigger }: Pick<Sweep, 'rule' | 'dryRun' | 'trigger'>, now: number): Sweep {
     return write(this.#connection, () => {
+      this.#sql.overtake.run(now);
+      this.#sql.dropParts.run();
       const { lastInsertRowid } = this.#sql.beginSweep.run(rule ?? null, dryRun ? 1 : 0, trigger, now);
       const counts = {
         listed: 0,

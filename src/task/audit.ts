@@ -1,4 +1,4 @@
-import { RegistryError } from '../copy/error.ts';
+import { type Fault, RegistryError } from '../copy/error.ts';
 import { parallel } from './parallel.ts';
 import type { RecordStore, Seen, TagRecord } from './record.ts';
 import type { Registries } from './registries.ts';
@@ -14,6 +14,9 @@ export interface AuditOptions {
   signal: AbortSignal;
 }
 
+/** What says nothing of one tag, but of the whole registry. */
+const outages: ReadonlySet<Fault> = new Set(['unreachable', 'timeout', 'tls', 'rate-limited']);
+
 /** Requests that an audit has under way. */
 const width = 4;
 /** Records looked at between two commits. */
@@ -25,35 +28,54 @@ const batchSize = 100;
  * records is trusted until the sweep has asked for each. Throws `StorageError`, and what ends the sweep.
  */
 export async function audit(destination: string, options: AuditOptions): Promise<void> {
-  const { records, share, signal } = options;
+  const { records, share, signal, tally } = options;
   const due = records.oldest(destination, Math.ceil(records.count(destination) * share));
   for (let start = 0; start < due.length; start += batchSize) {
     const batch = due.slice(start, start + batchSize);
     try {
-      await look(batch, options);
+      await look(destination, batch, options);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof RegistryError)) throw error;
-      return options.tally.failed(`${destination} could not be audited: ${error.message}`);
+      return tally.failed(`${destination} could not be audited: ${error.message}`);
     }
   }
 }
 
-async function look(batch: readonly TagRecord[], options: AuditOptions): Promise<void> {
-  const { records, tally, now } = options;
+/** Throws `RegistryError` when the destination is away. */
+async function look(destination: string, batch: readonly TagRecord[], options: AuditOptions): Promise<void> {
+  const { records, tally } = options;
   const right: Seen[] = [];
   const wrong = new Set<string>();
   await parallel(batch, width, async (record) => {
-    const at = now();
-    const digest = await digestThere(record, options);
+    const seen = await seenOf(record, options);
+    if (seen === 'right') return;
+    if (seen === 'wrong') wrong.add(record.destinationRepository);
+    else right.push(seen);
     tally.sweep.audited++;
-    if (digest === record.digest) return void right.push({ copy: record, digest, at });
-    tally.sweep.mismatched++;
-    wrong.add(record.destinationRepository);
-    tally.note(mismatchOf(record, digest));
   });
   records.confirm(right);
-  for (const repository of wrong) records.distrust(batch[0]?.destination ?? '', repository);
+  for (const repository of wrong) records.distrust(destination, repository);
+}
+
+/** `right`: by another look, or copy, since the batch was read. */
+async function seenOf(record: TagRecord, options: AuditOptions): Promise<Seen | 'right' | 'wrong'> {
+  const { records, tally, now } = options;
+  const at = now();
+  try {
+    const digest = await digestThere(record, options);
+    if (digest === record.digest) return { copy: record, digest, at };
+    if (records.find(record)?.verifiedAt !== record.verifiedAt) return 'right';
+    tally.sweep.mismatched++;
+    tally.note(mismatchOf(record, digest));
+  } catch (error) {
+    // One repository that refuses to be looked at must not stand in the way of all others.
+    if (!(error instanceof RegistryError) || outages.has(error.fault)) throw error;
+    tally.failed(
+      `${record.destination}/${record.destinationRepository} could not be audited: ${error.message}`,
+    );
+  }
+  return 'wrong';
 }
 
 async function digestThere(

@@ -25,8 +25,9 @@ export interface CatchUpOptions {
 /** Who is told what was found. */
 export type Account = Pick<Tally, 'missed' | 'failed'>;
 
-/** An id is given out before its row can be seen: so many are read again. */
+/** An id is given out before its row can be seen: so many are read again, unless they are older than that (ms). */
 const overlap = 20;
+const late = 60 * 60_000;
 
 /** Harbor's attempts at a delivery take up to 192 s by default; milliseconds. */
 const stillTried = 5 * 60_000;
@@ -92,7 +93,8 @@ class Past {
     const name = `${this.#source}/${project}`;
     await this.#allowed(`${name}: past deliveries`, async () => {
       for (const { id } of await this.#harbor.policies(project, this.#signal))
-        await this.#deliveries(project, id);
+        // One that is deleted meanwhile does not hide the others.
+        await this.#allowed(`${name}: past deliveries of policy ${id}`, () => this.#deliveries(project, id));
     });
     await this.#allowed(`${name}: audit log`, () => this.#created(project));
   }
@@ -110,15 +112,22 @@ class Past {
 
   async #deliveries(project: string, policy: number): Promise<void> {
     const list = `deliveries ${project} ${policy}`;
-    const after = (this.#options.positions.position(this.#source, list) ?? 0) - overlap;
-    for await (const page of this.#harbor.deliveries(project, policy, Math.max(0, after), this.#signal)) {
+    const position = this.#options.positions.position(this.#source, list) ?? 0;
+    const after = Math.max(0, position - overlap);
+    for await (const page of this.#harbor.deliveries(project, policy, after, this.#signal)) {
       const open = page.deliveries.findIndex((delivery) => this.#isStillTried(delivery));
       const ended = open < 0 ? page.deliveries : page.deliveries.slice(0, open);
-      for (const delivery of ended) await this.#take(delivery);
+      for (const delivery of ended)
+        if (!this.#isRead(delivery.id, delivery.startedAt, position)) await this.#take(delivery);
       const lastId = open < 0 ? page.lastId : ended.at(-1)?.id;
       if (lastId !== undefined) this.#options.positions.setPosition(this.#source, list, lastId);
       if (open >= 0) return;
     }
+  }
+
+  /** Read before, and so long ago that its event may have been forgotten here: it must not count anew. */
+  #isRead(id: number, at: number, position: number): boolean {
+    return id <= position && at < this.#options.now() - late;
   }
 
   /** Harbor may deliver it yet: it is left, with all behind it, for the next time. */
@@ -145,7 +154,9 @@ class Past {
     }
     const from = Math.max(0, after - overlap);
     for await (const { created, lastId } of this.#harbor.tagsCreated(project, from, this.#signal)) {
-      for (const one of created) await this.#makeUp(this.#eventOf(one), 'tag-created-in-harbor');
+      for (const one of created)
+        if (!this.#isRead(one.id, one.at, after))
+          await this.#makeUp(this.#eventOf(one), 'tag-created-in-harbor');
       positions.setPosition(this.#source, list, lastId);
     }
   }

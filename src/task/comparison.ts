@@ -2,7 +2,7 @@ import { CopyError, RegistryError } from '../copy/error.ts';
 import { companionOf } from '../oci/companion.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
-import type { DestinationTags } from './destination-tags.ts';
+import type { DestinationTags, SourceTag } from './destination-tags.ts';
 import { listedDigests } from './listed.ts';
 import { parallel } from './parallel.ts';
 import type { Registries } from './registries.ts';
@@ -19,29 +19,29 @@ export interface ComparisonOptions {
   match(repository: string, tag: string, of?: readonly string[]): (Wanted | Refused)[];
   there: DestinationTags;
   tally: Tally;
+  now(): number;
   signal: AbortSignal;
 }
 
 /** A copy to be compared. */
 export interface Pair {
   copy: Wanted | Refused;
-  /** What the source tag names now; `undefined` when it has gone since it was listed. */
-  here(): Promise<Digest | undefined>;
-  /** Why no webhook told of it: asked only where there is a difference. */
-  cause(): Cause;
+  source: SourceTag;
+  /** Why no webhook told of it; `undefined` where one may still come. Asked only where there is a difference. */
+  cause(): Promise<Cause | undefined>;
 }
 
 /** Compares both ends of a copy, and keeps the accounts. Throws only what ends the sweep. */
 export async function compare(
-  { copy, here, cause }: Pair,
+  { copy, source, cause }: Pair,
   { there, tally, signal }: ComparisonOptions,
 ): Promise<void> {
   if ('reason' in copy) return tally.different(copy, undefined);
   try {
-    const found = await there.compare(copy, here);
+    const found = await there.compare(copy, source);
     if (found.is === 'same') return tally.same();
     const { is, ...sighted } = found;
-    tally.different({ ...copy, ...sighted }, is === 'drifted' ? undefined : cause());
+    tally.different({ ...copy, ...sighted }, is === 'drifted' ? undefined : await cause());
   } catch (error) {
     tally.unknown(lineOf(copy, error, signal));
   }
@@ -71,15 +71,16 @@ export class RepositoryComparison {
   }
 
   /** `rest`: only what the list of its project does not show. Throws `RegistryError` where the tags cannot be listed. */
-  async run(which: 'all' | 'rest', cause: () => Cause): Promise<void> {
+  async run(which: 'all' | 'rest', cause: () => Promise<Cause>): Promise<void> {
+    const seenAt = this.#options.now();
     const wanted = await this.#wanted();
     const shown = which === 'rest' ? await this.#listHere() : new Map<string, Digest>();
     const here = wanted.filter(
       ({ sourceTag }) => companionOf(sourceTag) !== undefined || !shown.has(sourceTag),
     );
     await parallel(here, width, (copy) => {
-      const resolved = async (): Promise<Digest | undefined> => (await this.#resolve(copy.sourceTag))?.digest;
-      return compare({ copy, here: resolved, cause }, this.#options);
+      const digest = async (): Promise<Digest | undefined> => (await this.#resolve(copy.sourceTag))?.digest;
+      return compare({ copy, source: { digest, seenAt }, cause }, this.#options);
     });
   }
 

@@ -8,11 +8,21 @@ import type { Registries } from './registries.ts';
 
 export interface DestinationTagsOptions {
   registries: Registries;
-  records: RecordStore;
+  records: Pick<RecordStore, 'find' | 'confirm'>;
   /** Whether the rules still want what was recorded. */
   isWanted(record: TagRecord): boolean;
   now(): number;
   signal: AbortSignal;
+}
+
+/** What is known of a source tag. Times are milliseconds since 1970. */
+export interface SourceTag {
+  /** What it names; `undefined` when it has gone since it was listed. Throws `RegistryError`. */
+  digest(): Promise<Digest | undefined>;
+  /** When the source was asked for it, or for the list that has it. */
+  seenAt: number;
+  /** When it was pushed, by the source's own clock, where that is told. */
+  pushedAt?: number;
 }
 
 /**
@@ -23,6 +33,9 @@ export type Found = { is: 'same' } | { is: 'different' | 'drifted'; digest?: Dig
 
 /** Destination tags that are held in memory, in lists of their repositories: some 20 MB. */
 const remembered = 200_000;
+
+/** By how much the clocks of a source and this machine may differ; milliseconds. */
+const clocksApart = 5 * 60_000;
 
 /** Stands for a list that is refused: then every tag is asked for by itself. */
 const anything = { has: () => true, size: 0 };
@@ -41,19 +54,18 @@ export class DestinationTags {
     this.#options = options;
   }
 
-  /** Whether the destination tag names what the source tag names, `here`. Throws `RegistryError`. */
-  async compare(copy: Wanted, here: () => Promise<Digest | undefined>): Promise<Found> {
+  /** Whether the destination tag names what the source tag names. Throws `RegistryError`. */
+  async compare(copy: Wanted, source: SourceTag): Promise<Found> {
     const record = this.#options.records.find(copy);
-    if (record !== undefined && this.#belongsToAnother(copy, record)) return { is: 'same' };
+    if (record !== undefined && this.#isSettled(copy, source, record)) return { is: 'same' };
     // Of a tag that was never recorded, most are not there: a list of names is cheaper than a question for each.
-    if (record === undefined && (await this.#isMissing(copy))) return missing(here);
-    const digest = await here();
+    if (record === undefined && (await this.#isMissing(copy))) return missing(source);
+    const digest = await source.digest();
     if (digest === undefined) return { is: 'same' };
-    const at = this.#options.now();
-    const right = record?.trusted ? record.digest === digest : await this.#isNamed(copy, digest);
-    if (!right)
-      return { is: !record?.trusted && record?.digest === digest ? 'drifted' : 'different', digest };
-    if (!record?.trusted) this.#seen.push({ copy, digest, at });
+    if (record?.trusted) return record.digest === digest ? { is: 'same' } : { is: 'different', digest };
+    const at = await this.#namedAt(copy, digest);
+    if (at === undefined) return { is: record?.digest === digest ? 'drifted' : 'different', digest };
+    this.#seen.push({ copy, digest, at });
     return { is: 'same' };
   }
 
@@ -64,25 +76,36 @@ export class DestinationTags {
     this.#options.records.confirm(seen);
   }
 
+  /** A copy since the source was asked knows better; and a tag that another source tag has is left to that one. */
+  #isSettled(copy: Wanted, source: SourceTag, record: TagRecord): boolean {
+    return record.writtenAt > source.seenAt || this.#belongsToAnother(copy, source, record);
+  }
+
   async #isMissing(copy: Wanted): Promise<boolean> {
-    if ((await this.#listed.get(placeOf(copy))).has(copy.destinationTag)) return false;
+    const { digests } = await this.#listed.get(placeOf(copy));
+    if (digests.has(copy.destinationTag)) return false;
     return !(await this.#names.get(placeOf(copy))).has(copy.destinationTag);
   }
 
-  async #isNamed(copy: Wanted, digest: Digest): Promise<boolean> {
-    const { registries, signal } = this.#options;
+  /** When the destination tag was asked for, if it names the digest. */
+  async #namedAt(copy: Wanted, digest: Digest): Promise<number | undefined> {
+    const { registries, signal, now } = this.#options;
     const { destination, destinationRepository, destinationTag } = copy;
-    if ((await this.#listed.get(placeOf(copy))).get(destinationTag) === digest) return true;
+    const listed = await this.#listed.get(placeOf(copy));
+    if (listed.digests.get(destinationTag) === digest) return listed.at;
+    const at = now();
     const there = await registries
       .destination(destination, destinationRepository)
       .resolve(destinationTag, signal);
-    return there?.digest === digest;
+    return there?.digest === digest ? at : undefined;
   }
 
-  #list(place: string): Promise<ReadonlyMap<string, Digest>> {
+  async #list(place: string): Promise<{ digests: ReadonlyMap<string, Digest>; at: number; size: number }> {
     const [destination, repository] = partsOf(place);
-    const { registries, signal } = this.#options;
-    return listedDigests(registries.tagListing(destination), repository, signal);
+    const { registries, signal, now } = this.#options;
+    const at = now();
+    const digests = await listedDigests(registries.tagListing(destination), repository, signal);
+    return { digests, at, size: digests.size };
   }
 
   async #listNames(place: string): Promise<{ has(tag: string): boolean; size: number }> {
@@ -98,17 +121,21 @@ export class DestinationTags {
     }
   }
 
-  /** Two source tags may be wanted under one name: the newest push has it, and a sweep does not take it away again. */
-  #belongsToAnother(copy: Wanted, record: TagRecord): boolean {
+  /**
+   * Two source tags may be wanted under one name: the newest push has it, and a sweep does not take it away again, unless
+   * the other was pushed well after the last copy: then it is the newest, and nobody has told of it.
+   */
+  #belongsToAnother(copy: Wanted, { pushedAt = 0 }: SourceTag, record: TagRecord): boolean {
     const sameRepository = record.source === copy.source && record.sourceRepository === copy.sourceRepository;
-    return sameRepository && record.sourceTag !== copy.sourceTag && this.#options.isWanted(record);
+    if (!sameRepository || record.sourceTag === copy.sourceTag) return false;
+    return pushedAt <= record.writtenAt + clocksApart && this.#options.isWanted(record);
   }
 }
 
 /** It is missing at the destination whatever the source says; its copy will tell what is wrong there. */
-async function missing(here: () => Promise<Digest | undefined>): Promise<Found> {
+async function missing(source: SourceTag): Promise<Found> {
   try {
-    const digest = await here();
+    const digest = await source.digest();
     // A tag that went away since it was listed is no difference: nothing is deleted at the destination.
     return digest === undefined ? { is: 'same' } : { is: 'different', digest };
   } catch (error) {

@@ -21,6 +21,9 @@ export interface ProjectPage {
   rest: Set<string>;
 }
 
+/** Of a change that is younger (ms) Harbor may still tell: it is copied, and not counted as missed. */
+const stillTold = 5 * 60_000;
+
 /** Tags made this close to their artifact (ms) came with it. */
 const together = 5_000;
 
@@ -39,20 +42,22 @@ export class ProjectComparison {
 
   /** Ends behind each page, when it is done. Throws `RegistryError` where the project cannot be listed. */
   async *run(listing: Listing, project: string, after: number): AsyncGenerator<ProjectPage> {
+    let seenAt = this.#options.now();
     for await (const { artifacts, lastId } of listing.artifacts(project, after, this.#options.signal)) {
       const wanted = artifacts.filter(({ repository }) => this.#options.isWanted(repository));
       await parallel(
-        wanted.flatMap((artifact) => this.#pairs(artifact)),
+        wanted.flatMap((artifact) => this.#pairs(artifact, seenAt)),
         width,
         (pair) => compare(pair, this.#options),
       );
       const rest = wanted.filter((artifact) => this.#hasMore(artifact)).map(({ repository }) => repository);
       yield { lastId, rest: new Set(rest) };
+      seenAt = this.#options.now();
     }
   }
 
   /** Companions need the names of all tags of their image, which may be on another page. */
-  #pairs(artifact: ListedArtifact): Pair[] {
+  #pairs(artifact: ListedArtifact, seenAt: number): Pair[] {
     const { repository, digest, tags } = artifact;
     return tags
       .filter(({ name }) => companionOf(name) === undefined)
@@ -60,7 +65,11 @@ export class ProjectComparison {
         this.#options
           .match(repository, tag.name)
           .filter((copy) => copy.source === this.#source)
-          .map((copy) => ({ copy, here: async () => digest, cause: () => this.#causeOf(artifact, tag) })),
+          .map((copy) => ({
+            copy,
+            source: { digest: async () => digest, seenAt, pushedAt: tag.pushedAt },
+            cause: async () => this.#causeOf(artifact, tag),
+          })),
       );
   }
 
@@ -70,7 +79,11 @@ export class ProjectComparison {
   }
 
   /** A copy within Harbor makes all of an artifact's tags at once, and tells of one of them. */
-  #causeOf({ repository, digest, pushedAt }: ListedArtifact, tag: ListedArtifact['tags'][number]): Cause {
+  #causeOf(
+    { repository, digest, pushedAt }: ListedArtifact,
+    tag: ListedArtifact['tags'][number],
+  ): Cause | undefined {
+    if (tag.pushedAt > this.#options.now() - stillTold) return undefined;
     if (Math.abs(tag.pushedAt - pushedAt) > together) return 'unknown';
     const told = this.#options.announced(repository, digest).filter((name) => name !== tag.name);
     return told.length > 0 ? 'copy-with-several-tags' : 'unknown';

@@ -11,6 +11,8 @@ export type Ends = Omit<Wanted, 'rule'>;
 export interface TagRecord extends Ends {
   /** What it named when it was last looked at. */
   digest: Digest;
+  /** When a copy last wrote it, or it was first seen. */
+  writtenAt: number;
   verifiedAt: number;
   /** Nothing has happened since that could have changed it, as far as is known here. */
   trusted: boolean;

@@ -1,14 +1,17 @@
 import { RegistryError } from '../copy/error.ts';
 import { digestOf } from '../oci/digest.ts';
 import { type ComparisonOptions, RepositoryComparison } from './comparison.ts';
-import { isAllowed, isRefusal, projectOf } from './listed.ts';
+import { isRefusal, projectOf } from './listed.ts';
 import { repositoriesOf } from './plan.ts';
 import { ProjectComparison } from './project-comparison.ts';
 import type { Part, Sweep } from './store.ts';
 import type { SweepOptions } from './sweep.ts';
+import type { Cause } from './task.ts';
 
 export interface SourceSweepOptions extends ComparisonOptions {
   sweep: Sweep;
+  /** How many sweeps of everything have been completed before. */
+  turn: number;
   /** Whether a rule of the sweep matches the repository. */
   isWanted(repository: string): boolean;
 }
@@ -79,15 +82,14 @@ export class SourceSweep {
   }
 
   async #repository({ kind, name }: Part): Promise<void> {
-    const cached = (await this.#cacheNames()).has(projectOf(name));
     const comparison = new RepositoryComparison(this.#options, this.#source, name);
-    await comparison.run(kind === 'rest' ? 'rest' : 'all', () => (cached ? 'proxy-cache' : 'unknown'));
+    await comparison.run(kind === 'rest' ? 'rest' : 'all', () => this.#causeIn(projectOf(name)));
   }
 
   async #save(part: Part, position: number | 'done', more: readonly Part[]): Promise<void> {
     const { sweep, tally, there } = this.#options;
     await tally.submit();
-    if (!sweep.dryRun) there.remember();
+    there.remember();
     this.#shared.store.progress(sweep, part, position, more);
   }
 
@@ -97,27 +99,28 @@ export class SourceSweep {
     if (share === 0) return false;
     const turns = Math.ceil(1 / share);
     const [, hex = '0'] = digestOf(Buffer.from(repository)).split(':');
-    return Number.parseInt(hex.slice(0, 8), 16) % turns === this.#options.sweep.id % turns;
+    return Number.parseInt(hex.slice(0, 8), 16) % turns === this.#options.turn % turns;
   }
 
   #parts(kind: Part['kind'], names: Iterable<string>): Part[] {
     return [...names].map((name) => ({ source: this.#source, kind, name, position: 0 }));
   }
 
-  /** Projects that are proxy caches: their tags come only by rules that spell them out. */
-  #cacheNames(): Promise<ReadonlySet<string>> {
+  /** Tags of a proxy cache come only by rules that spell their repository out. */
+  async #causeIn(project: string): Promise<Cause> {
     this.#caches ??= this.#listCaches();
-    return this.#caches;
+    return (await this.#caches).has(project) ? 'proxy-cache' : 'unknown';
   }
 
   async #listCaches(): Promise<ReadonlySet<string>> {
     const { registries, signal } = this.#options;
-    const caches = new Set<string>();
-    const add = async (): Promise<void> => {
-      for (const { name, proxyCache } of (await registries.listing(this.#source)?.projects(signal)) ?? [])
-        if (proxyCache) caches.add(name);
-    };
-    await isAllowed(add());
-    return caches;
+    try {
+      const projects = (await registries.listing(this.#source)?.projects(signal)) ?? [];
+      return new Set(projects.filter(({ proxyCache }) => proxyCache).map(({ name }) => name));
+    } catch (error) {
+      // It is asked for the sake of a cause only.
+      if (error instanceof RegistryError) return new Set();
+      throw error;
+    }
   }
 }

@@ -195,6 +195,7 @@ export interface Part {
 }
 
 export interface SweepStore {
+  /** One that was interrupted does not go on any more. */
   begin(sweep: Pick<Sweep, 'rule' | 'dryRun' | 'trigger'>, now: number): Sweep;
   /** At its end, nothing that was left to do is remembered. */
   save(sweep: Sweep): void;

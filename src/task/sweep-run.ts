@@ -2,11 +2,14 @@ import type { Refused, Wanted } from '../rule/rule.ts';
 import { audit } from './audit.ts';
 import { DestinationTags } from './destination-tags.ts';
 import { planOf, type PlanOptions } from './plan.ts';
-import type { TagRecord } from './record.ts';
+import type { RecordStore, TagRecord } from './record.ts';
 import { SourceSweep } from './source-sweep.ts';
 import type { Part, Sweep } from './store.ts';
 import type { SweepOptions } from './sweep.ts';
 import { Tally } from './tally.ts';
+
+/** Sweeps of everything are counted as positions are kept. */
+const turnOf = ['', 'turn'] as const;
 
 /**
  * One sweep from where it is to its end. Its work is cut into parts, which are written down before they are begun.
@@ -33,12 +36,21 @@ export class SweepRun {
     const sources = store.sources(this.#sweep.id).map((source) => this.#sourceSweep(source).run());
     const [failed] = (await Promise.allSettled(sources)).filter((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+    this.#countTurn();
+  }
+
+  #countTurn(): void {
+    const { rule, dryRun } = this.#sweep;
+    const { positions } = this.#options;
+    if (rule === undefined && !dryRun)
+      positions.setPosition(...turnOf, (positions.position(...turnOf) ?? 0) + 1);
   }
 
   async #plan(): Promise<void> {
     const { store, registries, records, rules, clock, auditShare: share, catchUp } = this.#options;
     const [signal, tally, now] = [this.#signal, this.#newTally(), () => clock.now()];
-    for (const destination of new Set(this.#rules.map((one) => one.destination)))
+    const destinations = this.#sweep.dryRun ? [] : this.#rules.map((one) => one.destination);
+    for (const destination of new Set(destinations))
       await audit(destination, { registries, records, tally, share, now, signal });
     const failed = (line: string): void => tally.failed(line);
     const options: PlanOptions = { registries, rules, known: () => store.repositories(), failed, signal };
@@ -54,15 +66,21 @@ export class SweepRun {
   #sourceSweep(source: string): SourceSweep {
     const { registries, records, rules, clock } = this.#options;
     const [signal, now] = [this.#signal, () => clock.now()];
-    const match = (...tag: Parameters<typeof rules.match>): (Wanted | Refused)[] => this.#match(...tag);
+    const { dryRun, rule } = this.#sweep;
+    const match = (repository: string, tag: string, of?: readonly string[]): (Wanted | Refused)[] =>
+      rules.match(repository, tag, of, rule);
     const isWanted = (record: TagRecord): boolean => this.#isWanted(record);
-    const there = new DestinationTags({ registries, records, isWanted, now, signal });
+    const confirm: RecordStore['confirm'] = (seen) => (dryRun ? undefined : records.confirm(seen));
+    const known = { find: records.find.bind(records), confirm };
+    const there = new DestinationTags({ registries, records: known, isWanted, now, signal });
     const options = {
       sweep: this.#sweep,
+      turn: this.#options.positions.position(...turnOf) ?? 0,
       registries,
       match,
       there,
       tally: this.#newTally(),
+      now,
       signal,
       isWanted: (repository: string) =>
         this.#rules.some((one) => one.source === source && rules.matchesRepository(one.rule, repository)),
@@ -75,20 +93,15 @@ export class SweepRun {
     return new Tally({ sweep: this.#sweep, submit, now: () => clock.now() });
   }
 
-  #match(repository: string, tag: string, of?: readonly string[]): (Wanted | Refused)[] {
-    const { rule } = this.#sweep;
-    return this.#options.rules
-      .match(repository, tag, of)
-      .filter((copy) => rule === undefined || copy.rule === rule);
-  }
-
-  /** Whether the rules still put the recorded source tag where it was put. */
+  /** Whether any rule still puts the recorded source tag where it was put. */
   #isWanted(record: TagRecord): boolean {
-    return this.#match(record.sourceRepository, record.sourceTag).some(
-      ({ destination, destinationRepository, destinationTag }) =>
-        destination === record.destination &&
-        destinationRepository === record.destinationRepository &&
-        destinationTag === record.destinationTag,
-    );
+    return this.#options.rules
+      .match(record.sourceRepository, record.sourceTag)
+      .some(
+        ({ destination, destinationRepository, destinationTag }) =>
+          destination === record.destination &&
+          destinationRepository === record.destinationRepository &&
+          destinationTag === record.destinationTag,
+      );
   }
 }

@@ -6,11 +6,12 @@ import type { RecordStore } from './record.ts';
 import type { Registries } from './registries.ts';
 import { SweepRun } from './sweep-run.ts';
 import { StorageError } from './store.ts';
-import type { Entered, Entry, Sweep, SweepStore } from './store.ts';
+import type { Entered, Entry, PositionStore, Sweep, SweepStore } from './store.ts';
 
 /** What a sweep needs of the rules. */
 export interface SweepRules extends PlanRules {
-  match(repository: string, tag: string, of?: readonly string[]): (Wanted | Refused)[];
+  /** The copies that the rules want of a tag, or `only` the rule of that name. */
+  match(repository: string, tag: string, of?: readonly string[], only?: string): (Wanted | Refused)[];
   sources(rule?: string): readonly {
     rule: string;
     source: string;
@@ -22,6 +23,7 @@ export interface SweepRules extends PlanRules {
 
 export interface SweepOptions {
   store: SweepStore;
+  positions: PositionStore;
   records: RecordStore;
   registries: Registries;
   rules: SweepRules;
@@ -57,8 +59,9 @@ export class Sweeper {
     return this.#begin(this.#options.store.begin(request, this.#options.clock.now()));
   }
 
-  /** Goes on with the sweep that was interrupted, if one was; returns its id. Throws `StorageError`. */
+  /** Goes on with the sweep that was interrupted, if one was and none is running. Throws `StorageError`. */
   resume(): number | undefined {
+    if (this.#current !== undefined) return undefined;
     const sweep = this.#options.store.interrupted();
     return sweep && this.#begin(sweep);
   }

@@ -90,11 +90,11 @@ export function attempt(task: Task, other: Partial<Attempt> = {}): Attempt {
 export const failed = { reason: 'unreachable', message: 'no route to host' } as const;
 
 /** Claims and settles so that the task is in the state. */
-export function finish(state: State, now = 3_000): Task {
+export function finish(state: State, now = 3_000, digest = digestOf(1)): Task {
   const task = claim(state);
   return state.dispatch.settle(
     task,
-    attempt(task, { outcome: 'copied', digest: digestOf(1) }),
+    attempt(task, { outcome: 'copied', digest, finishedAt: now }),
     { kind: 'complete', outcome: 'copied', again: false },
     now,
   );

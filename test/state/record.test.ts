@@ -14,7 +14,13 @@ test('a copy is recorded when its task is settled, and not trusted while a task 
   assert.equal(state.records.find(place), undefined);
   const { digest } = finish(state);
   const { rule: _, ...ends } = wanted();
-  assert.deepEqual(reopen().records.find(place), { ...ends, digest, verifiedAt: 3_000, trusted: true });
+  assert.deepEqual(reopen().records.find(place), {
+    ...ends,
+    digest,
+    writtenAt: 3_000,
+    verifiedAt: 3_000,
+    trusted: true,
+  });
 });
 
 test('a record is not trusted from a claim to the end of its attempt', async (t) => {

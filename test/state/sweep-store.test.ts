@@ -99,3 +99,15 @@ test('how far a list has been read is kept for each list of each source', async 
   state.sweeps.setPosition('other', 'audit team', 3);
   assert.equal(reopen().sweeps.position('harbor', 'audit team'), 9);
 });
+
+test('a sweep that was interrupted is over when another one begins', async (t) => {
+  const { state } = await temporaryState(t);
+  const first = state.sweeps.begin({ dryRun: false, trigger: 'start' }, 1_000);
+  state.sweeps.plan(first, [{ source: 'harbor', kind: 'project', name: 'library', position: 0 }]);
+  const second = state.sweeps.begin({ dryRun: false, trigger: 'admin' }, 2_000);
+  assert.equal(state.sweeps.interrupted()?.id, second.id);
+  assert.deepEqual(state.sweeps.sources(first.id), []);
+  const over = { state: 'failed', finishedAt: 2_000 } as const;
+  assert.partialDeepStrictEqual(state.sweeps.get(first.id), over);
+  assert.match(state.sweeps.get(first.id)?.errors.join() ?? '', /overtaken/);
+});

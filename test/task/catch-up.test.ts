@@ -6,7 +6,7 @@ import type { Cause } from '../../src/task/task.ts';
 import { registryError, unavailable } from '../support/fault.ts';
 import { listingPermissions } from '../support/harbor-rest.ts';
 import type { Ending } from '../support/temporary.ts';
-import { type Stand, bare, startVendors } from './listing-stand.ts';
+import { type Stand, bare, hourBefore, startVendors } from './listing-stand.ts';
 
 const { digest } = bare('one').descriptor;
 const other = bare('two').descriptor.digest;
@@ -33,7 +33,7 @@ async function startLooking(t: Ending, permissions = listingPermissions): Promis
     reaches: (source, project) => rules.reads(source, project),
     isKnown: (event) => state.enqueue.isKnown(event),
     makeUp: (event, cause) => enqueue.makeUp(event, cause),
-    now: () => Date.now() + 3_600_000,
+    now: () => hourBefore + 10 * 60_000,
   });
   const lookBack = async (): Promise<Found> => {
     const found: Found = { missed: {}, failed: [] };
@@ -99,14 +99,14 @@ test('a robot that may not look is no failure; an outage is one, and loses nothi
   harbor.faults.always(/executions/, unavailable());
   const { failed } = await lookBack();
   assert.equal(failed.length, 1);
-  assert.match(failed[0] ?? '', /^harbor\/library: past deliveries: .*503/);
+  assert.match(failed[0] ?? '', /^harbor\/library: past deliveries of policy 1: .*503/);
   harbor.faults.clear();
   assert.deepEqual((await lookBack()).missed, { 'delivery-failed': 1 });
 });
 
 test('what Harbor still tries to deliver is left to it, and everything behind', async (t) => {
   const { rest, registries, rules, state, enqueue } = await startLooking(t);
-  let now = Date.now();
+  let now = hourBefore;
   const catchUp = new CatchUp({
     positions: state.sweeps,
     source: (name) => registries.listing(name),
@@ -126,4 +126,39 @@ test('what Harbor still tries to deliver is left to it, and everything behind', 
   now += 6 * 60_000;
   await look();
   assert.equal(missed, 3);
+});
+
+test('what was taken long ago is not taken again when its event has been forgotten here', async (t) => {
+  const { rest, registries, rules, state, enqueue } = await startLooking(t);
+  let now = hourBefore + 10 * 60_000;
+  const catchUp = new CatchUp({
+    positions: state.sweeps,
+    source: (name) => registries.listing(name),
+    reaches: (source, project) => rules.reads(source, project),
+    isKnown: (event) => state.enqueue.isKnown(event),
+    makeUp: (event, cause) => enqueue.makeUp(event, cause),
+    now: () => now,
+  });
+  let missed = 0;
+  const account = { missed: (_: Cause, count: number) => void (missed += count), failed: () => undefined };
+  const look = () => catchUp.run('harbor', account, new AbortController().signal);
+  await look();
+  rest.content.push('library/app', 'v1', digest, { status: 'Error' });
+  rest.content.tag('library/app', 'made', digest);
+  await look();
+  assert.equal(missed, 2);
+  for (const { id } of state.tasks.list({ limit: 10 })) state.tasks.cancel(id, now);
+  now += 31 * 24 * 3_600_000;
+  while (state.prune.prune(now, 100) > 0);
+  await look();
+  assert.equal(missed, 2);
+});
+
+test('a delivery of another policy is known by what it says', async (t) => {
+  const { rest, enqueue, lookBack } = await startLooking(t);
+  rest.content.push('library/app', 'v1', digest);
+  const [execution] = rest.content.executions;
+  const event = parseHarbor('application/json', Buffer.from(execution?.payload ?? ''), 0);
+  await enqueue.receive({ ...event, id: 'as our own policy calls it' });
+  assert.deepEqual(await lookBack(), { missed: {}, failed: [] });
 });

@@ -15,6 +15,8 @@ import {
   tableShelf,
 } from '../support/acr-openapi.ts';
 import { Faults } from '../support/fault.ts';
+import { FakeClock } from '../support/clock.ts';
+import { HarborContent } from '../support/harbor-rest-content.ts';
 import { HarborRest } from '../support/harbor-rest.ts';
 import type { Image } from '../support/image.ts';
 import type { Ending } from '../support/temporary.ts';
@@ -47,7 +49,11 @@ export interface Stand extends Sweeping {
 /** What a robot needs to be given in a project, for lists by pages. */
 const listing = ['repository:list', 'artifact:list'];
 
+/** When everything is pushed, unless told: an hour before the sweeps of `startSweeping`. */
+export const hourBefore = new FakeClock().now() - 3_600_000;
+
 export interface VendorOptions {
+  pushedAt?: () => number;
   /** In each project. */
   permissions?: readonly string[];
   /** Without it, destination tags that nobody knows are asked for in `/v2`. */
@@ -62,7 +68,7 @@ export async function startVendors(
   projects: readonly string[] = ['library'],
   options: VendorOptions = {},
 ): Promise<Stand> {
-  const rest = new HarborRest();
+  const rest = new HarborRest(new HarborContent(options.pushedAt ?? (() => hourBefore)));
   const grants = Object.fromEntries(projects.map((name) => [name, options.permissions ?? listing]));
   rest.accounts.push({ name: robot.username, password: robot.password, projects: grants });
   const table = new Map<string, Entry[]>();

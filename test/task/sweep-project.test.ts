@@ -6,9 +6,11 @@ import { digestOf } from '../../src/oci/digest.ts';
 import { ociIndex } from '../../src/oci/media-type.ts';
 import { Sweeper } from '../../src/task/sweep.ts';
 import { stall } from '../support/connection-fault.ts';
+import { registryError, unavailable } from '../support/fault.ts';
 import { cosignTag } from '../support/image.ts';
 import { push } from '../support/push.ts';
-import { type Stand, bare, startVendors } from './listing-stand.ts';
+import { finish } from '../state/open.ts';
+import { type Stand, bare, hourBefore, startVendors } from './listing-stand.ts';
 import { rule } from './sweep-stand.ts';
 
 const heads = /^HEAD .*\/manifests\//;
@@ -164,6 +166,52 @@ describe('causes', () => {
   });
 });
 
+describe('what a webhook may still tell', () => {
+  test('a change of the last five minutes is copied, and not counted as missed', async (t) => {
+    let pushedAt = hourBefore;
+    const { harbor, clock, sweep, tasks } = await startVendors(t, ['library'], {
+      openApi: false,
+      pushedAt: () => pushedAt,
+    });
+    await push(harbor.url, 'library/app', 'old', current);
+    pushedAt = clock.now() - 60_000;
+    await push(harbor.url, 'library/app', 'young', current);
+    assert.partialDeepStrictEqual(await sweep(), { enqueued: 2, missed: 1, causes: { unknown: 1 } });
+    assert.deepEqual(tasks(), ['mirror/app:old', 'mirror/app:young']);
+  });
+
+  test('what was copied since the source was asked is no difference', async (t) => {
+    const stand = await startVendors(t, ['library'], { openApi: false });
+    const { harbor, acr, state, clock, enqueue, sweep } = stand;
+    await push(harbor.url, 'library/app', 'v1', old);
+    harbor.faults.once(/library\/artifacts/, async (_call, next) => {
+      const listed = await next();
+      // Pushed, told and copied while the list is on its way.
+      clock.advance(1_000);
+      await push(acr.url, 'mirror/app', 'v1', current);
+      const references = [{ tag: 'v1' }];
+      const event = { kind: 'push', type: 'PUSH_ARTIFACT', repository: 'library/app', references } as const;
+      await enqueue.receive({ ...event, occurredAt: clock.now() });
+      finish(state, clock.now(), current.descriptor.digest);
+      return listed;
+    });
+    assert.partialDeepStrictEqual(await sweep(), { listed: 1, unchanged: 1, enqueued: 0, missed: 0 });
+  });
+});
+
+describe('sweeps of one rule', () => {
+  test('see their copies though another rule wants the same', async (t) => {
+    const here = { repository: 'mirror/{flat}', destinationType: 'acr-ee' } as const;
+    const { harbor, sweep, tasks } = await startVendors(t, ['library'], {
+      rules: [rule({ ...here, name: 'first' }), rule({ ...here, name: 'second', tags: ['v*'] })],
+    });
+    await push(harbor.url, 'library/app', 'v1', current);
+    await push(harbor.url, 'library/app', 'other', current);
+    assert.partialDeepStrictEqual(await sweep({ rule: 'second' }), { listed: 1, enqueued: 1 });
+    assert.deepEqual(tasks(), ['mirror/app:v1']);
+  });
+});
+
 describe('records', () => {
   test('by age every record has its turn, and none of them two', async (t) => {
     const stand = await startVendors(t, ['library'], { openApi: false, sweep: { auditShare: 0.25 } });
@@ -203,9 +251,11 @@ describe('records', () => {
   });
 
   test('two source tags under one name: the newest push has it, and no sweep takes it away', async (t) => {
+    let pushedAt = hourBefore;
     const { harbor, acr, state, clock, sweep, tasks } = await startVendors(t, ['library'], {
       openApi: false,
       rules: [rule({ repository: 'mirror/{flat}', destinationType: 'acr-ee', tag: 'stable' })],
+      pushedAt: () => pushedAt,
     });
     await push(harbor.url, 'library/app', 'v1', old);
     await push(harbor.url, 'library/app', 'v2', current);
@@ -221,6 +271,90 @@ describe('records', () => {
     state.records.confirm([{ copy, digest: current.descriptor.digest, at: clock.now() }]);
     assert.partialDeepStrictEqual(await sweep(), { listed: 2, unchanged: 2, enqueued: 0 });
     assert.deepEqual(tasks(), []);
+    // Long after that copy, and nobody has told of it.
+    pushedAt = clock.now() + 3_600_000;
+    await push(harbor.url, 'library/app', 'v3', old);
+    clock.advance(7_200_000);
+    assert.partialDeepStrictEqual(await sweep(), { listed: 3, unchanged: 2, enqueued: 1, missed: 1 });
+    assert.equal(state.tasks.list({ limit: 1 })[0]?.sourceTag, 'v3');
+  });
+
+  test('tags of a proxy cache that cannot be told from others are copied all the same', async (t) => {
+    const { harbor, sweep } = await startVendors(t, ['library'], {
+      rules: [
+        rule({ repositories: ['library/app'], repository: 'mirror/{flat}', destinationType: 'acr-ee' }),
+      ],
+    });
+    await push(harbor.url, 'library/app', 'v1', current);
+    harbor.faults.always(/api\/v2\.0\/(projects$|projects\?|systeminfo)/, unavailable());
+    assert.partialDeepStrictEqual(await sweep(), {
+      listed: 1,
+      enqueued: 1,
+      failed: 0,
+      causes: { unknown: 1 },
+    });
+  });
+});
+
+describe('an audit', () => {
+  test('does not take a copy of our own for somebody else’s', async (t) => {
+    const stand = await startVendors(t, ['library'], { openApi: false, sweep: { auditShare: 1 } });
+    const { harbor, acr, state, clock, enqueue, sweep } = stand;
+    await push(harbor.url, 'library/app', 'v1', old);
+    await push(acr.url, 'mirror/app', 'v1', old);
+    await sweep();
+    acr.faults.once(heads, async (_call, next) => {
+      clock.advance(1_000);
+      for (const [url, name] of [
+        [harbor.url, 'library/app'],
+        [acr.url, 'mirror/app'],
+      ] as const)
+        await push(url, name, 'v1', current);
+      const references = [{ tag: 'v1' }];
+      const event = { kind: 'push', type: 'PUSH_ARTIFACT', repository: 'library/app', references } as const;
+      await enqueue.receive({ ...event, occurredAt: clock.now() });
+      finish(state, clock.now(), current.descriptor.digest);
+      return next();
+    });
+    assert.partialDeepStrictEqual(await sweep(), { mismatched: 0, unchanged: 1, enqueued: 0, errors: [] });
+  });
+
+  test('is not kept from the others by a repository that refuses to be looked at', async (t) => {
+    const stand = await startVendors(t, ['library'], { openApi: false, sweep: { auditShare: 0.5 } });
+    fill(stand, 2, 2);
+    const refused = registryError(403, 'DENIED', 'no');
+    stand.acr.faults.clear();
+    stand.acr.faults.always(/app-0\/manifests/, refused);
+    stand.acr.faults.always(heads, async ({ path }) => {
+      const tag = path.split('/').at(-1) ?? '';
+      const digest = digestOf(Buffer.from(`app-1:${tag}`));
+      return empty(200, {
+        'content-type': ociIndex,
+        'content-length': '500',
+        'docker-content-digest': digest,
+      });
+    });
+    for (let turn = 1; turn <= 3; turn++) {
+      stand.clock.advance(1_000);
+      await stand.sweep();
+    }
+    const looked = stand.acr.seen(/^HEAD .*app-1\/manifests/);
+    assert.deepEqual(new Set(looked).size, 2, looked.join());
+  });
+
+  test('is left out of a dry run, which records nothing', async (t) => {
+    const stand = await startVendors(t, ['library'], { openApi: false, sweep: { auditShare: 1 } });
+    const { harbor, acr, state, sweep, forget } = stand;
+    await push(harbor.url, 'library/app', 'v1', current);
+    await push(acr.url, 'mirror/app', 'v1', current);
+    assert.partialDeepStrictEqual(await sweep({ dryRun: true }), { unchanged: 1, audited: 0 });
+    assert.equal(state.records.count('acr'), 0);
+    await sweep();
+    await push(acr.url, 'mirror/app', 'v1', old);
+    forget();
+    assert.partialDeepStrictEqual(await sweep({ dryRun: true }), { unchanged: 1, audited: 0, mismatched: 0 });
+    assert.equal(state.records.count('acr'), 1);
+    assert.deepEqual(acr.seen(heads), []);
   });
 });
 
@@ -246,6 +380,7 @@ describe('a restart in the middle', () => {
     const ended = Promise.withResolvers<unknown>();
     const second = new Sweeper({
       store: state.sweeps,
+      positions: state.sweeps,
       records: state.records,
       registries,
       rules,

@@ -87,6 +87,7 @@ export async function startSweeping(
   let end = Promise.withResolvers<Sweep>();
   const sweeper = new Sweeper({
     store: state.sweeps,
+    positions: state.sweeps,
     records: state.records,
     registries,
     rules,
