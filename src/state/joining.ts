@@ -76,7 +76,8 @@ const joinRunning = `
 /** A sweep finds what a task has given up: the same task again, for nothing new has happened at the source. */
 const takeUpAgain = `
   UPDATE task SET state = 'available', generation = generation + 1, attempts = 0, run_at = @now,
-    wanted_at = @wantedAt, newest_at = @newestAt, force = @force, door = @door, finished_at = NULL, reason = NULL, message = NULL,
+    wanted_at = @wantedAt, newest_at = @newestAt, force = @force, door = @door,
+    finished_at = NULL, reason = NULL, message = NULL,
     rule = @rule, source = @source, source_repository = @sourceRepository, source_tag = @sourceTag
   WHERE id = @id`;
 
@@ -153,8 +154,9 @@ export class Joining {
     const { destination, destinationRepository, destinationTag } = arrival;
     const ended = this.#sql.findEnded.get(destination, destinationRepository, destinationTag);
     if (ended && isDone(arrival, ended, seen)) return { id: ended.id, created: false };
-    if (arrival.door === 'sweep' && ended && ended.state !== 'completed') return this.#takeUp(arrival, ended);
-    return made(this.#sql.insertTask.run({ ...arrival, before: ended?.generation ?? 0 }));
+    const begun = ended ? { ...arrival, newestAt: newestOf(arrival, ended) } : arrival;
+    if (arrival.door === 'sweep' && ended && ended.state !== 'completed') return this.#takeUp(begun, ended);
+    return made(this.#sql.insertTask.run({ ...begun, before: ended?.generation ?? 0 }));
   }
 
   /** What was discarded or cancelled is known: a sweep that finds it missing has found nothing that no event announced. */
@@ -191,6 +193,11 @@ function isDone(arrival: Arrival, ended: Ended, seen: Digest | undefined): boole
   }
   const copied = ended.state === 'completed' && ended.outcome !== 'source-gone';
   return copied && arrival.newestAt < ended.newestAt && !isSameWish(arrival, ended);
+}
+
+/** An older push of the same source tag, or a sweep, does not take its newest push away from it. */
+function newestOf(arrival: Arrival, ended: Ended): number {
+  return isSameWish(arrival, ended) ? Math.max(arrival.newestAt, ended.newestAt) : arrival.newestAt;
 }
 
 function isSameWish(one: Wish, other: Wish): boolean {

@@ -116,6 +116,23 @@ test('of two source tags for one destination tag the newest push wins, in whatev
   assert.deepEqual([newer.created, newer.task.generation], [1, generation + 1]);
 });
 
+test('an older push does not win because the newer one was told again, or swept, meanwhile', async (t) => {
+  const meeting = (sourceTag: string) => wanted({ sourceTag, destinationTag: 'newest' });
+  const { state } = await temporaryState(t);
+  for (const [end, again] of [
+    [finish, { wantedAt: 500 }],
+    [finish, { door: 'sweep', wantedAt: 5_000 }],
+    [discard, { door: 'sweep', wantedAt: 5_000 }],
+  ] as const) {
+    enter(state, meeting('v2'), { wantedAt: 2_000 });
+    end(state);
+    enter(state, meeting('v2'), again);
+    assert.equal(enter(state, meeting('v1'), { wantedAt: 1_000 }).task.sourceTag, 'v2');
+    const { id } = finish(state);
+    assert.equal(enter(state, meeting('v1'), { wantedAt: 1_000 }).task.id, id);
+  }
+});
+
 test('an older push wins where the newer one has left nothing', async (t) => {
   const meeting = (sourceTag: string) => wanted({ sourceTag, destinationTag: 'newest' });
   const { state } = await temporaryState(t);
