@@ -19,7 +19,7 @@ export class Journal {
     const { door, event, wanted, cause } = entry;
     if (cause !== undefined && entered.created > 0) this.#metrics.missed(cause, entered.created);
     // A push that joins waiting tasks changes nothing that anyone waits for.
-    const level = entered.created > 0 ? 'info' : 'debug';
+    const level = entered.created + entered.refused > 0 ? 'info' : 'debug';
     for (const [position, task] of entered.tasks.entries()) {
       const copy = wanted[position];
       const fields = { task, door, cause, event: event?.type, ...(copy && endsOf(copy)) };

@@ -76,13 +76,14 @@ export class SqliteEnqueueStore implements EnqueueStore {
   #enter(entry: Entry, now: number, stillOwns: StillOwns): Entered {
     const { event } = entry;
     const known = this.#events.known(event?.id);
-    if (known) return { tasks: known, created: 0 };
+    if (known) return { tasks: known, created: 0, refused: 0 };
 
     const standing = entry.wanted.map((wanted) => this.#want(entry, wanted, now, stillOwns));
     const tasks = [...standing, ...this.#release(event, now)].map(({ id }) => id);
     // A scan for which nothing waited says nothing, and a scan of everything sends one an artifact.
     if (event && (isTold(event) || tasks.length > 0)) this.#events.add(event, tasks, now);
-    return { tasks, created: standing.filter(({ created }) => created).length };
+    const count = (what: 'created' | 'refused'): number => standing.filter((one) => one[what]).length;
+    return { tasks, created: count('created'), refused: count('refused') };
   }
 
   #release(event: Event | undefined, now: number): { id: number }[] {

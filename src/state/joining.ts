@@ -6,6 +6,9 @@ import type { Entry, Sighting } from '../task/store.ts';
 import { doors, type Outcome, type TaskState } from '../task/task.ts';
 import type { Connection } from './database.ts';
 
+/** Harbor's last attempt at a delivery, where it makes ten of them, comes after 4.7 hours; milliseconds. */
+const latestDelivery = 5 * 60 * 60 * 1000;
+
 /** Above every generation that its destination tag has had: the record remembers where the tasks are pruned. */
 const insertTask = `
   INSERT INTO task (state, door, cause, force, rule, source, source_repository, source_tag, destination,
@@ -45,12 +48,15 @@ const findRefused = `
     AND destination_tag = @destinationTag AND state = 'discarded' AND reason = @reason
   ORDER BY id DESC LIMIT 1`;
 
+/** A change that a webhook tells of after all has been told. */
+const causeOfJoined = `cause = iif(@door = 'webhook' AND @cause IS NULL, NULL, cause)`;
+
 /** A push joins a task that waits: one attempt will do for both, and it starts with a clean slate. */
 const joinWaiting = `
   UPDATE task SET state = 'available', generation = generation + 1, attempts = 0,
     run_at = CASE state WHEN 'retryable' THEN @now ELSE run_at END,
     wanted_at = min(wanted_at, @wantedAt), newest_at = max(newest_at, @newestAt), force = max(force, @force),
-    door = CASE WHEN @urgency < urgency THEN @door ELSE door END,
+    door = CASE WHEN @urgency < urgency THEN @door ELSE door END, ${causeOfJoined},
     rule = @rule, source = @source, source_repository = @sourceRepository, source_tag = @sourceTag
   WHERE id = @id`;
 
@@ -60,7 +66,8 @@ const joinWaiting = `
  */
 const joinAlike = `
   UPDATE task SET generation = generation + 1, attempts = 0,
-    wanted_at = min(wanted_at, @wantedAt), newest_at = max(newest_at, @newestAt), force = max(force, @force)
+    wanted_at = min(wanted_at, @wantedAt), newest_at = max(newest_at, @newestAt), force = max(force, @force),
+    ${causeOfJoined}
   WHERE id = @id AND state = 'available' AND urgency <= @urgency AND rule = @rule
     AND source = @source AND source_repository = @sourceRepository AND source_tag = @sourceTag`;
 
@@ -69,14 +76,15 @@ const joinRunning = `
   UPDATE task SET generation = generation + 1, cancel_requested_at = NULL,
     next_wanted_at = min(ifnull(next_wanted_at, @wantedAt), @wantedAt),
     next_force = max(ifnull(next_force, @force), @force), newest_at = max(newest_at, @newestAt),
-    door = CASE WHEN @urgency < urgency THEN @door ELSE door END,
+    door = CASE WHEN @urgency < urgency THEN @door ELSE door END, ${causeOfJoined},
     rule = @rule, source = @source, source_repository = @sourceRepository, source_tag = @sourceTag
   WHERE id = @id`;
 
 /** A sweep finds what a task has given up: the same task again, for nothing new has happened at the source. */
 const takeUpAgain = `
   UPDATE task SET state = 'available', generation = generation + 1, attempts = 0, run_at = @now,
-    wanted_at = @wantedAt, newest_at = @newestAt, force = @force, door = @door, finished_at = NULL, reason = NULL, message = NULL,
+    wanted_at = @wantedAt, newest_at = @newestAt, force = @force, door = @door,
+    finished_at = NULL, reason = NULL, message = NULL,
     rule = @rule, source = @source, source_repository = @sourceRepository, source_tag = @sourceTag
   WHERE id = @id`;
 
@@ -112,7 +120,10 @@ type Ended = Wish & {
 /** A task that now stands for what was wanted. */
 export interface Standing {
   id: number;
+  /** New, and its copy is to be made. */
   created: boolean;
+  /** New, and says why there is to be no copy. */
+  refused: boolean;
 }
 
 const prepare = (connection: Connection) => ({
@@ -146,21 +157,23 @@ export class Joining {
     if (!task) return this.#begin(arrival, wanted.digest);
     // A sweep knows nothing newer than the task does.
     if (entry.door !== 'sweep') this.#join(arrival, task);
-    return { id: task.id, created: false };
+    return { id: task.id, created: false, refused: false };
   }
 
   #begin(arrival: Arrival, seen: Digest | undefined): Standing {
     const { destination, destinationRepository, destinationTag } = arrival;
     const ended = this.#sql.findEnded.get(destination, destinationRepository, destinationTag);
-    if (ended && isDone(arrival, ended, seen)) return { id: ended.id, created: false };
-    if (arrival.door === 'sweep' && ended && ended.state !== 'completed') return this.#takeUp(arrival, ended);
-    return made(this.#sql.insertTask.run({ ...arrival, before: ended?.generation ?? 0 }));
+    if (ended && isDone(arrival, ended, seen)) return { id: ended.id, created: false, refused: false };
+    const begun = ended ? { ...arrival, newestAt: newestOf(arrival, ended) } : arrival;
+    if (arrival.door === 'sweep' && ended && ended.state !== 'completed') return this.#takeUp(begun, ended);
+    const made = this.#sql.insertTask.run({ ...begun, before: ended?.generation ?? 0 });
+    return { id: Number(made.lastInsertRowid), created: true, refused: false };
   }
 
   /** What was discarded or cancelled is known: a sweep that finds it missing has found nothing that no event announced. */
   #takeUp(arrival: Arrival, { id }: Ended): Standing {
     this.#sql.takeUpAgain.run({ ...arrival, id });
-    return { id, created: false };
+    return { id, created: false, refused: false };
   }
 
   /** The newest push decides where the copy comes from; an older one that is told later is in it, or is overtaken. */
@@ -173,10 +186,12 @@ export class Joining {
   /** Makes a discarded task that says why, unless the same one is there: then that one is refreshed. */
   refuse(entry: Entry, wanted: Wanted, reason: Reason, message: string, now: number): Standing {
     const before = this.#sql.findRefused.get({ ...wanted, reason });
-    if (!before)
-      return made(this.#sql.insertRefused.run({ ...arrivalOf(entry, wanted, now), reason, message }));
+    if (!before) {
+      const made = this.#sql.insertRefused.run({ ...arrivalOf(entry, wanted, now), reason, message });
+      return { id: Number(made.lastInsertRowid), created: false, refused: true };
+    }
     this.#sql.refuseAgain.run({ id: before.id, message, now });
-    return { id: before.id, created: false };
+    return { id: before.id, created: false, refused: false };
   }
 }
 
@@ -193,6 +208,11 @@ function isDone(arrival: Arrival, ended: Ended, seen: Digest | undefined): boole
   return copied && arrival.newestAt < ended.newestAt && !isSameWish(arrival, ended);
 }
 
+/** An older push of the same source tag, or a sweep, does not take its newest push away from it. */
+function newestOf(arrival: Arrival, ended: Ended): number {
+  return isSameWish(arrival, ended) ? Math.max(arrival.newestAt, ended.newestAt) : arrival.newestAt;
+}
+
 function isSameWish(one: Wish, other: Wish): boolean {
   return (
     one.source === other.source &&
@@ -201,21 +221,27 @@ function isSameWish(one: Wish, other: Wish): boolean {
   );
 }
 
-function arrivalOf({ door, cause, event, force, wantedAt }: Entry, wanted: Wanted, now: number): Arrival {
-  const urgency = doors.indexOf(door);
-  const pushedAt = event === undefined ? wantedAt : Math.min(event.occurredAt, now);
+function arrivalOf(entry: Entry, wanted: Wanted, now: number): Arrival {
+  const { door, cause, force, wantedAt } = entry;
   return {
     ...wanted,
     door,
     cause: cause ?? null,
-    urgency,
+    urgency: doors.indexOf(door),
     force: force ? 1 : 0,
     wantedAt: Math.trunc(wantedAt),
-    newestAt: door === 'sweep' ? 0 : Math.trunc(pushedAt),
+    newestAt: door === 'sweep' ? 0 : Math.trunc(pushedAt(entry, now)),
     now,
   };
 }
 
-function made({ lastInsertRowid }: { lastInsertRowid: number | bigint }): Standing {
-  return { id: Number(lastInsertRowid), created: true };
+/**
+ * By the source's clock: webhooks come in any order, and late. One that comes later than any delivery takes was dated
+ * by a clock that was set back, and counts from now, so that it is not taken for an old one.
+ */
+function pushedAt({ event, cause, wantedAt }: Entry, now: number): number {
+  if (event === undefined) return wantedAt;
+  // What is read in a source's past is as old as it says.
+  if (cause === undefined && event.occurredAt < now - latestDelivery) return now;
+  return Math.min(event.occurredAt, now);
 }

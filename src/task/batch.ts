@@ -8,14 +8,15 @@ export async function submitInBatches(
   submit: (entry: Entry) => Promise<Entered>,
   entry: Entry,
 ): Promise<Entered> {
-  const all: Entered = { tasks: [], created: 0 };
+  const all: Entered = { tasks: [], created: 0, refused: 0 };
   for (let start = 0; start < entry.wanted.length; start += batchSize) {
-    const { tasks, created } = await submit({
+    const { tasks, created, refused } = await submit({
       ...entry,
       wanted: entry.wanted.slice(start, start + batchSize),
     });
     all.tasks.push(...tasks);
     all.created += created;
+    all.refused += refused;
   }
   return all;
 }

@@ -34,8 +34,10 @@ export interface Entry {
 export interface Entered {
   /** Tasks that now stand for the entry: made, joined or, by the end of a scan or a signature, woken. In the order of `wanted`. */
   tasks: number[];
-  /** How many of them are new. */
+  /** How many of them are new, and their copy is to be made. */
   created: number;
+  /** How many of them are new, and say why there is to be no copy. */
+  refused: number;
 }
 
 /** A source repository that writes to a destination repository. */

@@ -19,8 +19,8 @@ import type { Wanted } from '../rule/rule.ts';
  *       └────────────────────────────────┘  `runAt` has come, what it waited for happened, a push joined, or retry
  *
  * available, retryable ──cancel──▶ cancelled. discarded, cancelled ──▶ available by the admin API's retry, or by a
- * sweep that still finds the difference, unless its digest was refused for good. At most one task for a destination tag is unfinished (available, running
- * or retryable).
+ * sweep that still finds the difference, unless its digest was refused for good. At most one task for a destination
+ * tag is unfinished (available, running or retryable).
  */
 export const taskStates = [
   'available',

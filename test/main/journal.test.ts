@@ -68,10 +68,10 @@ test('the lag is of what the attempt was for, though a newer push has joined', a
 test("every event in a task's life is one line with its id", () => {
   const { journal, lines } = stand();
   const entry = { door: 'webhook', force: false, wantedAt: 1_000, wanted: [ends] } as const;
-  journal.entered(entry, { tasks: [7], created: 1 });
-  journal.entered(entry, { tasks: [7], created: 0 });
+  journal.entered(entry, { tasks: [7], created: 1, refused: 0 });
+  journal.entered(entry, { tasks: [7], created: 0, refused: 0 });
   const refused = { ...ends, reason: 'name-invalid', message: 'too long' } as const;
-  journal.entered({ ...entry, wanted: [refused] }, { tasks: [8], created: 1 });
+  journal.entered({ ...entry, wanted: [refused] }, { tasks: [8], created: 0, refused: 1 });
   journal.task({ kind: 'started', task });
   journal.task({ kind: 'released', task });
   const verdict = { kind: 'discard', reason: 'tls', message: 'expired' } as const;

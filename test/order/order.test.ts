@@ -15,6 +15,8 @@ import { World } from './world.ts';
  * registries whose every call takes its time and may fail before or after it has had its effect, or have it long after
  * its caller gave up. The queue, the dispatcher, the copy and the database are the real ones.
  *
+ * A fifth as many again where two source tags meet.
+ *
  *   TAGFERRY_ORDER_RUNS=10000 TAGFERRY_ORDER_SEED=1 node --test test/order/order.test.ts
  */
 const runs = Number(process.env['TAGFERRY_ORDER_RUNS'] ?? 500);
@@ -142,4 +144,4 @@ test('whatever the timing, no older copy is written over a newer one, and the ne
   check({ meeting: false, step: anything, numRuns: runs }));
 
 test('where two source tags meet, the newest push has the destination tag at the end', () =>
-  check({ meeting: true, step: meetings, numRuns: Math.ceil(runs / 10) }));
+  check({ meeting: true, step: meetings, numRuns: Math.ceil(runs / 5) }));

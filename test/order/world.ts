@@ -13,6 +13,8 @@ interface Place {
   copy: Wanted;
   /** The newest push, and whether a webhook of it was answered with 202 and no administrator has cancelled it since. */
   newest: number;
+  /** When that was; of several in the same moment the one told last is the newest. */
+  pushedAt: number;
   announced: boolean;
   /** A write that nobody waited for any more has put an older artifact back. */
   overtaken: boolean;
@@ -91,7 +93,7 @@ export class World {
     const artifact = artifactOf(repository, version);
     this.#source.push(`${repository}:${tag}`, artifact);
     const place = this.#placeOf(tag);
-    Object.assign(place, { newest: version, announced: false });
+    Object.assign(place, { newest: version, pushedAt: this.clock.now(), announced: false });
     const event: PushEvent = {
       kind: 'push',
       type: 'PUSH_ARTIFACT',
@@ -100,7 +102,7 @@ export class World {
       occurredAt: this.clock.now(),
       ...(id && { id: `${repository}:${version}` }),
     };
-    for (const hook of hooks) this.clock.after(hook + 1, () => void this.#deliver(event, place, version));
+    for (const hook of hooks) this.clock.after(hook + 1, () => void this.#deliver(event, place, tag));
   }
 
   /** Pushes the tag, and tells it, when it has been looked up so often, and the one who asked does not know it yet. */
@@ -218,13 +220,15 @@ export class World {
       );
   }
 
-  async #deliver(event: PushEvent, place: Place, version: number): Promise<void> {
+  async #deliver(event: PushEvent, place: Place, tag: string): Promise<void> {
     const received = await this.#alive((mirror) => mirror.enqueue.receive(event));
     const first = event.id === undefined || !this.#heard.has(event.id);
     if (received === undefined || !first) return;
     assert.ok(received.tasks.length > 0);
     if (event.id !== undefined) this.#heard.add(event.id);
-    if (place.newest === version) place.announced = true;
+    if (place.pushedAt !== event.occurredAt) return;
+    const newest = this.#source.tags.get(`${event.repository}:${tag}`)?.version ?? place.newest;
+    Object.assign(place, { newest, announced: true });
   }
 
   /** What came of it, if the process lived to tell. */
@@ -259,7 +263,7 @@ export class World {
     const [copy] = rules.match(repository, tag);
     if (copy === undefined) throw new RangeError(`no rule wants ${tag}`);
     const known = this.#places.get(copy.destinationTag);
-    const place = known ?? { copy, newest: 0, announced: false, overtaken: false };
+    const place = known ?? { copy, newest: 0, pushedAt: 0, announced: false, overtaken: false };
     this.#places.set(copy.destinationTag, place);
     return place;
   }

@@ -27,7 +27,7 @@ test('the same CloudEvents id again changes nothing and returns the tasks it mad
     2_000,
     yes,
   );
-  assert.deepEqual(again, { tasks: first?.tasks, created: 0 });
+  assert.deepEqual(again, { tasks: first?.tasks, created: 0, refused: 0 });
   assert.equal(other?.created, 1, 'a new id is a new push');
 });
 
@@ -50,9 +50,9 @@ test('an id is remembered even if it came twice in one batch, or made no task', 
   const push = entry([wanted()], { event: pushed('v1', { id: 'p' }) });
   const entered = state.enqueue.enter([push, push, entry([], { event: deletion })], 1_000, yes);
   assert.deepEqual(entered, [
-    { tasks: [1], created: 1 },
-    { tasks: [1], created: 0 },
-    { tasks: [], created: 0 },
+    { tasks: [1], created: 1, refused: 0 },
+    { tasks: [1], created: 0, refused: 0 },
+    { tasks: [], created: 0, refused: 0 },
   ]);
   assert.equal(claim(state).generation, 1);
 });
@@ -88,7 +88,7 @@ test('a scan wakes what waits for the policy in its repository, and nothing else
   postpone(state, 90_000, 'unreachable');
 
   const [entered] = state.enqueue.enter([entry([], { event: scanned() })], 5_000, yes);
-  assert.deepEqual(entered, { tasks: [waiting.id], created: 0 });
+  assert.deepEqual(entered, { tasks: [waiting.id], created: 0, refused: 0 });
   assert.partialDeepStrictEqual(taskOf(state, waiting.id), { state: 'available', runAt: 5_000, attempts: 0 });
   assert.equal(taskOf(state, elsewhere.id).state, 'retryable');
   assert.equal(taskOf(state, broken.id).state, 'retryable');

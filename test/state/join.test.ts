@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Reason } from '../../src/copy/error.ts';
 import type { Digest } from '../../src/oci/digest.ts';
+import type { Entry } from '../../src/task/store.ts';
 import {
   attempt,
   claim,
@@ -10,6 +11,7 @@ import {
   enter,
   finish,
   postpone,
+  pushed,
   taskOf,
   temporaryState,
   wanted,
@@ -114,6 +116,63 @@ test('of two source tags for one destination tag the newest push wins, in whatev
   assert.deepEqual([late.task.id, late.created, late.task.state], [id, 0, 'completed']);
   const newer = enter(state, meeting('v1'), { wantedAt: 2_001 });
   assert.deepEqual([newer.created, newer.task.generation], [1, generation + 1]);
+});
+
+test('an older push does not win because the newer one was told again, or swept, meanwhile', async (t) => {
+  const meeting = (sourceTag: string) => wanted({ sourceTag, destinationTag: 'newest' });
+  const { state } = await temporaryState(t);
+  for (const [end, again] of [
+    [finish, { wantedAt: 500 }],
+    [finish, { door: 'sweep', wantedAt: 5_000 }],
+    [discard, { door: 'sweep', wantedAt: 5_000 }],
+  ] as const) {
+    enter(state, meeting('v2'), { wantedAt: 2_000 });
+    end(state);
+    enter(state, meeting('v2'), again);
+    assert.equal(enter(state, meeting('v1'), { wantedAt: 1_000 }).task.sourceTag, 'v2');
+    const { id } = finish(state);
+    assert.equal(enter(state, meeting('v1'), { wantedAt: 1_000 }).task.id, id);
+  }
+});
+
+test('a push that is told later than any delivery takes counts from then, for its clock was wrong', async (t) => {
+  const meeting = (sourceTag: string) => wanted({ sourceTag, destinationTag: 'newest' });
+  const hour = 3_600_000;
+  const { state } = await temporaryState(t);
+  const told = (tag: string, at: number, now: number, other: Partial<Entry> = {}) =>
+    enter(state, meeting(tag), { event: pushed(tag, { occurredAt: at }), ...other }, now).task;
+  const { id } = told('v2', 10 * hour, 10 * hour);
+  finish(state, 10 * hour);
+  assert.equal(told('v1', 9 * hour, 14 * hour).id, id, 'an old delivery');
+  assert.equal(told('v1', hour, 14 * hour, { cause: 'delivery-failed' }).id, id, 'read in the past');
+  const late = told('v1', hour, 14 * hour);
+  assert.deepEqual([late.state, late.sourceTag], ['available', 'v1'], 'of a clock that was set back');
+  assert.equal(told('v2', 10 * hour + 1, 14 * hour).sourceTag, 'v1');
+});
+
+test('a change that a webhook tells of after all has no cause any more', async (t) => {
+  const { state } = await temporaryState(t);
+  const made = { door: 'webhook', cause: 'delivery-failed' } as const;
+  const joins = {
+    'as it waits': () => undefined,
+    'by another rule': () => undefined,
+    'as it runs': () => void claim(state),
+    'after a failure': () => void postpone(state, 90_000),
+  };
+  for (const [how, before] of Object.entries(joins)) {
+    const tag = how.replaceAll(' ', '-');
+    const { task } = enter(state, wanted({ sourceTag: tag }), made);
+    before();
+    enter(state, wanted({ sourceTag: tag }), { door: 'admin' });
+    enter(state, wanted({ sourceTag: tag }), made);
+    assert.equal(taskOf(state, task.id).cause, 'delivery-failed', how);
+    const rule = how === 'by another rule' ? 'other' : 'library';
+    const { task: told } = enter(state, wanted({ sourceTag: tag, rule }));
+    assert.deepEqual([told.id, told.cause], [task.id, undefined], how);
+    enter(state, wanted({ sourceTag: tag }), made);
+    assert.equal(taskOf(state, task.id).cause, undefined, how);
+    state.tasks.cancel(task.id, 5_000);
+  }
 });
 
 test('an older push wins where the newer one has left nothing', async (t) => {

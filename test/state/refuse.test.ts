@@ -11,7 +11,7 @@ const team = wanted({ sourceRepository: 'team/app', destinationRepository: 'mirr
 test('a refused name makes a discarded task that says why, and says it once', async (t) => {
   const { state } = await temporaryState(t);
   const { task, created } = enter(state, invalid);
-  assert.equal(created, 1);
+  assert.equal(created, 0, 'no copy');
   assert.partialDeepStrictEqual(task, {
     state: 'discarded',
     reason: 'name-invalid',
@@ -43,6 +43,21 @@ test('two source repositories that meet in one destination repository: the secon
   assert.deepEqual(asked, [{ source: 'harbor', sourceRepository: 'library/app' }]);
 });
 
+test('what is refused at entry is no change that was missed', async (t) => {
+  const { state } = await temporaryState(t);
+  const made = [library, team, invalid].map((one) => entry([one], { door: 'sweep', cause: 'unknown' }));
+  const entered = state.enqueue.enter([...made, ...made], 1_000, () => true);
+  const counts = entered.map(({ created, refused }) => [created, refused]);
+  assert.deepEqual(counts, [
+    [1, 0],
+    [0, 1],
+    [0, 1],
+    [0, 0],
+    [0, 0],
+    [0, 0],
+  ]);
+});
+
 test('the same repository name at two source registries collides too', async (t) => {
   const { state } = await temporaryState(t);
   enter(state, library);
@@ -53,7 +68,7 @@ test('an owner for which no rule speaks any more makes room, for good', async (t
   const { state, reopen } = await temporaryState(t);
   const { task } = enter(state, library);
   const [taken] = state.enqueue.enter([entry([team])], 2_000, () => false);
-  assert.deepEqual(taken, { tasks: [task.id], created: 0 });
+  assert.deepEqual(taken, { tasks: [task.id], created: 0, refused: 0 });
   assert.partialDeepStrictEqual(taskOf(state, task.id), { sourceRepository: 'team/app', generation: 2 });
   assert.equal(enter(reopen(), library).task.reason, 'name-collision');
 });
