@@ -67,6 +67,25 @@ function further(url: string, type: string): Edit[] {
   ];
 }
 
+test('a sweep that is asked for while the start still looks back is run once', async (t) => {
+  const { harbor, file } = await startHarborStand(t);
+  const held = Promise.withResolvers<void>();
+  harbor.faults.once(/projects\/library\/webhook\/policies/, stall(held.promise));
+  const mirror = await serve(t, file);
+  await eventually('the look back', () => harbor.faults.pending === 0);
+  const id = await beginSweep(mirror);
+  held.resolve();
+  await sweptWell(mirror, id);
+  const next = await sweep(mirror);
+  const done = mirror.log().filter(({ message }) => message === 'sweep done');
+  assert.deepEqual(
+    done.map((line) => line['sweep']),
+    [id, next.id],
+  );
+  const lists = harbor.requests.filter(({ path }) => path.endsWith('/projects/library/artifacts'));
+  assert.equal(lists.length, 2);
+});
+
 test('a source that falls silent in the middle of its lists does not keep another one', async (t) => {
   const slow = await startSide(t);
   await push(slow.url, 'slow/app', 'v1', ociImage('slow'));
