@@ -86,6 +86,22 @@ test('a sweep that is asked for while the start still looks back is run once', a
   assert.equal(lists.length, 2);
 });
 
+for (const type of ['harbor', 'oci']) {
+  test(`a source of type ${type} that answers nothing does not keep what another one has from being found and copied`, async (t) => {
+    const slow = await startSide(t);
+    slow.faults.always(/./, stall(forever));
+    const { file, push: pushHere, arrived } = await startHarborStand(t, { edits: further(slow.url, type) });
+    const image = ociImage('quick');
+    await pushHere('library/app', 'v1', image, 'in the UI');
+    const mirror = await serve(t, file);
+    const id = await beginSweep(mirror);
+    await arrived('library/app', 'v1', image);
+    assert.ok(slow.requests.length > 0);
+    const seen = await mirror.api('GET', `/sweeps/${id}`);
+    assert.partialDeepStrictEqual(JSON.parse(seen.body.toString()), { state: 'running', missed: 1 });
+  });
+}
+
 test('a source that falls silent in the middle of its lists does not keep another one', async (t) => {
   const slow = await startSide(t);
   await push(slow.url, 'slow/app', 'v1', ociImage('slow'));
