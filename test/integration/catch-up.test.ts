@@ -102,3 +102,16 @@ test('a change that catch-up and sweep both find is counted once, also when its 
   assert.equal((await sweep(mirror)).missed, 0);
   assert.deepEqual(await missed(mirror), { 'delivery-failed': 1 });
 });
+
+test('what a sweep has found while Harbor still tried to tell of it is not counted again when that fails', async (t) => {
+  const { rest, file, push, arrived } = await startHarborStand(t);
+  const mirror = await serve(t, file);
+  await push('library/app', 'v1', current, 'Running');
+  assert.partialDeepStrictEqual(await sweep(mirror), { missed: 1, causes: { unknown: 1 } });
+  await arrived('library/app', 'v1', current);
+  const [execution] = rest.content.executions;
+  assert.ok(execution);
+  execution.status = 'Error';
+  assert.equal((await sweep(mirror)).missed, 0);
+  assert.deepEqual(await missed(mirror), { unknown: 1 });
+});
