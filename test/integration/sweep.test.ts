@@ -7,6 +7,7 @@ import { bare } from '../task/listing-stand.ts';
 import { eventually } from './eventually.ts';
 import { beginSweep, missed, startHarborStand, startSide, sweep, sweptWell } from './harbor-stand.ts';
 import { type Edit, announce, serve } from './mirror.ts';
+import { Phoenix } from './phoenix.ts';
 
 const forever = new Promise<never>(() => undefined);
 
@@ -15,7 +16,7 @@ function page(first: number): RegExp {
   return new RegExp(`^GET /api/v2\\.0/projects/library/artifacts\\?.*q=id%3D%5B${first}%7E%5D`);
 }
 
-test('kill -9 in the middle of a sweep: it goes on behind the last page that was done, and counts as if nothing had been', async (t) => {
+test('kill -9 in the middle of a page and between two: the sweep goes on behind the last page that was done, and counts as if nothing had been', async (t) => {
   const stand = await startHarborStand(t);
   const { harbor, acr, file } = stand;
   const images = Array.from({ length: 250 }, (_, index) => bare(`image ${index}`));
@@ -25,34 +26,27 @@ test('kill -9 in the middle of a sweep: it goes on behind the last page that was
   }
   // Nothing that Harbor could remember: the sweep alone has to find them.
   stand.rest.content.executions.length = 0;
-  const first = await serve(t, file);
+  const phoenix = new Phoenix(t, file);
+  acr.faults.once(/^HEAD .*manifests\/v150/, stall(forever));
   harbor.faults.once(page(201), stall(forever));
-  const id = await beginSweep(first);
+  const id = await beginSweep(await phoenix.mirror);
+  await eventually('a tag of the second page to be asked for', () => acr.faults.pending === 0);
+  await phoenix.kill(() => undefined);
   await eventually('the third page to be asked for', () => harbor.faults.pending === 0);
-  first.kill('SIGKILL');
-  await first.ended;
-  const before = harbor.requests.length;
+  await phoenix.kill(() => undefined);
 
-  const second = await serve(t, file);
-  const counts = {
-    listed: 250,
-    unchanged: 50,
-    enqueued: 200,
-    missed: 200,
-    failed: 0,
-    causes: { unknown: 200 },
-  };
-  assert.partialDeepStrictEqual(await sweptWell(second, id), { id, ...counts });
-  const pages = harbor.requests
-    .slice(before)
-    .filter(({ path }) => path.endsWith('/projects/library/artifacts'));
+  const mirror = await phoenix.mirror;
+  const causes = { unknown: 200 };
+  const counts = { listed: 250, unchanged: 50, enqueued: 200, missed: 200, failed: 0, causes };
+  assert.partialDeepStrictEqual(await sweptWell(mirror, id), { id, ...counts });
+  const pages = harbor.requests.filter(({ path }) => path.endsWith('/projects/library/artifacts'));
   assert.deepEqual(
     pages.map(({ query }) => /id%3D%5B(\d+)/.exec(query)?.[1]),
-    ['201'],
+    ['1', '101', '101', '201', '201'],
   );
   for (const [index, image] of images.entries())
     await stand.arrived(`library/app-${index % 3}`, `v${index}`, image);
-  assert.partialDeepStrictEqual(await sweep(second), { listed: 250, unchanged: 250, enqueued: 0, missed: 0 });
+  assert.partialDeepStrictEqual(await sweep(mirror), { listed: 250, unchanged: 250, enqueued: 0, missed: 0 });
 });
 
 /** One more source, before the other, of which a rule reads. */
@@ -101,6 +95,17 @@ for (const type of ['harbor', 'oci']) {
     assert.partialDeepStrictEqual(JSON.parse(seen.body.toString()), { state: 'running', missed: 1 });
   });
 }
+
+test('nor what Harbor has tried in vain, at the start', async (t) => {
+  const slow = await startSide(t);
+  slow.faults.always(/./, stall(forever));
+  const { file, push: pushHere, arrived } = await startHarborStand(t, { edits: further(slow.url, 'harbor') });
+  const image = ociImage('quick');
+  await pushHere('library/app', 'v1', image, 'Error');
+  const mirror = await serve(t, file);
+  await arrived('library/app', 'v1', image);
+  assert.deepEqual(await missed(mirror), { 'delivery-failed': 1 });
+});
 
 test('a source that falls silent in the middle of its lists does not keep another one', async (t) => {
   const slow = await startSide(t);
