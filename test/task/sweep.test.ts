@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Sweep } from '../../src/task/store.ts';
+import { stall } from '../support/connection-fault.ts';
 import { registryError, unavailable } from '../support/fault.ts';
 import { cosignSignature, cosignTag, ociImage } from '../support/image.ts';
 import { push } from '../support/push.ts';
@@ -209,6 +210,41 @@ describe('one at a time', () => {
     harbor.faults.clear();
     assert.equal(sweeper.resume(), id);
     assert.partialDeepStrictEqual(await end, { id, state: 'completed', listed: 1, enqueued: 1 });
+  });
+
+  test('one that is running is not gone on with a second time', async (t) => {
+    const { harbor, sweeper, ended, state } = await startStand(t);
+    await push(harbor.url, 'library/app', 'v1', current);
+    const [arrived, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    harbor.faults.once(/tags\/list/, (...call) => (arrived.resolve(), stall(held.promise)(...call)));
+    const id = sweeper.start({ dryRun: false, trigger: 'admin' });
+    await arrived.promise;
+    assert.equal(sweeper.resume(), undefined);
+    assert.equal(sweeper.running, id);
+    const end = ended();
+    held.resolve();
+    assert.partialDeepStrictEqual(await end, { id, state: 'completed', listed: 1, enqueued: 1, missed: 1 });
+    await sweeper.idle();
+    assert.deepEqual([harbor.seen(/tags\/list/).length, state.sweeps.list(10).length], [1, 1]);
+  });
+
+  test('an interrupted one waits for the one that runs, and goes on after it', async (t) => {
+    const { harbor, sweeper, ended, state, clock } = await startStand(t);
+    // As a crash leaves it.
+    const { id: interrupted } = state.sweeps.begin({ dryRun: false, trigger: 'schedule' }, clock.now());
+    const [arrived, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    harbor.faults.once(/_catalog/, (...call) => (arrived.resolve(), stall(held.promise)(...call)));
+    const id = sweeper.start({ dryRun: false, trigger: 'admin' });
+    await arrived.promise;
+    assert.equal(sweeper.resume(), undefined);
+    assert.equal(sweeper.running, id);
+    held.resolve();
+    await sweeper.idle();
+    const end = ended();
+    assert.equal(sweeper.resume(), interrupted);
+    assert.partialDeepStrictEqual(await end, { id: interrupted, state: 'completed' });
+    await sweeper.idle();
+    assert.equal(sweeper.resume(), undefined);
   });
 
   test('after the end the next one may begin', async (t) => {
