@@ -97,7 +97,8 @@ function location(answer: Head): URL {
 
 /**
  * Asks how far the upload is. `undefined` when the session is gone or its registry cannot say: Distribution 2 answers
- * 404 and gives a session up when a piece of it was cut, for the `Location` says how many bytes there should be.
+ * 404 and gives a session up when a piece of it was cut, for the `Location` says how many bytes there should be. An
+ * outage, or a refusal that may pass, is thrown: the session is there all the same.
  */
 export async function ask(
   target: UploadTarget,
@@ -110,11 +111,14 @@ export async function ask(
     const answer = await target.transport.send(call);
     return answer.status < 300 ? told(session, answer) : undefined;
   } catch (error) {
-    if (error instanceof RegistryError && error.status !== undefined && error.retryAt === undefined) {
-      return undefined;
-    }
+    if (error instanceof RegistryError && isDefinite(error.status ?? 0)) return undefined;
     throw error;
   }
+}
+
+/** Whether it is about this session, or this method, and asking again would bring the same answer. */
+function isDefinite(status: number): boolean {
+  return status === 501 || (status >= 400 && status < 500 && ![401, 403, 408, 429].includes(status));
 }
 
 /** What an answer says of the session; `undefined` when it does not say how far it is. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { type TestContext, test } from 'node:test';
+import type { RegistryError } from '../../src/copy/error.ts';
 import type { Bytes } from '../../src/copy/repository.ts';
 import type { Misbehaviour } from '../../src/demo/registry/call.ts';
 import { lostAnswer, resetAfterReceiving } from '../support/connection-fault.ts';
@@ -244,6 +245,34 @@ test('what one attempt could not send, the next one sends: no more', async (t) =
   assert.equal(await send({ client }, open), 'copied');
   assert.equal(received(stand.registry.requests) - before, size - 2 * piece);
   assert.deepEqual([from, stand.seen(/^POST/).length], [[0], 1]);
+});
+
+test('a registry that is away just as it is asked for a session has not lost it', async (t) => {
+  const { stand, kept } = await startKeeping(t);
+  stand.faults.always(patch, only(1, cutAfter(3 * MiB, stand)));
+  stand.faults.always(status, answer(502));
+  await failure(send(stand, source(big).open), 'unreachable');
+  const outages: [number, RegistryError['fault']][] = [
+    [401, 'denied'],
+    [403, 'denied'],
+    [408, 'timeout'],
+    [429, 'rate-limited'],
+    [500, 'unreachable'],
+    [502, 'unreachable'],
+    [503, 'unreachable'],
+    [504, 'unreachable'],
+  ];
+  for (const [code, fault] of outages) {
+    stand.faults.clear();
+    stand.faults.always(status, answer(code));
+    await failure(send(stand, source(big).open), fault);
+    assert.equal(kept()?.offset, piece, `after ${code}`);
+  }
+  stand.faults.clear();
+  const before = received(stand.registry.requests);
+  assert.equal(await send(stand, source(big).open), 'copied');
+  assert.ok(received(stand.registry.requests) - before <= size - piece);
+  assert.deepEqual(sessions(stand), [1, 0]);
 });
 
 test('an abort leaves the session for the next attempt', async (t) => {
