@@ -42,6 +42,8 @@ export class Limiter {
   #pausedUntil = 0;
   #nextRequest = 0;
   #nextByte = 0;
+  /** The time when it was last looked at. */
+  #seen = 0;
 
   constructor(name: string, limits: Limits, clock: Clock) {
     this.#name = name;
@@ -66,27 +68,28 @@ export class Limiter {
    * asks in the background books no turn ahead, but waits until one is free.
    */
   async turn(signal: AbortSignal | undefined, background = false): Promise<void> {
-    while (this.#pausedUntil > this.#clock.now()) {
-      if (this.#pausedUntil - this.#clock.now() > patience) throw this.#tooLong();
+    while (this.#pausedUntil > this.#now()) {
+      if (this.#pausedUntil - this.#now() > patience) throw this.#tooLong();
       await this.#sleepUntil(this.#pausedUntil, signal);
     }
     if (this.#limits.requestsPerSecond === 0) return;
-    const mayBook = (): boolean => !background || this.#nextRequest <= this.#clock.now();
+    const mayBook = (): boolean => !background || this.#nextRequest <= this.#now();
     while (!mayBook()) await this.#sleepUntil(this.#nextRequest, signal);
-    const begin = Math.max(this.#clock.now(), this.#nextRequest);
+    const begin = Math.max(this.#now(), this.#nextRequest);
     this.#nextRequest = begin + 1000 / this.#limits.requestsPerSecond;
     await this.#sleepUntil(begin, signal);
   }
 
   /** The registry asked for silence: nobody begins a request before `until`. */
   pause(until: number): void {
+    this.#now();
     this.#pausedUntil = Math.max(this.#pausedUntil, until);
   }
 
   /** Waits until `count` more bytes fit into the bandwidth. */
   async bytes(count: number, signal: AbortSignal | undefined): Promise<void> {
     if (this.#limits.bandwidth === 0) return;
-    const begin = Math.max(this.#clock.now(), this.#nextByte);
+    const begin = Math.max(this.#now(), this.#nextByte);
     this.#nextByte = begin + (count * 1000) / this.#limits.bandwidth;
     await this.#sleepUntil(begin, signal);
   }
@@ -148,6 +151,17 @@ export class Limiter {
     await promise.finally(() => signal?.removeEventListener('abort', abort));
   }
 
+  /** What is booked ahead moves with a clock that is set back: nobody waits the longer for it. */
+  #now(): number {
+    const now = this.#clock.now();
+    const back = Math.max(0, this.#seen - now);
+    this.#seen = now;
+    this.#pausedUntil -= back;
+    this.#nextRequest -= back;
+    this.#nextByte -= back;
+    return now;
+  }
+
   #tooLong(): RegistryError {
     const until = new Date(this.#pausedUntil).toISOString();
     return new RegistryError('rate-limited', `registry ${this.#name} asked to be left alone until ${until}`, {
@@ -156,7 +170,7 @@ export class Limiter {
   }
 
   async #sleepUntil(time: number, signal: AbortSignal | undefined): Promise<void> {
-    const ms = time - this.#clock.now();
+    const ms = time - this.#now();
     if (ms > 0) await this.#clock.sleep(ms, signal);
   }
 }

@@ -105,6 +105,37 @@ test('bandwidth: bytes per second, both ways together', async (t) => {
   assert.ok(whole > 7_300 && whole <= 8_000, `${whole}`);
 });
 
+test('a clock that is set back makes nobody wait longer for a turn, for bytes, or for a pause to end', async () => {
+  for (const [what, ahead] of [
+    ['turn', 250],
+    ['bytes', 1_000],
+    ['pause', 10_000],
+  ] as const) {
+    const clock = new FakeClock();
+    const limiter = new Limiter('test', { concurrency: 2, requestsPerSecond: 4, bandwidth: 1_000 }, clock);
+    const ask = () => (what === 'bytes' ? limiter.bytes(1_000, undefined) : limiter.turn(undefined));
+    await ask();
+    if (what === 'pause') limiter.pause(clock.now() + ahead);
+    clock.advance(-3_600_000);
+    const second = ask();
+    assert.equal((clock.next ?? 0) - clock.now(), ahead, what);
+    clock.advance(ahead);
+    await second;
+  }
+});
+
+test('a pause that is asked for after the clock was set back is as long as it was asked for', async () => {
+  const clock = new FakeClock();
+  const limiter = new Limiter('test', { concurrency: 2, requestsPerSecond: 0, bandwidth: 0 }, clock);
+  await limiter.turn(undefined);
+  clock.advance(-3_600_000);
+  limiter.pause(clock.now() + 10_000);
+  const turn = limiter.turn(undefined);
+  assert.equal((clock.next ?? 0) - clock.now(), 10_000);
+  clock.advance(10_000);
+  await turn;
+});
+
 test('a write goes ahead of nothing but reads: first come, first served otherwise', async () => {
   const limiter = new Limiter('test', { ...limits, concurrency: 2 }, new LeapingClock());
   const entered: string[] = [];
