@@ -26,6 +26,9 @@ interface Token {
 /** Tokens kept at most; beyond it the oldest go. */
 const capacity = 5000;
 
+/** Characters of a token: longer than any, and than the headers that most servers take; 5000 are 80 MiB at most. */
+const longest = 16 * 1024;
+
 /** Tokens by the set of scopes they were asked for: fetched once however many wait, renewed before they end. */
 export class TokenCache {
   readonly #tokens = new Map<string, Token>();
@@ -100,6 +103,10 @@ function readToken(body: Uint8Array, asked: number, url: string): Token {
   const token = textOf(answer.token) ?? textOf(answer.access_token);
   if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
     throw new RegistryError('protocol', `${url} answered without a usable token`);
+  }
+  if (token.length > longest) {
+    const got = `a token of ${token.length} characters, where at most ${longest} are expected`;
+    throw new RegistryError('protocol', `${url} answered with ${got}`);
   }
   return { token, usableUntil: asked + usableFor(answer.expires_in) };
 }

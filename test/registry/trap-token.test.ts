@@ -66,6 +66,19 @@ test('trap 40: `token` or `access_token`, both, or one of them empty', async (t)
   }
 });
 
+test('trap 40: a token longer than a header may be is refused, and not kept', async (t) => {
+  const { faults, seen, resolve, digest } = await pushed(t);
+  faults.always(tokens, token.length(16 * 1024 + 1));
+  const { message } = await failure(resolve(), 'protocol');
+  assert.match(
+    message,
+    /\/token answered with a token of 16385 characters, where at most 16384 are expected$/,
+  );
+  assert.equal(seen(/manifests/).length, 0);
+  faults.clear();
+  assert.equal(await digest(), image.descriptor.digest);
+});
+
 test('trap 41: without times a token is good for 60 s of our own clock, and not asked for each request', async (t) => {
   const { faults, clock, seen, digest } = await pushed(t);
   faults.always(tokens, token.withoutTimes);

@@ -11,6 +11,11 @@ export const emptyAccessToken = editJson((document) => ({ ...document, access_to
 /** No `issued_at`, no `expires_in`: 60 s from now is meant. */
 export const withoutTimes = editJson(({ token }) => ({ token }));
 
+/** A token of so many characters. */
+export function length(characters: number): Misbehaviour {
+  return editJson((document) => ({ ...document, token: 'x'.repeat(characters) }));
+}
+
 /** Seconds that the answer promises, whatever the token's life is. */
 export function promisedLife(seconds: number): Misbehaviour {
   return editJson((document) => ({ ...document, expires_in: seconds }));
