@@ -21,10 +21,17 @@ const pruneDoubts = `
     SELECT destination, destination_repository, destination_tag FROM doubt
     WHERE until < ? ORDER BY until LIMIT ?)`;
 
+/** Registries forget sessions after about that long; milliseconds. */
+const uploadLife = 7 * 24 * 60 * 60 * 1000;
+
+/** A row for each big blob that was cut: few. */
+const pruneUploads = `DELETE FROM upload WHERE kept_at < ?`;
+
 const prepare = (connection: Connection) => ({
   steps: [pruneTasks, pruneEvents, pruneSweeps, pruneDoubts].map((sql) =>
     connection.prepare<[before: number, limit: number]>(sql),
   ),
+  uploads: connection.prepare<[before: number]>(pruneUploads),
 });
 
 /** Forgets what is finished and old. Source repositories and their owners stay. */
@@ -41,5 +48,9 @@ export class SqlitePruneStore implements PruneStore {
     return write(this.#connection, () =>
       this.#sql.steps.reduce((gone, step) => gone + step.run(before, limit - gone).changes, 0),
     );
+  }
+
+  pruneUploads(now: number): void {
+    write(this.#connection, () => this.#sql.uploads.run(now - uploadLife));
   }
 }

@@ -1,9 +1,6 @@
 import type { KeptSession, UploadKey, UploadSessions } from '../copy/upload-session.ts';
 import { type Connection, guard, write } from './database.ts';
 
-/** Registries forget sessions after about that long; milliseconds. */
-const life = 7 * 24 * 60 * 60 * 1000;
-
 const where = 'WHERE origin = @origin AND repository = @repository AND digest = @digest';
 
 const findUpload = `SELECT location, offset FROM upload ${where}`;
@@ -15,13 +12,10 @@ const keepUpload = `
 
 const forgetUpload = `DELETE FROM upload ${where}`;
 
-const pruneUploads = `DELETE FROM upload WHERE kept_at < ?`;
-
 const prepare = (connection: Connection) => ({
   find: connection.prepare<[UploadKey], KeptSession>(findUpload),
   keep: connection.prepare<[UploadKey & KeptSession & { now: number }]>(keepUpload),
   forget: connection.prepare<[UploadKey]>(forgetUpload),
-  prune: connection.prepare<[before: number]>(pruneUploads),
 });
 
 /** Upload sessions in the database; throws `StorageError`. */
@@ -39,10 +33,7 @@ export class SqliteUploadStore implements UploadSessions {
   }
 
   keep(key: UploadKey, session: KeptSession, now: number): void {
-    write(this.#connection, () => {
-      this.#sql.prune.run(now - life);
-      this.#sql.keep.run({ ...key, ...session, now });
-    });
+    write(this.#connection, () => this.#sql.keep.run({ ...key, ...session, now }));
   }
 
   forget(key: UploadKey): void {

@@ -48,6 +48,7 @@ export class Prune {
     const { store, clock, keep, onError } = this.#options;
     const before = clock.now() - keep;
     try {
+      store.pruneUploads(clock.now());
       let last: number;
       do {
         last = store.prune(before, step);

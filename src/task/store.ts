@@ -150,9 +150,11 @@ export interface TaskStore {
   counts(): Record<TaskState, number>;
 }
 
-/** Removes what is finished and older than `before`, at most `limit` rows. Returns how many went. */
 export interface PruneStore {
+  /** Removes what is finished and older than `before`, at most `limit` rows. Returns how many went. */
   prune(before: number, limit: number): number;
+  /** Removes upload sessions that their registries have forgotten by now. */
+  pruneUploads(now: number): void;
 }
 
 export const sweepStates = ['running', 'completed', 'failed'] as const;

@@ -58,7 +58,9 @@ test('rounds of small steps with pauses, until nothing old is left', async (t) =
   clock.time = 10_000;
   const steps: number[] = [];
   const removed: number[] = [];
+  const uploads: number[] = [];
   const store = {
+    pruneUploads: (now: number) => void uploads.push(now),
     prune: (before: number, limit: number) => {
       steps.push(limit);
       const rows = state.prune.prune(before, limit);
@@ -86,6 +88,7 @@ test('rounds of small steps with pauses, until nothing old is left', async (t) =
   clock.time = 20_000;
   await clock.turn();
   assert.equal(state.tasks.counts().discarded, 0, 'the next round');
+  assert.deepEqual(uploads, [10_000, 20_000], 'by their own age, once a round');
   await prune.stop();
   const { length } = steps;
   await clock.turn();
@@ -100,6 +103,7 @@ test('a round that fails is reported, and the next one comes', async (t) => {
   const errors: unknown[] = [];
   let full = true;
   const store = {
+    pruneUploads: () => undefined,
     prune: (before: number, limit: number) => {
       if (full) throw new StorageError('no room');
       return state.prune.prune(before, limit);
