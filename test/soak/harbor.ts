@@ -1,9 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { Client } from '../support/client.ts';
+import type { StandExecution } from '../support/harbor-rest-content.ts';
+import { HarborRest, listingPermissions } from '../support/harbor-rest.ts';
 import { send } from '../support/http.ts';
 import { type Image, indexOf, layer, ociImageOf, blobOf } from '../support/image.ts';
 import { push } from '../support/push.ts';
-import { pushed, secret } from '../integration/mirror.ts';
+import { environment, secret } from '../integration/mirror.ts';
 
 /** Milliseconds before each further try of a delivery: three in all, as Harbor's jobs have them. */
 const pauses = [300, 900];
@@ -14,11 +16,16 @@ const sizes = [400, 3_000, 60_000, 700_000];
 /** Where Harbor finds the mirror just now. */
 export type Where = () => string | undefined;
 
-/** Pushes and retags at random, and tells of it as Harbor does: not always, and not for ever. */
+/**
+ * Pushes and retags at random, and tells of it as Harbor does: not always, and not for ever. Its API has all of it, for
+ * whoever asks.
+ */
 export class Harbor {
+  readonly rest = new HarborRest();
   readonly counts = {
     pushes: 0,
     retags: 0,
+    "tags made in Harbor's UI": 0,
     delivered: 0,
     'webhooks lost on purpose': 0,
     'webhooks given up': 0,
@@ -26,6 +33,8 @@ export class Harbor {
   /** `repository:tag` of all there is. */
   readonly names = new Set<string>();
   readonly #images = new Map<string, Image[]>();
+  /** The last change of each tag: the registry and the API must see two of them in the same order. */
+  readonly #changes = new Map<string, Promise<unknown>>();
   readonly #sizes = new Map<string, number>();
   readonly #url: string;
   readonly #where: Where;
@@ -35,6 +44,9 @@ export class Harbor {
     this.#url = url;
     this.#where = where;
     this.#random = random;
+    const robot = { name: 'robot$mirror', password: environment.HARBOR_PASSWORD };
+    this.rest.accounts.push({ ...robot, projects: { library: listingPermissions } });
+    this.rest.content.policy('library', 'tagferry');
   }
 
   /** Works until there has been enough of it. */
@@ -52,20 +64,41 @@ export class Harbor {
     return this.#sizes.get(digest) ?? 0;
   }
 
-  /** Gives what Harbor would say of it. */
-  async #change(): Promise<string> {
+  /** Gives the delivery that Harbor begins; none where it tells nobody. */
+  async #change(): Promise<StandExecution | undefined> {
     const repository = `library/app${this.#below(repositories)}`;
     const tag = `v${this.#below(tags)}`;
     const known = this.#images.get(repository) ?? [];
     const old = this.#random() < 0.3 ? known[this.#below(known.length)] : undefined;
     const image = old ?? this.#image(repository);
-    // A retag as a registry client makes it: the same manifest under another name.
-    if (old) await this.#put(repository, tag, old);
-    else await push(this.#url, repository, tag, image);
-    this.#images.set(repository, [...known.slice(-20), image]);
+    const inUi = old !== undefined && this.#random() < 0.3;
+    const name = `${repository}:${tag}`;
+    this.names.add(name);
+    const change = (this.#changes.get(name) ?? Promise.resolve()).then(async () => {
+      // A retag as a registry client makes it: the same manifest under another name.
+      if (old) await this.#put(repository, tag, old);
+      else await push(this.#url, repository, tag, image);
+      this.#images.set(repository, [...(this.#images.get(repository) ?? []).slice(-20), image]);
+      return inUi ? this.#madeInUi(repository, tag, image) : this.#pushed(repository, tag, image, old);
+    });
+    this.#changes.set(name, change);
+    return change;
+  }
+
+  #madeInUi(repository: string, tag: string, { descriptor }: Image): undefined {
+    this.rest.content.tag(repository, tag, descriptor.digest);
+    this.counts["tags made in Harbor's UI"]++;
+  }
+
+  /** A core that crashes in time begins no delivery. */
+  #pushed(repository: string, tag: string, image: Image, old: Image | undefined): StandExecution | undefined {
     this.counts[old ? 'retags' : 'pushes']++;
-    this.names.add(`${repository}:${tag}`);
-    return pushed(repository, tag, image.descriptor.digest);
+    const { content } = this.rest;
+    const silent = this.#random() < 0.08;
+    if (silent) this.counts['webhooks lost on purpose']++;
+    const children = image.children.map(({ descriptor }) => descriptor.digest);
+    content.push(repository, tag, image.descriptor.digest, { children, silent, status: 'Running' });
+    return silent ? undefined : content.executions.at(-1);
   }
 
   async #put(repository: string, tag: string, { descriptor, bytes }: Image): Promise<void> {
@@ -74,13 +107,24 @@ export class Harbor {
     await new Client(this.#url).expect(201, path, { method: 'PUT', headers, body: bytes });
   }
 
-  async #tell(body: string): Promise<void> {
-    if (this.#random() < 0.15) return void this.counts['webhooks lost on purpose']++;
+  async #tell(execution: StandExecution | undefined): Promise<void> {
+    if (execution === undefined) return;
+    const isLost = this.#random() < 0.08;
+    if (isLost) this.counts['webhooks lost on purpose']++;
+    const arrived = !isLost && (await this.#tried(execution.payload));
+    execution.status = arrived ? 'Success' : 'Error';
+  }
+
+  async #tried(body: string): Promise<boolean> {
     for (const pause of [...pauses, undefined]) {
-      if ((await this.#deliver(body)) === 202) return void this.counts.delivered++;
+      if ((await this.#deliver(body)) === 202) {
+        this.counts.delivered++;
+        return true;
+      }
       if (pause !== undefined) await setTimeout(pause);
     }
     this.counts['webhooks given up']++;
+    return false;
   }
 
   async #deliver(body: string): Promise<number> {

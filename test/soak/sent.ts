@@ -8,6 +8,8 @@ export class Sent {
   /** All that was sent, also what was cut off. */
   bytes = 0;
   requests = 0;
+  /** Of these, the ones of the API beside `/v2`. */
+  api = 0;
   readonly #arrived = new Set<string>();
   readonly #records: RequestRecord[];
 
@@ -28,6 +30,7 @@ export class Sent {
 
   #add({ method, path, query, status, bytesIn }: RequestRecord): void {
     this.requests++;
+    if (path.startsWith('/api/')) this.api++;
     const [, repository] = /^\/v2\/(.+)\/blobs\/uploads\//.exec(path) ?? [];
     if (repository === undefined) return;
     this.bytes += bytesIn;

@@ -8,14 +8,17 @@ import { soakOptions } from './options.ts';
 import { soak } from './soak.ts';
 
 /** The long one is `npm run soak`. */
-test('a short soak ends without a difference', async (t) => {
-  const options = soakOptions(['--minutes', '0', '--kills', '3'], process.env);
-  t.diagnostic(`SOAK_SEED=${options.seed}`);
-  const { counts, differences, tags } = await soak(t, options);
-  assert.deepEqual(differences, []);
-  assert.equal(counts['kills'], 3);
-  assert.ok(tags > 0);
-});
+for (const [title, ...args] of [['a Harbor'], ['a registry without an API', '--no-harbor']]) {
+  test(`a short soak from ${title} ends without a difference`, async (t) => {
+    const options = soakOptions(['--minutes', '0', '--kills', '3', ...args], process.env);
+    t.diagnostic(`SOAK_SEED=${options.seed}`);
+    const { counts, differences, tags } = await soak(t, options);
+    assert.deepEqual(differences, []);
+    assert.equal(counts['kills'], 3);
+    assert.ok(tags > 0);
+    assert.equal((counts["requests of Harbor's API"] ?? 0) > 0, options.source === 'harbor');
+  });
+}
 
 test('a tag that is missing, another one, or too many is a difference', async (t) => {
   const [source, destination] = [await EmbeddedRegistry.start(), await EmbeddedRegistry.start()];

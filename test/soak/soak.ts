@@ -19,6 +19,7 @@ import { Weather } from './weather.ts';
  *   pushes, retags ──▶ docker-registry ◀── faults ◀── tagferry serve ──▶ faults ──▶ docker-registry
  *        └── webhooks, some of them lost ──────────────▶ │ kill -9, start, kill -9, …
  *
+ * Beside the source's registry stands the API of a Harbor, with all that was pushed and every delivery that was tried.
  * Then faults and kills stop, one sweep runs, and both ends are compared tag by tag and layer by layer.
  */
 export interface Report extends Comparison {
@@ -30,13 +31,17 @@ const pushers = 2;
 const patience = 300_000;
 
 const edits: readonly Edit[] = [
-  ['type: harbor', 'type: oci\n    idleTimeout: 1s'],
   ['type: acr-ee', 'type: oci\n    idleTimeout: 1s'],
-  ['onStart: true', 'onStart: false'],
   ['first: 2s', 'first: 200ms'],
   ['max: 10m', 'max: 2s'],
   ['level: info', 'level: error'],
 ];
+
+/** With a Harbor the project's lists, the past deliveries and the audit log are read as well, and a sweep at each start. */
+const editsOf: Readonly<Record<SoakOptions['source'], readonly Edit[]>> = {
+  harbor: [...edits, ['type: harbor', 'type: harbor\n    idleTimeout: 1s']],
+  oci: [...edits, ['type: harbor', 'type: oci\n    idleTimeout: 1s'], ['onStart: true', 'onStart: false']],
+};
 
 export async function soak(
   t: Ending,
@@ -50,12 +55,14 @@ export async function soak(
     await startFaultProxy(t, source.url),
     await startFaultProxy(t, destination.url),
   ];
-  for (const { faults } of [harborProxy, acrProxy]) faults.always(/^/, weather.misbehave);
   const folder = await temporaryFolder(t);
-  const file = await writeExample(folder, [...edits, ...ends(harborProxy, acrProxy)]);
+  const file = await writeExample(folder, [...editsOf[options.source], ...ends(harborProxy, acrProxy)]);
   const victim = new Victim(file, join(folder, 'cache'), random);
-  await victim.warmUp(t);
   const harbor = new Harbor(source.url, () => victim.mirror?.url, random);
+  const { rest } = harbor;
+  acrProxy.faults.always(/^/, weather.misbehave);
+  harborProxy.faults.always(/^/, (call, next) => weather.misbehave(call, () => rest.misbehave(call, next)));
+  await victim.warmUp(t);
   const read = new Sent(harborProxy.requests);
   const sent = new Sent(acrProxy.requests);
 
@@ -80,6 +87,7 @@ export async function soak(
   say('faults and kills are over; waiting for the tasks, then one sweep');
   const mirror = await victim.stay(t);
   const sweep = await settled(mirror);
+  const sweeps = await sweepsOf(mirror);
   const compared = await compare({ source: source.url, destination: destination.url }, harbor.names, (name) =>
     name.replace('library/', 'mirror/'),
   );
@@ -93,8 +101,12 @@ export async function soak(
     faults: [...weather.met.values()].reduce((sum, count) => sum + count, 0),
     kills: victim.kills,
     'kills during start-up': victim.killsAtStart,
-    'sweeps begun meanwhile': await swept,
-    'found by the last sweep alone': sweep.missed,
+    'sweeps begun by hand meanwhile': await swept,
+    'sweeps in all': sweeps.length,
+    'kills in the middle of a sweep': victim.killedAt.filter((at) => sweeps.some((one) => isWithin(at, one)))
+      .length,
+    "requests of Harbor's API": read.api,
+    'found by the last sweep alone': sweep.enqueued,
     'requests at both ends': read.requests + sent.requests,
     'blob bytes sent': sent.bytes,
     'of these again': sent.again((digest) => harbor.size(digest)),
@@ -131,10 +143,12 @@ async function report(
 }
 
 /** Waits until nothing is left to do, sweeps, and waits again. */
-async function settled(mirror: Mirror): Promise<{ missed: number }> {
+async function settled(mirror: Mirror): Promise<{ enqueued: number }> {
   await idle(mirror);
-  const { body } = await mirror.api('POST', '/sweeps', {});
-  const { id } = JSON.parse(body.toString());
+  const id = await eventually('the turn of the last sweep', async (): Promise<number | false> => {
+    const { status, body } = await mirror.api('POST', '/sweeps', {});
+    return status === 202 && JSON.parse(body.toString()).id;
+  });
   const sweep = await eventually(
     `the end of sweep ${id}`,
     async () => {
@@ -146,6 +160,26 @@ async function settled(mirror: Mirror): Promise<{ missed: number }> {
   if (sweep.state !== 'completed') throw new RangeError(`the last sweep: ${JSON.stringify(sweep)}`);
   await idle(mirror);
   return sweep;
+}
+
+interface Span {
+  startedAt: string;
+  finishedAt?: string;
+}
+
+async function sweepsOf(mirror: Mirror): Promise<Span[]> {
+  const all: Span[] = [];
+  for (let cursor = ''; ;) {
+    const { body } = await mirror.api('GET', `/sweeps?limit=100${cursor}`);
+    const { sweeps, next }: { sweeps: Span[]; next?: string } = JSON.parse(body.toString());
+    all.push(...sweeps);
+    if (next === undefined) return all;
+    cursor = `&cursor=${next}`;
+  }
+}
+
+function isWithin(at: number, { startedAt, finishedAt = startedAt }: Span): boolean {
+  return at >= Date.parse(startedAt) && at <= Date.parse(finishedAt);
 }
 
 async function idle(mirror: Mirror): Promise<void> {

@@ -10,7 +10,8 @@ export class Died extends Error {
 
 /** `tagferry serve`, killed at random moments of its life and its start, and started again with the same files. */
 export class Victim {
-  kills = 0;
+  /** When it was killed, in milliseconds since 1970. */
+  readonly killedAt: number[] = [];
   /** How many of them met a process that did not listen yet. */
   killsAtStart = 0;
   readonly #file: string;
@@ -30,6 +31,10 @@ export class Victim {
     return this.#mirror;
   }
 
+  get kills(): number {
+    return this.killedAt.length;
+  }
+
   /** Starts it once and stops it in good order: only then is compiled code kept. */
   async warmUp(t: Ending): Promise<void> {
     const mirror = await this.stay(t);
@@ -45,7 +50,7 @@ export class Victim {
       const { running, listening } = this.#start({ after: (end) => void ends.push(end) });
       const died = await Promise.race([running.ended, this.#moment(listening)]);
       if (died !== undefined) throw this.#died(running, died);
-      this.kills++;
+      this.killedAt.push(Date.now());
       if (this.#mirror === undefined) this.killsAtStart++;
       running.kill('SIGKILL');
       this.#mirror = undefined;
