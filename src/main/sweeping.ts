@@ -102,7 +102,7 @@ export class Sweeping {
 
 function catchUpOf({ state, registries, rules, enqueue, clock }: SweepingOptions): CatchUp {
   return new CatchUp({
-    positions: state.sweeps,
+    positions: state.positions,
     source: (name) => registries.listing(name),
     reaches: (source, project) => rules.reads(source, project),
     isKnown: (event) => state.enqueue.isKnown(event),
@@ -115,7 +115,7 @@ function sweeperOf(options: SweepingOptions, catchUp: CatchUp): Sweeper {
   const { state, registries, rules, enqueue, journal, clock, config } = options;
   return new Sweeper({
     store: state.sweeps,
-    positions: state.sweeps,
+    positions: state.positions,
     records: state.records,
     registries,
     rules,

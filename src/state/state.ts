@@ -11,6 +11,7 @@ import type {
 import { type DatabaseOptions, openDatabase, write } from './database.ts';
 import { SqliteDispatchStore } from './dispatch-store.ts';
 import { SqliteEnqueueStore } from './enqueue-store.ts';
+import { SqlitePositionStore } from './position-store.ts';
 import { SqlitePruneStore } from './prune-store.ts';
 import { SqliteRecordStore } from './record-store.ts';
 import { recover, type Recovered } from './recover.ts';
@@ -23,7 +24,8 @@ export interface State {
   enqueue: EnqueueStore;
   dispatch: DispatchStore;
   tasks: TaskStore;
-  sweeps: SweepStore & PositionStore;
+  sweeps: SweepStore;
+  positions: PositionStore;
   prune: PruneStore;
   records: RecordStore;
   uploads: UploadSessions;
@@ -49,6 +51,7 @@ export function openState(file: string, options: DatabaseOptions = {}): State {
     dispatch: new SqliteDispatchStore(connection),
     tasks: new SqliteTaskStore(connection),
     sweeps: new SqliteSweepStore(connection),
+    positions: new SqlitePositionStore(connection),
     prune: new SqlitePruneStore(connection),
     records: new SqliteRecordStore(connection),
     uploads: new SqliteUploadStore(connection),

@@ -1,4 +1,4 @@
-import type { Part, PositionStore, Sweep, SweepStore } from '../task/store.ts';
+import type { Part, Sweep, SweepStore } from '../task/store.ts';
 import { causes as knownCauses } from '../task/task.ts';
 import { type Connection, guard, write } from './database.ts';
 import { TransitionError } from './error.ts';
@@ -54,12 +54,6 @@ const endPart = `
 
 const endParts = `DELETE FROM sweep_part WHERE sweep = ?`;
 
-const findPosition = `SELECT last_id AS lastId FROM position WHERE source = ? AND list = ?`;
-
-const setPosition = `
-  INSERT INTO position (source, list, last_id) VALUES (?, ?, ?)
-  ON CONFLICT DO UPDATE SET last_id = max(last_id, excluded.last_id)`;
-
 const listRepositories = `SELECT name FROM repository ORDER BY name`;
 
 type SweepRow = Omit<Sweep, 'rule' | 'dryRun' | 'finishedAt' | 'causes' | 'errors'> & {
@@ -91,13 +85,11 @@ const prepare = (connection: Connection) => ({
   movePart: connection.prepare<[PartRow]>(movePart),
   endPart: connection.prepare<[PartRow]>(endPart),
   endParts: connection.prepare<[id: number]>(endParts),
-  findPosition: connection.prepare<[source: string, list: string], { lastId: number }>(findPosition),
-  setPosition: connection.prepare<[source: string, list: string, lastId: number]>(setPosition),
   listRepositories: connection.prepare<[], { name: string }>(listRepositories),
 });
 
 /** What sweeps found, and where they may look. */
-export class SqliteSweepStore implements SweepStore, PositionStore {
+export class SqliteSweepStore implements SweepStore {
   readonly #connection: Connection;
   readonly #sql: ReturnType<typeof prepare>;
 
@@ -171,14 +163,6 @@ export class SqliteSweepStore implements SweepStore, PositionStore {
       if (position === 'done') this.#sql.endPart.run(row);
       else this.#sql.movePart.run({ ...row, position });
     });
-  }
-
-  position(source: string, list: string): number | undefined {
-    return guard(this.#connection, () => this.#sql.findPosition.get(source, list)?.lastId);
-  }
-
-  setPosition(source: string, list: string, lastId: number): void {
-    write(this.#connection, () => this.#sql.setPosition.run(source, list, lastId));
   }
 
   get(id: number): Sweep | undefined {

@@ -5,6 +5,7 @@ import { nextInTurn } from '../../src/state/claim.ts';
 import { type Connection, openDatabase } from '../../src/state/database.ts';
 import { SqliteDispatchStore } from '../../src/state/dispatch-store.ts';
 import { SqliteEnqueueStore } from '../../src/state/enqueue-store.ts';
+import { SqlitePositionStore } from '../../src/state/position-store.ts';
 import { SqlitePruneStore } from '../../src/state/prune-store.ts';
 import { SqliteRecordStore } from '../../src/state/record-store.ts';
 import { SqliteSweepStore } from '../../src/state/sweep-store.ts';
@@ -40,6 +41,7 @@ function statementsOf(connection: Connection): string[] {
     SqliteEnqueueStore,
     SqliteTaskStore,
     SqliteSweepStore,
+    SqlitePositionStore,
     SqlitePruneStore,
     SqliteRecordStore,
   ];

@@ -93,11 +93,11 @@ test('what a sweep has to do is written down, and outlives the process', async (
 
 test('how far a list has been read is kept for each list of each source', async (t) => {
   const { state, reopen } = await temporaryState(t);
-  assert.equal(state.sweeps.position('harbor', 'audit team'), undefined);
-  state.sweeps.setPosition('harbor', 'audit team', 7);
-  state.sweeps.setPosition('harbor', 'audit team', 9);
-  state.sweeps.setPosition('other', 'audit team', 3);
-  assert.equal(reopen().sweeps.position('harbor', 'audit team'), 9);
+  assert.equal(state.positions.position('harbor', 'audit team'), undefined);
+  state.positions.setPosition('harbor', 'audit team', 7);
+  state.positions.setPosition('harbor', 'audit team', 9);
+  state.positions.setPosition('other', 'audit team', 3);
+  assert.equal(reopen().positions.position('harbor', 'audit team'), 9);
 });
 
 test('a sweep that was interrupted is over when another one begins', async (t) => {

@@ -28,7 +28,7 @@ async function startLooking(t: Ending, permissions = listingPermissions): Promis
   const { registries, rules, enqueue, state, rest } = stand;
   rest.content.policy('library', 'tagferry');
   const catchUp = new CatchUp({
-    positions: state.sweeps,
+    positions: state.positions,
     source: (name) => registries.listing(name),
     reaches: (source, project) => rules.reads(source, project),
     isKnown: (event) => state.enqueue.isKnown(event),
@@ -108,7 +108,7 @@ test('what Harbor still tries to deliver is left to it, and everything behind', 
   const { rest, registries, rules, state, enqueue } = await startLooking(t);
   let now = hourBefore;
   const catchUp = new CatchUp({
-    positions: state.sweeps,
+    positions: state.positions,
     source: (name) => registries.listing(name),
     reaches: (source, project) => rules.reads(source, project),
     isKnown: (event) => state.enqueue.isKnown(event),
@@ -132,7 +132,7 @@ test('what was taken long ago is not taken again when its event has been forgott
   const { rest, registries, rules, state, enqueue } = await startLooking(t);
   let now = hourBefore + 10 * 60_000;
   const catchUp = new CatchUp({
-    positions: state.sweeps,
+    positions: state.positions,
     source: (name) => registries.listing(name),
     reaches: (source, project) => rules.reads(source, project),
     isKnown: (event) => state.enqueue.isKnown(event),

@@ -383,7 +383,7 @@ describe('a restart in the middle', () => {
     const ended = Promise.withResolvers<unknown>();
     const second = new Sweeper({
       store: state.sweeps,
-      positions: state.sweeps,
+      positions: state.positions,
       records: state.records,
       registries,
       rules,

@@ -87,7 +87,7 @@ export async function startSweeping(
   let end = Promise.withResolvers<Sweep>();
   const sweeper = new Sweeper({
     store: state.sweeps,
-    positions: state.sweeps,
+    positions: state.positions,
     records: state.records,
     registries,
     rules,
