@@ -27,13 +27,14 @@ ALTER TABLE task ADD COLUMN cause TEXT CHECK (
 
 -- What a sweep still has to do, written before it is begun: a sweep that was interrupted goes on here.
 --
+-- plan        look back at what the source tells of its past, and find out what to compare
 -- project     every artifact of a Harbor project, in the order of ids; `position` is the last id that was done
 -- repository  one source repository, tag by tag
 -- rest        of a repository, what the list of its project does not show
 CREATE TABLE sweep_part (
   sweep INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
   source TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('project', 'repository', 'rest')),
+  kind TEXT NOT NULL CHECK (kind IN ('plan', 'project', 'repository', 'rest')),
   name TEXT NOT NULL,
   position INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (sweep, source, kind, name)

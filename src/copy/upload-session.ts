@@ -12,13 +12,15 @@ export interface KeptSession {
   readonly location: string;
   /** Bytes that the registry has. */
   readonly offset: number;
+  /** Milliseconds since 1970. */
+  readonly keptAt: number;
 }
 
 /** Upload sessions that outlive the process. Nothing here fails an upload: what is not kept is sent again. */
 export interface UploadSessions {
   find(key: UploadKey): KeptSession | undefined;
   /** Instead of what was kept under the key. */
-  keep(key: UploadKey, session: KeptSession, now: number): void;
+  keep(key: UploadKey, session: KeptSession): void;
   forget(key: UploadKey): void;
 }
 

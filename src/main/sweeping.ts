@@ -55,32 +55,36 @@ export class Sweeping {
     await Promise.all([this.sweeper.stop(), this.#starting]);
   }
 
-  /** What Harbor tried to deliver comes first: it is quick, and says why it is late. */
+  /** What Harbor remembers comes first: it is quick, and says why it is late. A new sweep begins with it by itself. */
   async #start(signal: AbortSignal): Promise<void> {
     const { config, clock } = this.#options;
-    await this.#lookBack(signal);
-    await this.#resume();
+    const resumed = this.#resume();
+    const looked = resumed || !config.sweep.onStart ? this.#lookBack(signal) : Promise.resolve();
+    await this.sweeper.idle();
     if (config.sweep.onStart && !signal.aborted) this.#sweep('start');
+    await looked;
     await clock.sleep(secondLook, signal);
     await this.#lookBack(signal);
   }
 
-  async #resume(): Promise<void> {
+  #resume(): boolean {
     try {
-      this.sweeper.resume();
+      return this.sweeper.resume() !== undefined;
     } catch (error) {
       this.#failed(error);
+      return false;
     }
-    await this.sweeper.idle();
   }
 
+  /** Side by side: a source that is away keeps no other. */
   async #lookBack(signal: AbortSignal): Promise<void> {
     const { rules, log } = this.#options;
     const failed = (detail: string): void => log.warn('Harbor does not tell of its past', { detail });
-    for (const source of new Set(rules.sources().map((one) => one.source)))
-      await this.#catchUp
-        .run(source, { missed: () => undefined, failed }, signal)
-        .catch((error: unknown) => this.#failed(error));
+    const account = { missed: () => undefined, failed };
+    const sources = new Set(rules.sources().map((one) => one.source));
+    const looks = [...sources].map((source) => this.#catchUp.run(source, account, signal));
+    for (const look of await Promise.allSettled(looks))
+      if (look.status === 'rejected') this.#failed(look.reason);
   }
 
   #sweep(trigger: 'schedule' | 'start'): void {

@@ -15,7 +15,7 @@ export function forgiving(store: UploadSessions, log: Log): UploadSessions {
   };
   return {
     find: (key) => attempt(() => store.find(key)),
-    keep: (key, session, now) => attempt(() => store.keep(key, session, now)),
+    keep: (key, session) => attempt(() => store.keep(key, session)),
     forget: (key) => attempt(() => store.forget(key)),
   };
 }

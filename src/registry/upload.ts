@@ -49,6 +49,9 @@ const mostFruitless = 1;
 const mostCuts = 8;
 const mostSessions = 2;
 
+/** After that (ms) a session whose registry does not answer for it is given up. */
+const longestOutage = 15 * 60_000;
+
 type Open = (signal: AbortSignal, from: number) => Promise<Bytes>;
 
 /** What ended a try that is worth another one. */
@@ -123,13 +126,24 @@ class Upload {
     this.#kept = true;
     const url = new URL(kept.location, origin);
     const old = { url, offset: kept.offset, minimum: 0 };
-    const session = sameOrigin(url, origin) ? await ask(this.#target, old, this.#signal) : undefined;
+    const session = sameOrigin(url, origin) ? await this.#asked(old, kept.keptAt) : undefined;
     if (session === undefined || session.offset > this.#descriptor.size) {
       this.#forget();
       return undefined;
     }
     this.#reached = session.offset;
     return session;
+  }
+
+  /** A registry that is away has not lost the session; one that never answers such a question must not hold up its blob. */
+  async #asked(session: Session, keptAt: number): Promise<Session | undefined> {
+    try {
+      return await ask(this.#target, session, this.#signal);
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      if (keptAt > this.#target.clock.now() - longestOutage) throw error;
+      return undefined;
+    }
   }
 
   /** Sends what is missing. Gives what cut it, if going on is worth a try; what failed before it is thrown. */
@@ -231,7 +245,8 @@ class Upload {
     this.#session = session;
     const { sessions, clock, origin } = this.#target;
     if (session.offset === 0 || !sameOrigin(session.url, origin)) return;
-    sessions.keep(this.#key, { location: session.url.href, offset: session.offset }, clock.now());
+    const { url, offset } = session;
+    sessions.keep(this.#key, { location: url.href, offset, keptAt: clock.now() });
     this.#kept = true;
   }
 

@@ -2,7 +2,7 @@ import { RegistryError } from '../copy/error.ts';
 import { digestOf } from '../oci/digest.ts';
 import { type ComparisonOptions, RepositoryComparison } from './comparison.ts';
 import { isRefusal, projectOf } from './listed.ts';
-import { repositoriesOf } from './plan.ts';
+import { planOf, type PlanOptions, type PlanSource, repositoriesOf } from './plan.ts';
 import { ProjectComparison } from './project-comparison.ts';
 import type { Part, Sweep } from './store.ts';
 import type { SweepOptions } from './sweep.ts';
@@ -12,7 +12,9 @@ export interface SourceSweepOptions extends ComparisonOptions {
   sweep: Sweep;
   /** How many sweeps of everything have been completed before. */
   turn: number;
-  /** Whether a rule of the sweep matches the repository. */
+  /** The rules of the sweep that read this source. */
+  here: readonly PlanSource[];
+  /** Whether one of them matches the repository. */
   isWanted(repository: string): boolean;
 }
 
@@ -46,7 +48,8 @@ export class SourceSweep {
     const { signal, tally } = this.#options;
     let more: Part[] = [];
     try {
-      if (part.kind === 'project') more = await this.#project(part);
+      if (part.kind === 'plan') more = await this.#plan();
+      else if (part.kind === 'project') more = await this.#project(part);
       else await this.#repository(part);
     } catch (error) {
       signal.throwIfAborted();
@@ -54,6 +57,19 @@ export class SourceSweep {
       tally.failed(`${part.source}/${part.name}: ${error.message}`);
     }
     await this.#save(part, 'done', more);
+  }
+
+  async #plan(): Promise<Part[]> {
+    const { sweep, tally, signal, here } = this.#options;
+    if (!sweep.dryRun) await this.#shared.catchUp(this.#source, tally, signal);
+    return planOf(this.#source, here, this.#planOptions());
+  }
+
+  #planOptions(): PlanOptions {
+    const { registries, tally, signal } = this.#options;
+    const { rules, store } = this.#shared;
+    const failed = (line: string): void => tally.failed(line);
+    return { registries, rules, known: () => store.repositories(), failed, signal };
   }
 
   /** Where the project cannot be listed as a whole: its repositories, instead of it. */
@@ -64,11 +80,8 @@ export class SourceSweep {
     } catch (error) {
       if (!isRefusal(error)) throw error;
     }
-    const { registries, tally, signal, isWanted } = this.#options;
-    const known = (): string[] => this.#shared.store.repositories();
-    const failed = (line: string): void => tally.failed(line);
-    const names = await repositoriesOf(this.#source, part.name, { registries, known, failed, signal });
-    return this.#parts('repository', names.filter(isWanted));
+    const names = await repositoriesOf(this.#source, part.name, this.#planOptions());
+    return this.#parts('repository', names.filter(this.#options.isWanted));
   }
 
   async #pages(part: Part): Promise<void> {

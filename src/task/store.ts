@@ -192,7 +192,7 @@ export interface Sweep {
 /** A piece of a sweep's work; `migrations/0004_record.sql` says what the kinds are. */
 export interface Part {
   source: string;
-  kind: 'project' | 'repository' | 'rest';
+  kind: 'plan' | 'project' | 'repository' | 'rest';
   name: string;
   /** Of a project: the last id that was done. */
   position: number;
@@ -209,11 +209,11 @@ export interface SweepStore {
   interrupted(): Sweep | undefined;
   /** Whether its parts have been written. */
   isPlanned(id: number): boolean;
-  /** Writes all that it has to do. */
+  /** Writes what it has to do first. */
   plan(sweep: Sweep, parts: readonly Part[]): void;
   /** Sources of the parts that are left. */
   sources(id: number): string[];
-  /** The next part of a source: projects first, since they may bring more. */
+  /** The next part of a source, in the order of the kinds: each may bring some of those behind it. */
   next(id: number, source: string): Part | undefined;
   /** Saves the counts, how far a part is (`done`: it is over), and parts that have come up meanwhile. */
   progress(sweep: Sweep, part: Part, position: number | 'done', more?: readonly Part[]): void;

@@ -1,7 +1,6 @@
 import type { Refused, Wanted } from '../rule/rule.ts';
 import { audit } from './audit.ts';
 import { DestinationTags } from './destination-tags.ts';
-import { planOf, type PlanOptions } from './plan.ts';
 import type { RecordStore, TagRecord } from './record.ts';
 import { SourceSweep } from './source-sweep.ts';
 import type { Part, Sweep } from './store.ts';
@@ -32,7 +31,7 @@ export class SweepRun {
   /** Throws `StorageError`, mistakes of this program, and the signal's reason: then it can go on from there. */
   async run(): Promise<void> {
     const { store } = this.#options;
-    if (!store.isPlanned(this.#sweep.id)) await this.#plan();
+    if (!store.isPlanned(this.#sweep.id)) await this.#begin();
     const sources = store.sources(this.#sweep.id).map((source) => this.#sourceSweep(source).run());
     const [failed] = (await Promise.allSettled(sources)).filter((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
@@ -46,19 +45,15 @@ export class SweepRun {
       positions.setPosition(...turnOf, (positions.position(...turnOf) ?? 0) + 1);
   }
 
-  async #plan(): Promise<void> {
-    const { store, registries, records, rules, clock, auditShare: share, catchUp } = this.#options;
+  /** One destination or source that is away keeps no other: each makes its own plan. */
+  async #begin(): Promise<void> {
+    const { store, registries, records, clock, auditShare: share } = this.#options;
     const [signal, tally, now] = [this.#signal, this.#newTally(), () => clock.now()];
-    const destinations = this.#sweep.dryRun ? [] : this.#rules.map((one) => one.destination);
-    for (const destination of new Set(destinations))
-      await audit(destination, { registries, records, tally, share, now, signal });
-    const failed = (line: string): void => tally.failed(line);
-    const options: PlanOptions = { registries, rules, known: () => store.repositories(), failed, signal };
-    const parts: Part[] = [];
-    for (const [source, here] of Map.groupBy(this.#rules, (one) => one.source)) {
-      if (!this.#sweep.dryRun) await catchUp(source, tally, signal);
-      parts.push(...(await planOf(source, here, options)));
-    }
+    const options = { registries, records, tally, share, now, signal };
+    const destinations = new Set(this.#sweep.dryRun ? [] : this.#rules.map((one) => one.destination));
+    await Promise.all([...destinations].map((destination) => audit(destination, options)));
+    const sources = new Set(this.#rules.map((one) => one.source));
+    const parts = [...sources].map((source): Part => ({ source, kind: 'plan', name: '', position: 0 }));
     store.plan(this.#sweep, parts);
   }
 
@@ -67,6 +62,7 @@ export class SweepRun {
     const { registries, records, rules, clock } = this.#options;
     const [signal, now] = [this.#signal, () => clock.now()];
     const { dryRun, rule } = this.#sweep;
+    const here = this.#rules.filter((one) => one.source === source);
     const match = (repository: string, tag: string, of?: readonly string[]): (Wanted | Refused)[] =>
       rules.match(repository, tag, of, rule);
     const isWanted = (record: TagRecord): boolean => this.#isWanted(record);
@@ -82,8 +78,8 @@ export class SweepRun {
       tally: this.#newTally(),
       now,
       signal,
-      isWanted: (repository: string) =>
-        this.#rules.some((one) => one.source === source && rules.matchesRepository(one.rule, repository)),
+      here,
+      isWanted: (repository: string) => here.some((one) => rules.matchesRepository(one.rule, repository)),
     };
     return new SourceSweep(source, options, this.#options);
   }

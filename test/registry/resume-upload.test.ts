@@ -303,7 +303,7 @@ test('a session that is gone, or on another host, is forgotten', async (t) => {
     `${stand.registry.url}/v2/c/d/blobs/uploads/gone?_state=x`,
     'http://127.0.0.1:1/v2/c/d/blobs/uploads/other',
   ]) {
-    state.uploads.keep(key, { location, offset: piece }, stand.clock.now());
+    state.uploads.keep(key, { location, offset: piece, keptAt: stand.clock.now() });
     stand.faults.once(patch, answer(400));
     await failure(send(stand, source(big).open), 'protocol');
     assert.equal(kept(), undefined);
