@@ -90,7 +90,9 @@ for (const [permissions, cause, title] of [
 }
 
 test('a change that catch-up and sweep both find is counted once, also when its delivery comes after all', async (t) => {
-  const { file, push, arrived, acr } = await startHarborStand(t);
+  const stand = await startHarborStand(t);
+  const { file, push, arrived, acr } = stand;
+  stand.late = beyondDoubt;
   const held = Promise.withResolvers<void>();
   // Until the sweep has compared it, its task stands.
   acr.faults.always(/^(POST|PUT|PATCH) /, stall(held.promise));
