@@ -103,7 +103,7 @@ export async function soak(
     'kills during start-up': victim.killsAtStart,
     'sweeps begun by hand meanwhile': await swept,
     'sweeps in all': sweeps.length,
-    'kills in the middle of a sweep': victim.killedAt.filter((at) => sweeps.some((one) => isWithin(at, one)))
+    'kills before the end of a sweep': victim.killedAt.filter((at) => sweeps.some((one) => isWithin(at, one)))
       .length,
     "requests of Harbor's API": read.api,
     'found by the last sweep alone': sweep.enqueued,
