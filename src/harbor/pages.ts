@@ -59,7 +59,7 @@ export async function* byId<Shape extends z.ZodType<{ id: number }>>(
     const q = [`id=[${lastId + 1}~]`, filter].filter(Boolean).join();
     const answer = await ask(api, list, shape, { page: '1', sort: 'id', q });
     const { value: rows } = answer;
-    if (rows.length === 0) return;
+    if (rows.length === 0) return assertEmpty(answer);
     lastId = lastIdOf(answer, lastId);
     yield { rows, lastId };
     if (isLast(answer, rows.length)) return;
@@ -96,8 +96,19 @@ function lastIdOf({ value: rows, shown }: Answer<{ id: number }[]>, after: numbe
 
 function isLast({ value: rows, headers }: Answer<unknown[]>, read: number): boolean {
   if (rows.length === 0) return true;
+  const total = totalOf(headers);
+  // A count below the rows that are here says nothing of what follows.
+  return total === undefined || total < read ? rows.length < pageSize : read === total;
+}
+
+function totalOf(headers: Headers): number | undefined {
   const total = headers.get('x-total-count');
-  return total !== null && /^\d{1,15}$/.test(total) ? read >= Number(total) : rows.length < pageSize;
+  return total !== null && /^\d{1,15}$/.test(total) ? Number(total) : undefined;
+}
+
+function assertEmpty({ headers, shown }: Answer<unknown[]>): void {
+  const total = totalOf(headers) ?? 0;
+  if (total > 0) throw new RegistryError('protocol', `GET ${shown}: expected ${total} rows, got none`);
 }
 
 function endless(path: string): RegistryError {

@@ -1,4 +1,5 @@
-import { type Fault, RegistryError } from '../copy/error.ts';
+import { RegistryError } from '../copy/error.ts';
+import { outages } from './listed.ts';
 import { parallel } from './parallel.ts';
 import type { RecordStore, Seen, TagRecord } from './record.ts';
 import type { Registries } from './registries.ts';
@@ -14,9 +15,6 @@ export interface AuditOptions {
   signal: AbortSignal;
 }
 
-/** What says nothing of one tag, but of the whole registry. */
-const outages: ReadonlySet<Fault> = new Set(['unreachable', 'timeout', 'tls', 'rate-limited']);
-
 /** Requests that an audit has under way. */
 const width = 4;
 /** Records looked at between two commits. */
@@ -29,9 +27,9 @@ const batchSize = 100;
  */
 export async function audit(destination: string, options: AuditOptions): Promise<void> {
   const { records, share, signal, tally } = options;
-  const due = records.oldest(destination, Math.ceil(records.count(destination) * share));
-  for (let start = 0; start < due.length; start += batchSize) {
-    const batch = due.slice(start, start + batchSize);
+  for (let left = Math.ceil(records.count(destination) * share); left > 0; left -= batchSize) {
+    // Those that were looked at are the youngest now.
+    const batch = records.oldest(destination, Math.min(left, batchSize));
     try {
       await look(destination, batch, options);
     } catch (error) {

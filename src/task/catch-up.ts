@@ -2,7 +2,7 @@ import { RegistryError } from '../copy/error.ts';
 import { EventError } from '../event/error.ts';
 import type { Event } from '../event/event.ts';
 import { parseHarbor } from '../event/harbor.ts';
-import { isRefusal } from './listed.ts';
+import { isRefusal, outages } from './listed.ts';
 import type { Delivery, History, Listing, TagCreated } from './listing.ts';
 import type { PositionStore } from './store.ts';
 import type { Tally } from './tally.ts';
@@ -28,6 +28,7 @@ export type Account = Pick<Tally, 'missed' | 'failed'>;
 /** An id is given out before its row can be seen: so many are read again, unless they are older than that (ms). */
 const overlap = 20;
 const late = 60 * 60_000;
+const day = 24 * late;
 
 /** Harbor's attempts at a delivery take up to 192 s by default; milliseconds. */
 const stillTried = 5 * 60_000;
@@ -83,10 +84,16 @@ class Past {
   }
 
   async read(): Promise<void> {
-    await this.#allowed(this.#source, async () => {
-      for (const { name, proxyCache } of await this.#harbor.projects(this.#signal))
-        if (!proxyCache && this.#options.reaches(this.#source, name)) await this.#project(name);
-    });
+    try {
+      await this.#allowed(this.#source, async () => {
+        for (const { name, proxyCache } of await this.#harbor.projects(this.#signal))
+          if (!proxyCache && this.#options.reaches(this.#source, name)) await this.#project(name);
+      });
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (!(error instanceof RegistryError)) throw error;
+      this.#account.failed(`${this.#source} does not tell of its past: ${error.message}`);
+    }
   }
 
   async #project(project: string): Promise<void> {
@@ -99,30 +106,38 @@ class Past {
     await this.#allowed(`${name}: audit log`, () => this.#created(project));
   }
 
-  /** A refusal is how most robots are made; another failure is said, and stops nothing. */
+  /**
+   * A refusal is how most robots are made; another failure is said, and stops nothing. A source that is away is not asked
+   * for the rest: each question would take its time to fail.
+   */
   async #allowed(what: string, read: () => Promise<void>): Promise<void> {
     try {
       await read();
     } catch (error) {
       this.#signal.throwIfAborted();
-      if (!(error instanceof RegistryError)) throw error;
+      if (!(error instanceof RegistryError) || outages.has(error.fault)) throw error;
       if (!isRefusal(error)) this.#account.failed(`${what}: ${error.message}`);
     }
   }
 
   async #deliveries(project: string, policy: number): Promise<void> {
     const list = `deliveries ${project} ${policy}`;
-    const position = this.#options.positions.position(this.#source, list) ?? 0;
-    const after = Math.max(0, position - overlap);
+    const known = this.#options.positions.position(this.#source, list);
+    const after = Math.max(0, (known ?? 0) - overlap);
     for await (const page of this.#harbor.deliveries(project, policy, after, this.#signal)) {
       const open = page.deliveries.findIndex((delivery) => this.#isStillTried(delivery));
       const ended = open < 0 ? page.deliveries : page.deliveries.slice(0, open);
-      for (const delivery of ended)
-        if (!this.#isRead(delivery.id, delivery.startedAt, position)) await this.#take(delivery);
+      for (const delivery of ended) if (!this.#isPast(delivery, known)) await this.#take(delivery);
       const lastId = open < 0 ? page.lastId : ended.at(-1)?.id;
       if (lastId !== undefined) this.#options.positions.setPosition(this.#source, list, lastId);
       if (open >= 0) return;
     }
+  }
+
+  /** The first time there is nothing to go on from: what is older than a day is the sweep's. */
+  #isPast({ id, startedAt }: Delivery, known: number | undefined): boolean {
+    if (known === undefined) return startedAt < this.#options.now() - day;
+    return this.#isRead(id, startedAt, known);
   }
 
   /** Read before, and so long ago that its event may have been forgotten here: it must not count anew. */
@@ -132,8 +147,8 @@ class Past {
 
   /** Harbor may deliver it yet: it is left, with all behind it, for the next time. */
   #isStillTried({ status, startedAt }: Delivery): boolean {
-    const young = startedAt > this.#options.now() - stillTried;
-    return young && (status === 'Running' || status === 'Pending');
+    const age = this.#options.now() - startedAt;
+    return Math.abs(age) < stillTried && (status === 'Running' || status === 'Pending');
   }
 
   /** Whatever Harbor says of its fate: one that a redirect has swallowed counts as delivered there. */
@@ -150,9 +165,11 @@ class Past {
     const after = positions.position(this.#source, list);
     if (after === undefined) {
       const newest = await this.#harbor.newestAudit(project, this.#signal);
-      return positions.setPosition(this.#source, list, newest + overlap);
+      positions.setPosition(this.#source, `first ${list}`, newest);
+      return positions.setPosition(this.#source, list, newest);
     }
-    const from = Math.max(0, after - overlap);
+    const first = positions.position(this.#source, `first ${list}`) ?? 0;
+    const from = Math.max(first, after - overlap);
     for await (const { created, lastId } of this.#harbor.tagsCreated(project, from, this.#signal)) {
       for (const one of created)
         if (!this.#isRead(one.id, one.at, after))

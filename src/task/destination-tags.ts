@@ -78,7 +78,9 @@ export class DestinationTags {
 
   /** A copy since the source was asked knows better; and a tag that another source tag has is left to that one. */
   #isSettled(copy: Wanted, source: SourceTag, record: TagRecord): boolean {
-    return record.writtenAt > source.seenAt || this.#belongsToAnother(copy, source, record);
+    // A record of the future was written before the clock was set back.
+    const since = record.writtenAt > source.seenAt && record.writtenAt <= this.#options.now();
+    return since || this.#belongsToAnother(copy, source, record);
   }
 
   async #isMissing(copy: Wanted): Promise<boolean> {
@@ -116,7 +118,8 @@ export class DestinationTags {
       for await (const tag of registries.destination(destination, repository).tags(signal)) names.add(tag);
       return names;
     } catch (error) {
-      if (error instanceof RegistryError && error.fault === 'denied') return anything;
+      // Also a list that has no end: each tag can be asked for all the same.
+      if (error instanceof RegistryError && ['denied', 'protocol'].includes(error.fault)) return anything;
       throw error;
     }
   }
@@ -128,7 +131,8 @@ export class DestinationTags {
   #belongsToAnother(copy: Wanted, { pushedAt = 0 }: SourceTag, record: TagRecord): boolean {
     const sameRepository = record.source === copy.source && record.sourceRepository === copy.sourceRepository;
     if (!sameRepository || record.sourceTag === copy.sourceTag) return false;
-    return pushedAt <= record.writtenAt + clocksApart && this.#options.isWanted(record);
+    const writtenAt = Math.min(record.writtenAt, this.#options.now());
+    return pushedAt <= writtenAt + clocksApart && this.#options.isWanted(record);
   }
 }
 

@@ -1,4 +1,4 @@
-import { RegistryError } from '../copy/error.ts';
+import { type Fault, RegistryError } from '../copy/error.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { TagListing } from './listing.ts';
 
@@ -27,6 +27,9 @@ export async function isAllowed(work: Promise<void>): Promise<boolean> {
     throw error;
   }
 }
+
+/** What says nothing of what was asked for, but of the whole registry. */
+export const outages: ReadonlySet<Fault> = new Set(['unreachable', 'timeout', 'tls', 'rate-limited']);
 
 export function isRefusal(error: unknown): boolean {
   return error instanceof RegistryError && (error.fault === 'denied' || error.fault === 'not-found');

@@ -78,7 +78,9 @@ export class SourceSweep {
       await this.#pages(part);
       return [];
     } catch (error) {
-      if (!isRefusal(error)) throw error;
+      if (!isRefusal(error) && !isOdd(error)) throw error;
+      // One odd row in it must not hide all others.
+      if (isOdd(error)) this.#options.tally.note(`${this.#source}/${part.name}: ${error.message}`);
     }
     const names = await repositoriesOf(this.#source, part.name, this.#planOptions());
     return this.#parts('repository', names.filter(this.#options.isWanted));
@@ -136,4 +138,8 @@ export class SourceSweep {
       throw error;
     }
   }
+}
+
+function isOdd(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && error.fault === 'protocol';
 }

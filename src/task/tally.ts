@@ -66,11 +66,11 @@ export class Tally {
   }
 
   async #enqueue(wanted: Entry['wanted'], cause: Cause | undefined): Promise<void> {
-    this.sweep.enqueued += wanted.length;
-    if (this.sweep.dryRun) return;
+    if (this.sweep.dryRun) return void (this.sweep.enqueued += wanted.length);
     const common = { door: 'sweep', force: false, wantedAt: this.#options.now(), wanted } as const;
     const entry = cause === undefined ? common : { ...common, cause };
     const { created } = await submitInBatches(this.#options.submit, entry);
+    this.sweep.enqueued += wanted.length;
     if (cause !== undefined) this.missed(cause, created);
   }
 }

@@ -93,3 +93,20 @@ for (const [what, body] of Object.entries({
     const harbor = harborThat(() => ({ body, total: 5 }));
     await failure(all(harbor.artifacts('team', 7)), 'protocol');
   });
+
+test('Harbor, hostile: a count below the rows that came ends no list, and one above none is a mistake', async () => {
+  const page = (first: number) =>
+    JSON.stringify(Array.from({ length: 100 }, (_, index) => ({ ...artifact, id: first + index })));
+  const short = harborThat((request) => ({
+    body: request === 1 ? page(1) : artifactWith({ id: 101 }),
+    total: 0,
+  }));
+  const pages = await all(short.artifacts('team', 0));
+  assert.deepEqual(
+    pages.map(({ lastId }) => lastId),
+    [100, 101],
+  );
+  const empty = harborThat(() => ({ body: '[]', total: 500 }));
+  const error = await failure(all(empty.artifacts('team', 0)), 'protocol');
+  assert.match(error.message, /expected 500 rows, got none$/);
+});

@@ -99,7 +99,7 @@ test('a robot that may not look is no failure; an outage is one, and loses nothi
   harbor.faults.always(/executions/, unavailable());
   const { failed } = await lookBack();
   assert.equal(failed.length, 1);
-  assert.match(failed[0] ?? '', /^harbor\/library: past deliveries of policy 1: .*503/);
+  assert.match(failed[0] ?? '', /^harbor does not tell of its past: .*executions answered 503/);
   harbor.faults.clear();
   assert.deepEqual((await lookBack()).missed, { 'delivery-failed': 1 });
 });
@@ -161,4 +161,33 @@ test('a delivery of another policy is known by what it says', async (t) => {
   const event = parseHarbor('application/json', Buffer.from(execution?.payload ?? ''), 0);
   await enqueue.receive({ ...event, id: 'as our own policy calls it' });
   assert.deepEqual(await lookBack(), { missed: {}, failed: [] });
+});
+
+test('the first look leaves what is older than a day to the sweep', async (t) => {
+  const { rest, lookBack } = await startLooking(t);
+  rest.content.push('library/app', 'old', digest, { status: 'Error' });
+  const [old] = rest.content.executions;
+  assert.ok(old);
+  old.startedAt = new Date(hourBefore - 25 * 3_600_000).toISOString();
+  rest.content.push('library/app', 'young', other, { status: 'Error' });
+  assert.deepEqual((await lookBack()).missed, { 'delivery-failed': 1 });
+});
+
+test('a delivery that is dated in the future does not hold up what is behind it', async (t) => {
+  const { rest, lookBack } = await startLooking(t);
+  rest.content.push('library/app', 'future', digest, { status: 'Running' });
+  const [future] = rest.content.executions;
+  assert.ok(future);
+  future.startedAt = new Date(hourBefore + 365 * 24 * 3_600_000).toISOString();
+  rest.content.push('library/app', 'behind', other, { status: 'Error' });
+  assert.deepEqual((await lookBack()).missed, { 'delivery-failed': 2 });
+});
+
+test('tags made while nobody looked are told apart, however few and old they are', async (t) => {
+  const { rest, lookBack } = await startLooking(t);
+  rest.content.tag('library/app', 'older', digest);
+  await lookBack();
+  for (let index = 0; index < 9; index++) rest.content.tag('library/app', `made-${index}`, digest);
+  for (const row of rest.content.audit) row.at = new Date(hourBefore - 5 * 3_600_000).toISOString();
+  assert.deepEqual((await lookBack()).missed, { 'tag-created-in-harbor': 9 });
 });

@@ -202,6 +202,19 @@ describe('what a webhook may still tell', () => {
   });
 });
 
+describe('a clock that was set back', () => {
+  test('does not make a sweep believe a record of the future', async (t) => {
+    const { harbor, acr, clock, sweep } = await startVendors(t, ['library'], { openApi: false });
+    await push(harbor.url, 'library/app', 'v1', old);
+    await push(acr.url, 'mirror/app', 'v1', old);
+    clock.advance(10 * 24 * 3_600_000);
+    await sweep();
+    clock.advance(-10 * 24 * 3_600_000);
+    await push(harbor.url, 'library/app', 'v1', current);
+    assert.partialDeepStrictEqual(await sweep(), { listed: 1, unchanged: 0, enqueued: 1 });
+  });
+});
+
 describe('sweeps of one rule', () => {
   test('see their copies though another rule wants the same', async (t) => {
     const here = { repository: 'mirror/{flat}', destinationType: 'acr-ee' } as const;
