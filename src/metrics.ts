@@ -32,6 +32,8 @@ export interface Metrics {
   sweepSucceeded(timestamp: number): void;
   /** Changes that no webhook has told of. */
   missed(cause: Cause, count: number): void;
+  /** Destination tags that the audit has found to name something else, or nothing. */
+  mismatched(count: number): void;
   /** What Prometheus reads. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -121,7 +123,12 @@ function taskMetrics(registry: Registry): Pick<Metrics, 'taskAttempt' | 'lag'> {
 }
 
 function copyMetrics(registry: Registry): Pick<Metrics, 'copied' | 'blobs' | 'registryRequest'> {
-  const bytes = counter(registry, 'tagferry_copied_bytes_total', 'Bytes of blobs sent to destinations', []);
+  const bytes = counter(
+    registry,
+    'tagferry_copied_bytes_total',
+    'Bytes of the blobs that were copied to destinations',
+    [],
+  );
   const blobs = counter(registry, 'tagferry_blobs_total', 'Blobs by what had to be done', ['outcome']);
   for (const outcome of blobOutcomes) blobs.inc({ outcome }, 0);
   const help = 'Requests to registries; status `none` when there was no answer';
@@ -144,7 +151,9 @@ function knownStatus(status: number | undefined): string {
   return status >= 100 && status <= 599 ? String(status) : 'other';
 }
 
-function sweepMetrics(registry: Registry): Pick<Metrics, 'sweepDuration' | 'sweepSucceeded' | 'missed'> {
+function sweepMetrics(
+  registry: Registry,
+): Pick<Metrics, 'sweepDuration' | 'sweepSucceeded' | 'missed' | 'mismatched'> {
   const registers = [registry];
   const duration = new Histogram({
     name: 'tagferry_sweep_duration_seconds',
@@ -162,9 +171,12 @@ function sweepMetrics(registry: Registry): Pick<Metrics, 'sweepDuration' | 'swee
     'cause',
   ]);
   for (const cause of causes) missed.inc({ cause }, 0);
+  const help = 'Destination tags that the audit has found changed, or gone';
+  const mismatched = counter(registry, 'tagferry_audit_mismatched_total', help, []);
   return {
     sweepDuration: (seconds) => duration.observe(seconds),
     sweepSucceeded: (timestamp) => success.set(timestamp),
     missed: (cause, count) => missed.inc({ cause }, count),
+    mismatched: (count) => mismatched.inc(count),
   };
 }

@@ -73,10 +73,12 @@ export class Journal {
       errors,
     };
     this.#metrics.sweepDuration(seconds);
+    this.#metrics.mismatched(mismatched);
     if (sweep.state === 'failed') return this.#log.error('sweep failed', fields);
     if (failed === 0 && !dryRun && rule === undefined)
       this.#metrics.sweepSucceeded((sweep.finishedAt ?? sweep.startedAt) / 1000);
     if (failed > 0) return this.#log.warn('sweep done, but not all could be compared', fields);
+    if (mismatched > 0) return this.#log.warn('sweep done; somebody else writes to the destination', fields);
     this.#log.info('sweep done', fields);
   }
 

@@ -80,7 +80,8 @@ export class Sweeping {
   async #lookBack(signal: AbortSignal): Promise<void> {
     const { rules, log } = this.#options;
     const failed = (detail: string): void => log.warn('Harbor does not tell of its past', { detail });
-    const account = { missed: () => undefined, failed };
+    const refused = (detail: string): void => log.info('Harbor may not be asked for its past', { detail });
+    const account = { missed: () => undefined, failed, refused };
     const sources = new Set(rules.sources().map((one) => one.source));
     const looks = [...sources].map((source) => this.#catchUp.run(source, account, signal));
     for (const look of await Promise.allSettled(looks))

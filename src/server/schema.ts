@@ -64,7 +64,7 @@ const task = z.strictObject({
   startedAt: time.optional(),
   finishedAt: time.optional(),
   ...last,
-  bytes: count.optional().describe('Sent to the destination by the last attempt.'),
+  bytes: count.optional().describe('Of the blobs that the last attempt copied.'),
 });
 
 const attempt = z.strictObject({

@@ -23,7 +23,10 @@ export interface CatchUpOptions {
 }
 
 /** Who is told what was found. */
-export type Account = Pick<Tally, 'missed' | 'failed'>;
+export interface Account extends Pick<Tally, 'missed' | 'failed'> {
+  /** The account may not look there. */
+  refused?(line: string): void;
+}
 
 /** An id is given out before its row can be seen: so many are read again, unless they are older than that (ms). */
 const overlap = 20;
@@ -116,7 +119,8 @@ class Past {
     } catch (error) {
       this.#signal.throwIfAborted();
       if (!(error instanceof RegistryError) || outages.has(error.fault)) throw error;
-      if (!isRefusal(error)) this.#account.failed(`${what}: ${error.message}`);
+      if (isRefusal(error)) this.#account.refused?.(`${what}: ${error.message}`);
+      else this.#account.failed(`${what}: ${error.message}`);
     }
   }
 

@@ -90,7 +90,7 @@ export interface Attempt {
   reason?: Reason;
   message?: string;
   digest?: Digest;
-  /** Bytes sent to the destination. */
+  /** Of the blobs that were copied; what a cut sent again is not in it. */
   bytes: number;
   copied: number;
   mounted: number;

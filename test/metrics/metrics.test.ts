@@ -20,6 +20,7 @@ test('the metrics of the contract, and those of the process', async () => {
     ([, name, type]) => `${name} ${type}`,
   );
   assert.deepEqual(types.toSorted(), [
+    'tagferry_audit_mismatched_total counter',
     'tagferry_blobs_total counter',
     'tagferry_copied_bytes_total counter',
     'tagferry_lag_seconds histogram',
@@ -50,6 +51,7 @@ test('what happened is counted under its labels', async () => {
   metrics.sweepDuration(2);
   metrics.sweepSucceeded(1_795_000_000);
   metrics.missed('delivery-failed', 2);
+  metrics.mismatched(3);
   const lines = await samples(metrics);
   for (const expected of [
     'tagferry_webhook_deliveries_total{outcome="accepted"} 1',
@@ -66,6 +68,7 @@ test('what happened is counted under its labels', async () => {
     'tagferry_sweep_duration_seconds_sum 2',
     'tagferry_sweep_last_success_timestamp_seconds 1795000000',
     'tagferry_missed_events_total{cause="delivery-failed"} 2',
+    'tagferry_audit_mismatched_total 3',
     'tagferry_missed_events_total{cause="tag-created-in-harbor"} 0',
     'tagferry_missed_events_total{cause="copy-with-several-tags"} 0',
     'tagferry_missed_events_total{cause="proxy-cache"} 0',
