@@ -70,11 +70,6 @@ export const answerRows: readonly Row[] = [
   ...places.filter(({ what }) => what !== uploaded).flatMap((place) => rowsOf(silence, place)),
 ];
 
-/** Those in which the registry itself takes part, or its connections. */
-export const lostRows = answerRows.filter(({ name }) =>
-  /^(reset|answer lost|503|429 with seconds)/.test(name),
-);
-
 function rowsOf(
   { what, fault, reason, says, idleTimeout }: Broken,
   { side, what: request, where }: (typeof places)[number],

@@ -1,13 +1,13 @@
 import { after, before } from 'node:test';
 import type { Ending } from '../support/temporary.ts';
-import { lostRows } from './answer-rows.ts';
+import { answerRows } from './answer-rows.ts';
 import { bodyRows } from './body-rows.ts';
 import { type Ends, startDocker } from './end.ts';
 import { runRows } from './row.ts';
 import { tokenRows } from './token-rows.ts';
 import { uploadRows } from './upload-rows.ts';
 
-/** The same tables before real registries; of the answers those that are not a proxy's alone. */
+/** The same tables before real registries. */
 let ends: Ends;
 const endings: (() => void | Promise<void>)[] = [];
 const file: Ending = { after: (end) => void endings.push(end) };
@@ -20,4 +20,4 @@ after(async () => {
   for (const end of endings.toReversed()) await end();
 });
 
-runRows('docker-registry', () => ends, [...lostRows, ...bodyRows, ...uploadRows, ...tokenRows]);
+runRows('docker-registry', () => ends, [...answerRows, ...bodyRows, ...uploadRows, ...tokenRows]);
