@@ -185,7 +185,9 @@ const dispatchSchema = z.strictObject({
     })
     .prefault({})
     .describe('Waits between attempts.'),
-  retention: duration('1m', '3650d').prefault('30d').describe('How long finished tasks are kept.'),
+  retention: duration('1m', '3650d')
+    .prefault('30d')
+    .describe('How long finished tasks, events and records of sweeps are kept.'),
 });
 
 const sweepSchema = z.strictObject({
@@ -197,7 +199,7 @@ const sweepSchema = z.strictObject({
     .max(1, { error: 'a number from 0 to 1' })
     .prefault(0.01)
     .describe(
-      'Share of the destination tags known to be right that each sweep asks for all the same: 0.01 is a full turn in 100 sweeps.',
+      'Share of the destination tags known to be right that each sweep asks for all the same: 0.01 is a full turn in 100 sweeps, also of tags that lists hide. 0: none of both.',
     ),
 });
 

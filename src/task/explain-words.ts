@@ -1,6 +1,7 @@
 import type { Reason } from '../copy/error.ts';
 import type { Wanted } from '../rule/rule.ts';
 import type { TagRecord } from './record.ts';
+import { isFinal } from './retry.ts';
 import type { Cause, Task } from './task.ts';
 
 /*
@@ -119,9 +120,10 @@ function orEarlier({ reason }: Task): string {
   return reason === 'source-policy' ? ', or when the scan ends' : '';
 }
 
-function mending({ id, reason }: Task): string {
+function mending({ id, reason = 'internal' }: Task): string {
   if (reason === 'name-invalid' || reason === 'name-collision') return 'only another rule changes that';
-  return `once that is mended, \`tagferry tasks retry ${id}\` or the next push tries again`;
+  const sweep = isFinal(reason) ? 'a sweep only for another digest at the source' : 'so does the next sweep';
+  return `once that is mended, \`tagferry tasks retry ${id}\` or the next push tries again; ${sweep}`;
 }
 
 /** What has been seen of the destination tag since the task has brought it there. */

@@ -126,7 +126,7 @@ test('a task at its end: how it ended, when, and what starts it again', async (t
   assert.partialDeepStrictEqual(one(), { reason: 'unreachable', since: 3_000, task: id });
   assert.match(
     one().words,
-    /^given up at .*: no route to host; .*`tagferry tasks retry \d+` or the next push/,
+    /^given up at .*: no route to host; .*`tagferry tasks retry \d+` or the next push tries again; so does the next sweep$/,
   );
   assert.ok(one().words.includes(`retry ${id}\``));
 
