@@ -130,6 +130,12 @@ test('a task at its end: how it ended, when, and what starts it again', async (t
   );
   assert.ok(one().words.includes(`retry ${id}\``));
 
+  want();
+  const refused = { reason: 'destination-immutable', message: 'it may not be moved' } as const;
+  const task = claim(state);
+  state.dispatch.settle(task, attempt(task, refused), { kind: 'discard', ...refused }, minute(4));
+  assert.match(one().words, /the next push tries again; a sweep only for another digest at the source$/);
+
   state.tasks.cancel(want().id, minute(5));
   assert.partialDeepStrictEqual(one(), { reason: 'cancelled', since: minute(5) });
   assert.equal(one().words, 'cancelled at 2026-11-23 12:05:00 UTC; the next push or sweep takes it up again');
