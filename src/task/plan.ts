@@ -1,4 +1,5 @@
 import { RegistryError } from '../copy/error.ts';
+import type { RuleSource } from '../rule/match.ts';
 import { isAllowed, projectOf } from './listed.ts';
 import type { Listing, Project } from './listing.ts';
 import type { Registries } from './registries.ts';
@@ -9,12 +10,6 @@ export interface PlanRules {
   matchesRepository(rule: string, repository: string): boolean;
   /** Whether the rule may match a repository of the project that it does not spell out. */
   reaches(rule: string, project: string): boolean;
-}
-
-export interface PlanSource {
-  rule: string;
-  repositories: readonly string[];
-  needsList: boolean;
 }
 
 export interface PlanOptions {
@@ -32,7 +27,7 @@ export interface PlanOptions {
  */
 export async function planOf(
   source: string,
-  here: readonly PlanSource[],
+  here: readonly RuleSource[],
   options: PlanOptions,
 ): Promise<Part[]> {
   const part =

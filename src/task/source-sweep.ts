@@ -1,8 +1,9 @@
 import { RegistryError } from '../copy/error.ts';
 import { digestOf } from '../oci/digest.ts';
+import type { RuleSource } from '../rule/match.ts';
 import { type ComparisonOptions, RepositoryComparison } from './comparison.ts';
 import { isRefusal, projectOf } from './listed.ts';
-import { planOf, type PlanOptions, type PlanSource, repositoriesOf } from './plan.ts';
+import { planOf, type PlanOptions, repositoriesOf } from './plan.ts';
 import { ProjectComparison } from './project-comparison.ts';
 import type { Part, Sweep } from './store.ts';
 import type { SweepOptions } from './sweep.ts';
@@ -13,7 +14,7 @@ export interface SourceSweepOptions extends ComparisonOptions {
   /** How many sweeps of everything have been completed before. */
   turn: number;
   /** The rules of the sweep that read this source. */
-  here: readonly PlanSource[];
+  here: readonly RuleSource[];
   /** Whether one of them matches the repository. */
   isWanted(repository: string): boolean;
 }

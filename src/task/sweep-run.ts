@@ -1,3 +1,4 @@
+import type { RuleSource } from '../rule/match.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import { audit } from './audit.ts';
 import { DestinationTags } from './destination-tags.ts';
@@ -19,7 +20,7 @@ export class SweepRun {
   readonly #options: SweepOptions;
   readonly #signal: AbortSignal;
   /** Those of the sweep, with their ends. */
-  readonly #rules: ReturnType<SweepOptions['rules']['sources']>;
+  readonly #rules: readonly RuleSource[];
 
   constructor(sweep: Sweep, options: SweepOptions, signal: AbortSignal) {
     this.#sweep = sweep;

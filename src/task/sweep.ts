@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { RuleSource } from '../rule/match.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import type { Account } from './catch-up.ts';
 import type { PlanRules } from './plan.ts';
@@ -12,13 +13,7 @@ import type { Entered, Entry, PositionStore, Sweep, SweepStore } from './store.t
 export interface SweepRules extends PlanRules {
   /** The copies that the rules want of a tag, or `only` the rule of that name. */
   match(repository: string, tag: string, of?: readonly string[], only?: string): (Wanted | Refused)[];
-  sources(rule?: string): readonly {
-    rule: string;
-    source: string;
-    destination: string;
-    repositories: readonly string[];
-    needsList: boolean;
-  }[];
+  sources(rule?: string): readonly RuleSource[];
 }
 
 export interface SweepOptions {

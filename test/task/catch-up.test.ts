@@ -23,8 +23,9 @@ interface Looking extends Stand {
   causes(): string[];
 }
 
-async function startLooking(t: Ending, permissions = listingPermissions): Promise<Looking> {
-  const stand = await startVendors(t, ['library', 'team'], { permissions });
+/** It looks ten minutes after everything was pushed, unless told. */
+async function startLooking(t: Ending, now = () => hourBefore + 10 * 60_000): Promise<Looking> {
+  const stand = await startVendors(t, ['library', 'team'], { permissions: listingPermissions });
   const { registries, rules, enqueue, state, rest } = stand;
   rest.content.policy('library', 'tagferry');
   const catchUp = new CatchUp({
@@ -33,7 +34,7 @@ async function startLooking(t: Ending, permissions = listingPermissions): Promis
     reaches: (source, project) => rules.reads(source, project),
     isKnown: (event) => state.enqueue.isKnown(event),
     makeUp: (event, cause) => enqueue.makeUp(event, cause),
-    now: () => hourBefore + 10 * 60_000,
+    now,
   });
   const lookBack = async (): Promise<Found> => {
     const found: Found = { missed: {}, failed: [] };
@@ -105,53 +106,27 @@ test('a robot that may not look is no failure; an outage is one, and loses nothi
 });
 
 test('what Harbor still tries to deliver is left to it, and everything behind', async (t) => {
-  const { rest, registries, rules, state, enqueue } = await startLooking(t);
   let now = hourBefore;
-  const catchUp = new CatchUp({
-    positions: state.positions,
-    source: (name) => registries.listing(name),
-    reaches: (source, project) => rules.reads(source, project),
-    isKnown: (event) => state.enqueue.isKnown(event),
-    makeUp: (event, cause) => enqueue.makeUp(event, cause),
-    now: () => now,
-  });
-  let missed = 0;
-  const account = { missed: (_: Cause, count: number) => void (missed += count), failed: () => undefined };
-  const look = () => catchUp.run('harbor', account, new AbortController().signal);
+  const { rest, lookBack } = await startLooking(t, () => now);
   rest.content.push('library/app', 'given-up', digest, { status: 'Error' });
   rest.content.push('library/app', 'tried', digest, { status: 'Running' });
   rest.content.push('library/app', 'behind', digest, { status: 'Error' });
-  await look();
-  assert.equal(missed, 1);
+  assert.deepEqual((await lookBack()).missed, { 'delivery-failed': 1 });
   now += 6 * 60_000;
-  await look();
-  assert.equal(missed, 3);
+  assert.deepEqual((await lookBack()).missed, { 'delivery-failed': 2 });
 });
 
 test('what was taken long ago is not taken again when its event has been forgotten here', async (t) => {
-  const { rest, registries, rules, state, enqueue } = await startLooking(t);
   let now = hourBefore + 10 * 60_000;
-  const catchUp = new CatchUp({
-    positions: state.positions,
-    source: (name) => registries.listing(name),
-    reaches: (source, project) => rules.reads(source, project),
-    isKnown: (event) => state.enqueue.isKnown(event),
-    makeUp: (event, cause) => enqueue.makeUp(event, cause),
-    now: () => now,
-  });
-  let missed = 0;
-  const account = { missed: (_: Cause, count: number) => void (missed += count), failed: () => undefined };
-  const look = () => catchUp.run('harbor', account, new AbortController().signal);
-  await look();
+  const { rest, state, lookBack } = await startLooking(t, () => now);
+  await lookBack();
   rest.content.push('library/app', 'v1', digest, { status: 'Error' });
   rest.content.tag('library/app', 'made', digest);
-  await look();
-  assert.equal(missed, 2);
+  assert.deepEqual((await lookBack()).missed, { 'delivery-failed': 1, 'tag-created-in-harbor': 1 });
   for (const { id } of state.tasks.list({ limit: 10 })) state.tasks.cancel(id, now);
   now += 31 * 24 * 3_600_000;
   while (state.prune.prune(now, 100) > 0);
-  await look();
-  assert.equal(missed, 2);
+  assert.deepEqual((await lookBack()).missed, {});
 });
 
 test('a delivery of another policy is known by what it says', async (t) => {
