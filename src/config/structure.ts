@@ -10,7 +10,7 @@ import {
   type Node,
   type Pair,
 } from 'yaml';
-import type { Fault } from './document.ts';
+import type { Fault } from './fault.ts';
 import { isRecord } from './path.ts';
 
 /*

@@ -87,23 +87,36 @@ class Side {
   }
 }
 
+/** An expression without "/" around it, unanchored. RE2: none takes more than linear time. Throws `PatternError`. */
+export function compileExpression(expression: string): (text: string) => boolean {
+  return explained(expression, expression, () => searching(expression));
+}
+
 function compile(pattern: string): Alternative[] {
   const body = pattern.startsWith('!') ? pattern.slice(1) : pattern;
   if (body === '') throw new PatternError(pattern, 'expected a glob or /re/, got nothing');
   if (body.startsWith('!')) throw new PatternError(pattern, 'expected at most one "!" in front');
+  return explained(pattern, body, () => (body.startsWith('/') ? [betweenSlashes(body)] : compileGlob(body)));
+}
+
+/** Whatever is wrong with the body becomes a `PatternError` of the pattern. */
+function explained<T>(pattern: string, body: string, compileBody: () => T): T {
   if (body.length > maxLength)
     throw new PatternError(pattern, `expected at most ${maxLength} characters, got ${body.length}`);
   try {
-    return body.startsWith('/') ? [compileExpression(body)] : compileGlob(body);
+    return compileBody();
   } catch (cause) {
     throw new PatternError(pattern, cause instanceof Error ? cause.message : String(cause), cause);
   }
 }
 
-/** RE2, so that no expression can take more than linear time. Unanchored. */
-function compileExpression(body: string): Alternative {
+function betweenSlashes(body: string): Alternative {
   if (body.length < 3 || !body.endsWith('/'))
     throw new SyntaxError('expected a regular expression between two "/"; a name never begins with "/"');
-  const expression = RE2JS.compile(body.slice(1, -1));
-  return { matches: (text) => expression.test(text) };
+  return { matches: searching(body.slice(1, -1)) };
+}
+
+function searching(expression: string): (text: string) => boolean {
+  const compiled = RE2JS.compile(expression);
+  return (text) => compiled.test(text);
 }

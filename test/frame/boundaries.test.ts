@@ -27,6 +27,7 @@ const below = [
   'config',
   'log',
   'metrics',
+  'imagesyncer',
 ];
 
 /** What each part may import; nothing else of ours. */
@@ -47,6 +48,7 @@ const mayImport: Record<string, string[]> = {
   aliyun: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
   metrics: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
   config: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule'],
+  imagesyncer: ['abort', 'printable', 'oci', 'clock', 'event', 'rule', 'config'],
   main: [...below, ...edges],
   demo: [...below, 'main'],
   cli: [...below, 'main', 'demo'],
@@ -64,7 +66,7 @@ const vendors: Record<string, string[]> = {
   re2js: ['rule/x'],
   undici: ['registry/x', 'harbor/x', 'aliyun/x'],
   winston: ['log'],
-  yaml: ['config/x'],
+  yaml: ['config/x', 'imagesyncer/x'],
   zod: ['config/x', 'event/x', 'oci/manifest', 'server/x', 'harbor/x', 'aliyun/x', 'cli/x'],
 };
 

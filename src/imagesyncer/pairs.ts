@@ -1,0 +1,78 @@
+import { isDigest } from '../oci/digest.ts';
+import type { Place } from './place.ts';
+import type { Wanted } from './reference.ts';
+
+/** What is to be copied from one repository to one other. */
+export interface SyncRule {
+  /** Both ends as written, the destination with its variables and defaults in place: S and D of image-syncer's messages. */
+  source: string;
+  destination: string;
+  from: Place;
+  to: Place;
+  wanted: Wanted;
+  /** At the destination, paired left to right with the source's; empty: the same as there. */
+  references: readonly string[];
+}
+
+/** One copy: references are tags or digests. */
+export interface Pair {
+  source: string;
+  destination: string;
+}
+
+/** The ends of a rule do not fit each other: `message` begins with image-syncer's words. */
+export class PairingError extends Error {
+  override readonly name = 'PairingError';
+}
+
+/**
+ * The copies of a rule, each once. `tags` is the source's list, which nobody needs where the rule lists references.
+ * An expression that selects nothing makes none. Throws `PairingError`.
+ */
+export function pairsOf(rule: SyncRule, tags: readonly string[]): Pair[] {
+  const selected = selectedOf(rule.wanted, tags);
+  if (selected.length === 0 && rule.wanted.kind === 'matching') return [];
+  const destinations = rule.references.length === 0 ? selected : rule.references;
+  if (destinations.length !== selected.length)
+    throw new PairingError(
+      'the number of tags of source and destination is not matched: ' +
+        `${countOf(rule.wanted, selected.length)}, and ${destinations.length} at the destination; name as many there, or none to keep their names`,
+    );
+  const pairs = new Map<string, Pair>();
+  for (const [index, source] of selected.entries()) {
+    const destination = destinations[index] ?? source;
+    checkDigest(source, destination);
+    pairs.set(`${source} ${destination}`, { source, destination });
+  }
+  return [...pairs.values()];
+}
+
+function selectedOf(wanted: Wanted, tags: readonly string[]): readonly string[] {
+  if (wanted.kind === 'listed') return wanted.references;
+  return wanted.kind === 'all' ? tags : tags.filter((tag) => wanted.matches(tag));
+}
+
+function countOf(wanted: Wanted, count: number): string {
+  if (wanted.kind === 'listed') return `${count} at the source`;
+  return wanted.kind === 'all'
+    ? `all tags of the source are ${count}`
+    : `the regex selects ${count} of the source`;
+}
+
+/** Content has one digest: under another it cannot be put, and a tag's content is not known beforehand. */
+function checkDigest(source: string, destination: string): void {
+  if (!isDigest(destination) || source === destination) return;
+  if (isDigest(source))
+    throw new PairingError(
+      'the digest of source and destination must match: leave the digest of the destination out, or name a tag there',
+    );
+  throw new PairingError(
+    `a tag cannot be copied to a digest, which its content may not have: give the destination of ${source} a tag, or the source the digest`,
+  );
+}
+
+/** What is wrong whatever tags the source has. Throws `PairingError`. */
+export function checkPairing(rule: SyncRule): void {
+  if (rule.wanted.kind === 'listed') pairsOf(rule, []);
+  else for (const reference of rule.references) checkDigest('all tags', reference);
+}
