@@ -1,14 +1,19 @@
-import { parseManifest } from '../oci/manifest.ts';
 import { isForeignLayer, isIndex } from '../oci/media-type.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import { isDigest } from '../oci/digest.ts';
 import { at, CopyError, RegistryError } from './error.ts';
 import type { BlobMover } from './blob.ts';
+import { Bounds } from './bounds.ts';
+import { isEquivalent } from './equivalent.ts';
+import { Manifests, successorsOf } from './manifests.ts';
+import type { PlatformFilter } from './platform.ts';
 import type { Destination, Source } from './repository.ts';
+import { isUnwanted, reduce } from './selection.ts';
 
 /*
  * A copy in the order that lets no reader of the destination see half an artifact: all blobs, then the manifests
  * of an index by digest, children first, then the root under its tag. The bytes that were pulled are the bytes that
- * are pushed. Nothing is deleted at either end.
+ * are pushed, unless platforms are left out of an index. Nothing is deleted at either end.
  */
 export interface CopyRequest {
   source: Source;
@@ -18,6 +23,10 @@ export interface CopyRequest {
   blobs: BlobMover;
   /** Write everything again, also what the destination already has (blobs excepted). */
   force: boolean;
+  /** Only these; an index that has others, too, gets a smaller one of another digest. */
+  platforms?: PlatformFilter;
+  /** Leave a destination tag alone that says the same in other bytes. */
+  equivalent?: boolean;
   signal: AbortSignal;
   /** Told what the source tag names, as soon as it is known: also a copy that fails was one of that digest. */
   onResolved?: (digest: Descriptor['digest']) => void;
@@ -25,17 +34,24 @@ export interface CopyRequest {
 
 export type CopyResult =
   | { outcome: 'source-gone' }
-  | { outcome: 'unchanged'; digest: Descriptor['digest'] }
+  /** Of another platform than those that are wanted. Nothing is written, and what the destination has stays. */
+  | { outcome: 'filtered'; digest: Descriptor['digest'] }
+  | {
+      outcome: 'unchanged';
+      digest: Descriptor['digest'];
+      /** The destination's, where platforms were left out. */
+      reduced?: Descriptor['digest'];
+      /** The destination's, where it is of other bytes that say the same. */
+      equivalent?: Descriptor['digest'];
+    }
   | {
       outcome: 'copied';
       digest: Descriptor['digest'];
+      /** The destination's, where platforms were left out. */
+      reduced?: Descriptor['digest'];
       /** The source tag names something else by now, or nothing: there is more to do. */
       moved: boolean;
     };
-
-/** How deep indexes may nest, and how many manifests one tag may bring: a hostile graph ends here. */
-const maxDepth = 8;
-const maxManifests = 5000;
 
 /** How often one copy begins anew because what it read was deleted under it. */
 const maxBegun = 3;
@@ -64,26 +80,71 @@ function isGone(error: unknown): boolean {
   return error instanceof CopyError && error.side === 'source' && error.reason === 'not-found';
 }
 
-async function copyRoot(request: CopyRequest, root: Descriptor): Promise<CopyResult> {
-  const { source, sourceTag, destination, destinationTag, force, signal } = request;
-  if (!force) {
-    const present = await at(
-      'destination',
-      `resolve ${destinationTag}`,
-      destination.resolve(destinationTag, signal),
-    );
-    if (present?.digest === root.digest) return { outcome: 'unchanged', digest: root.digest };
+async function copyRoot(request: CopyRequest, found: Descriptor): Promise<CopyResult> {
+  const { source, force, platforms, signal } = request;
+  const { digest } = found;
+  const manifests = new Manifests(source, signal);
+  const root = platforms && isIndex(found.mediaType) ? await reduce(found, platforms, manifests) : found;
+  if (root === undefined) return { outcome: 'filtered', digest };
+  const reduced = root.digest === digest ? {} : { reduced: root.digest };
+  const target = targetOf(request, root);
+  const present = force ? undefined : await resolveTarget(target, `resolve ${target.destinationTag}`);
+  if (present?.digest === root.digest) return { outcome: 'unchanged', digest, ...reduced };
+  if (platforms && (await isUnwanted(root, platforms, { source, manifests, signal }))) {
+    return { outcome: 'filtered', digest };
   }
-  await new Graph(request).write(root, destinationTag, 0);
-  await verify(request, root);
+  const graph = new Graph(target, manifests);
+  if (present && request.equivalent && (await saysTheSame(target, root, present, manifests))) {
+    // The tag stays as it is: it names what it should, and where tags are immutable it could not be written.
+    await graph.complete(root);
+    return { outcome: 'unchanged', digest, ...reduced, equivalent: present.digest };
+  }
+  await graph.write(root, target.destinationTag, 0);
+  await verify(target, root);
+  return { outcome: 'copied', digest, ...reduced, moved: await hasMoved(request, found) };
+}
+
+/** What is wanted by its digest, and then reduced, has no name to keep: it goes by its own digest. */
+function targetOf(request: CopyRequest, root: Descriptor): CopyRequest {
+  return isDigest(request.destinationTag) ? { ...request, destinationTag: root.digest } : request;
+}
+
+function resolveTarget(
+  { destination, destinationTag, signal }: CopyRequest,
+  operation: string,
+): Promise<Descriptor | undefined> {
+  return at('destination', operation, destination.resolve(destinationTag, signal));
+}
+
+async function hasMoved({ source, sourceTag, signal }: CopyRequest, root: Descriptor): Promise<boolean> {
   const now = await at('source', `resolve ${sourceTag} again`, source.resolve(sourceTag, signal));
-  return { outcome: 'copied', digest: root.digest, moved: now?.digest !== root.digest };
+  return now?.digest !== root.digest;
+}
+
+async function saysTheSame(
+  { destination, signal }: CopyRequest,
+  root: Descriptor,
+  present: Descriptor,
+  manifests: Manifests,
+): Promise<boolean> {
+  if (present.mediaType !== root.mediaType) return false;
+  const wanted = await manifests.read(root);
+  manifests.keep(root, wanted);
+  const operation = `read ${present.digest}`;
+  const there = await at('destination', operation, destination.manifest(present, signal)).catch(
+    (error: unknown) => {
+      // The tag went, or names what the registry has lost: either way it is to be written.
+      if (error instanceof CopyError && error.reason === 'not-found') return undefined;
+      throw error;
+    },
+  );
+  return there !== undefined && isEquivalent(wanted, there, root.mediaType);
 }
 
 /** A registry that took the manifest and did not move the tag has not done what it said. */
-async function verify({ destination, destinationTag, signal }: CopyRequest, root: Descriptor): Promise<void> {
-  const operation = `read back ${destinationTag}`;
-  const written = await at('destination', operation, destination.resolve(destinationTag, signal));
+async function verify(target: CopyRequest, root: Descriptor): Promise<void> {
+  const operation = `read back ${target.destinationTag}`;
+  const written = await resolveTarget(target, operation);
   if (written?.digest === root.digest) return;
   const got = written?.digest ?? 'no such tag';
   throw new CopyError(
@@ -96,17 +157,19 @@ async function verify({ destination, destinationTag, signal }: CopyRequest, root
 /** One artifact's graph of descriptors, written successors first. */
 class Graph {
   readonly #request: CopyRequest;
-  #manifests = 0;
+  readonly #manifests: Manifests;
+  readonly #bounds = new Bounds();
 
-  constructor(request: CopyRequest) {
+  constructor(request: CopyRequest, manifests: Manifests) {
     this.#request = request;
+    this.#manifests = manifests;
   }
 
   /** `reference`: the tag for the root, the digest itself for all others. */
   async write(descriptor: Descriptor, reference: string, depth: number): Promise<void> {
-    const { source, destination, signal } = this.#request;
-    this.#guard(descriptor, depth);
-    const bytes = await at('source', `read ${descriptor.digest}`, source.manifest(descriptor, signal));
+    const { destination, signal } = this.#request;
+    this.#bounds.take(descriptor, depth);
+    const bytes = await this.#manifests.read(descriptor);
     await this.#successors(descriptor, bytes, depth);
     await at(
       'destination',
@@ -115,8 +178,13 @@ class Graph {
     );
   }
 
+  /** Writes what an index at the destination lacks below itself; what is no index has all that it needs. */
+  async complete(root: Descriptor): Promise<void> {
+    if (isIndex(root.mediaType)) await this.#successors(root, await this.#manifests.read(root), 0);
+  }
+
   async #successors(descriptor: Descriptor, bytes: Uint8Array, depth: number): Promise<void> {
-    const { blobs, manifests } = parsed(descriptor, bytes);
+    const { blobs, manifests } = successorsOf(descriptor, bytes);
     await this.#blobs(blobs);
     for (const child of manifests) await this.#child(child, depth + 1);
   }
@@ -150,26 +218,5 @@ class Graph {
       await Promise.allSettled(moves);
       throw error;
     }
-  }
-
-  #guard({ digest }: Descriptor, depth: number): void {
-    this.#manifests++;
-    if (depth <= maxDepth && this.#manifests <= maxManifests) return;
-    const message = `${digest}: expected at most ${maxDepth} levels and ${maxManifests} manifests under one tag, got more`;
-    throw new CopyError('read the index', 'source', new RegistryError('artifact-refused', message));
-  }
-}
-
-function parsed(descriptor: Descriptor, bytes: Uint8Array): ReturnType<typeof parseManifest> {
-  try {
-    return parseManifest(bytes, descriptor.mediaType);
-  } catch (cause) {
-    const kind = isIndex(descriptor.mediaType) ? 'index' : 'manifest';
-    const message = `${kind} ${descriptor.digest}: ${cause instanceof Error ? cause.message : String(cause)}`;
-    throw new CopyError(
-      `read ${descriptor.digest}`,
-      'source',
-      new RegistryError('artifact-refused', message, { cause }),
-    );
   }
 }

@@ -3,15 +3,15 @@ import type { Descriptor } from '../oci/descriptor.ts';
 export type Bytes = AsyncIterable<Uint8Array>;
 
 /** Every method throws `RegistryError`, and stops early with the signal's reason when it is aborted. */
-export interface Resolver {
+interface ManifestReader {
   /** The descriptor that a tag or digest names now; `undefined` when there is none. */
   resolve(reference: string, signal?: AbortSignal): Promise<Descriptor | undefined>;
+  /** The manifest's exact bytes, verified against the descriptor. */
+  manifest(descriptor: Descriptor, signal?: AbortSignal): Promise<Uint8Array>;
 }
 
 /** What a copy needs of the repository it reads. */
-export interface Source extends Resolver {
-  /** The manifest's exact bytes, verified against the descriptor. */
-  manifest(descriptor: Descriptor, signal?: AbortSignal): Promise<Uint8Array>;
+export interface Source extends ManifestReader {
   /**
    * The blob's bytes after the first `from`, as they arrive, not yet verified. A transfer that is cut goes on where it
    * stopped. Whoever does not read to the end aborts the signal.
@@ -20,7 +20,7 @@ export interface Source extends Resolver {
 }
 
 /** What a copy needs of the repository it writes. */
-export interface Destination extends Resolver {
+export interface Destination extends ManifestReader {
   /** Whether the blob is there; throws where something of another length goes by its digest. */
   hasBlob(descriptor: Descriptor, signal?: AbortSignal): Promise<boolean>;
   /**

@@ -1,5 +1,5 @@
 import type { BlobCounts, BlobTraffic } from '../copy/blob.ts';
-import { copy, type CopyRequest } from '../copy/copy.ts';
+import { copy, type CopyRequest, type CopyResult } from '../copy/copy.ts';
 import { CopyError } from '../copy/error.ts';
 import type { Destination, Source } from '../copy/repository.ts';
 import type { Clock } from '../clock.ts';
@@ -23,14 +23,19 @@ export interface WorkerOptions {
   wanted(task: Task): boolean;
   policy: RetryPolicy;
   clock: Clock;
+  /** What a single run may ask of its copies; no task of the mirror does. */
+  asked?: Pick<CopyRequest, 'platforms' | 'equivalent'>;
+}
+
+export interface Work {
+  attempt: Attempt;
+  verdict: Verdict;
+  /** Of an attempt that came to its end: more than a task keeps. */
+  result?: CopyResult;
 }
 
 /** One attempt at a task. Returns what it did and what should become of the task; throws only when aborted. */
-export async function work(
-  task: Task,
-  options: WorkerOptions,
-  signal: AbortSignal,
-): Promise<{ attempt: Attempt; verdict: Verdict }> {
+export async function work(task: Task, options: WorkerOptions, signal: AbortSignal): Promise<Work> {
   const { clock } = options;
   const startedAt = clock.now();
   const counts: BlobCounts = { copied: 0, mounted: 0, skipped: 0, bytes: 0 };
@@ -40,13 +45,9 @@ export async function work(
   let resolved: Digest | undefined;
   const onResolved = (digest: Digest): void => void (resolved = digest);
   try {
-    const result = await attempt(task, options.ends(task), { counts, signal, onResolved });
-    const again = result.outcome === 'copied' && result.moved;
-    const digest = result.outcome === 'source-gone' ? {} : { digest: result.digest };
-    return {
-      attempt: { ...did(), outcome: result.outcome, ...digest },
-      verdict: { kind: 'complete', outcome: result.outcome, again },
-    };
+    const how = { ...options.asked, counts, signal, onResolved };
+    const result = await attempt(task, options.ends(task), how);
+    return { ...concluded(result, did()), result };
   } catch (error) {
     signal.throwIfAborted();
     return {
@@ -56,11 +57,20 @@ export async function work(
   }
 }
 
-function attempt(
-  task: Task,
-  ends: Ends,
-  { counts, ...rest }: { counts: BlobCounts } & Pick<CopyRequest, 'signal' | 'onResolved'>,
-): ReturnType<typeof copy> {
+function concluded(result: CopyResult, did: Attempt): Work {
+  const digest = result.outcome === 'source-gone' ? {} : { digest: result.digest };
+  if (result.outcome === 'filtered') {
+    const message = 'no manifest fits the platforms that are wanted';
+    return { attempt: { ...did, ...digest, message }, verdict: { kind: 'cancel' } };
+  }
+  const { outcome } = result;
+  const again = outcome === 'copied' && result.moved;
+  return { attempt: { ...did, outcome, ...digest }, verdict: { kind: 'complete', outcome, again } };
+}
+
+type How = { counts: BlobCounts } & Pick<CopyRequest, 'signal' | 'onResolved' | 'platforms' | 'equivalent'>;
+
+function attempt(task: Task, ends: Ends, { counts, ...rest }: How): Promise<CopyResult> {
   return copy({
     source: ends.source,
     sourceTag: task.sourceTag,

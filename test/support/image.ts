@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { type Algorithm, type Digest, Digester, digestOf } from '../../src/oci/digest.ts';
-import { dockerManifest, ociIndex, ociManifest } from '../../src/oci/media-type.ts';
+import { dockerList, dockerManifest, ociIndex, ociManifest } from '../../src/oci/media-type.ts';
 
 /*
  * Images made by hand, one of each shape that a mirror meets. The same seed gives the same bytes.
@@ -107,6 +107,20 @@ export function indexOf(children: readonly { image: Image; more?: object }[], mo
   const manifests = children.map(({ image, more: extra }) => ({ ...image.descriptor, ...extra }));
   const document = { schemaVersion: 2, mediaType: ociIndex, manifests, ...more };
   return { ...encoded(ociIndex, document), blobs: [], children: children.map(({ image }) => image) };
+}
+
+/** Docker's own kind of index. */
+export function dockerListOf(children: readonly { image: Image; more?: object }[]): Image {
+  const manifests = children.map(({ image, more }) => ({ ...image.descriptor, ...more }));
+  const document = { schemaVersion: 2, mediaType: dockerList, manifests };
+  return { ...encoded(dockerList, document), blobs: [], children: children.map(({ image }) => image) };
+}
+
+/** The same image under a manifest, or index, of other bytes. */
+export function rewritten(image: Image, text: string): Image {
+  const bytes = Buffer.from(text);
+  const { mediaType } = image.descriptor;
+  return { ...image, bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
 }
 
 export function helmChart(seed: string): Image {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BlobTraffic } from '../../src/copy/blob.ts';
+import { parsePlatforms } from '../../src/copy/platform.ts';
 import type { Task } from '../../src/task/task.ts';
 import { type Ends, work } from '../../src/task/worker.ts';
 import { enter, taskOf, temporaryState, wanted } from '../state/open.ts';
 import { unavailable } from '../support/fault.ts';
-import { ociImage } from '../support/image.ts';
+import { dockerImage, ociImage } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
 import type { Ending } from '../support/temporary.ts';
 import { type Stand, startStand } from './sweep-stand.ts';
@@ -108,4 +109,18 @@ test('an abort is no failure of the task', async (t) => {
     work(task, { ends, wanted: always, policy, clock }, controller.signal),
     (error) => error === reason,
   );
+});
+
+test('a copy that no platform is wanted of: nothing to do, and no outcome that a task could have', async (t) => {
+  const { harbor, acr, clock, task, ends } = await startWork(t);
+  const digest = await push(harbor.url, 'library/app', 'v1', dockerImage('worker'));
+  const platforms = parsePlatforms({ os: ['windows'], arch: [] });
+  assert.ok(platforms);
+  const options = { ends, wanted: always, policy, clock, asked: { platforms } };
+  const { attempt, verdict, result } = await work(task, options, never);
+  assert.deepEqual([attempt.outcome, attempt.reason, attempt.digest], [undefined, undefined, digest]);
+  assert.equal(attempt.message, 'no manifest fits the platforms that are wanted');
+  assert.deepEqual(verdict, { kind: 'cancel' });
+  assert.deepEqual(result, { outcome: 'filtered', digest });
+  assert.equal(await digestOfTag(acr.url, 'library/app', 'v1'), undefined);
 });
