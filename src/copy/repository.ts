@@ -1,4 +1,5 @@
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 
 export type Bytes = AsyncIterable<Uint8Array>;
 
@@ -12,6 +13,8 @@ export interface Resolver {
 export interface Source extends Resolver {
   /** The manifest's exact bytes, verified against the descriptor. */
   manifest(descriptor: Descriptor, signal?: AbortSignal): Promise<Uint8Array>;
+  /** The descriptor of a blob of which a manifest gives nothing but the digest. */
+  describe(blob: Digest, signal?: AbortSignal): Promise<Descriptor>;
   /**
    * The blob's bytes after the first `from`, as they arrive, not yet verified. A transfer that is cut goes on where it
    * stopped. Whoever does not read to the end aborts the signal.
