@@ -1,6 +1,7 @@
 import { isForeignLayer, isIndex } from '../oci/media-type.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import { at, CopyError, RegistryError } from './error.ts';
 import type { BlobMover } from './blob.ts';
 import { Bounds } from './bounds.ts';
@@ -184,9 +185,16 @@ class Graph {
   }
 
   async #successors(descriptor: Descriptor, bytes: Uint8Array, depth: number): Promise<void> {
-    const { blobs, manifests } = successorsOf(descriptor, bytes);
-    await this.#blobs(blobs);
+    const { blobs, manifests, unsized = [] } = successorsOf(descriptor, bytes);
+    await this.#blobs([...blobs, ...(await this.#sized(unsized))]);
     for (const child of manifests) await this.#child(child, depth + 1);
+  }
+
+  #sized(blobs: readonly Digest[]): Promise<Descriptor[]> {
+    const { source, signal } = this.#request;
+    return Promise.all(
+      blobs.map((blob) => at('source', `look for blob ${blob}`, source.describe(blob, signal))),
+    );
   }
 
   /** A child that is there was written after everything below it. */

@@ -1,4 +1,5 @@
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 
 export type Bytes = AsyncIterable<Uint8Array>;
 
@@ -12,6 +13,8 @@ interface ManifestReader {
 
 /** What a copy needs of the repository it reads. */
 export interface Source extends ManifestReader {
+  /** The descriptor of a blob of which a manifest gives nothing but the digest. */
+  describe(blob: Digest, signal?: AbortSignal): Promise<Descriptor>;
   /**
    * The blob's bytes after the first `from`, as they arrive, not yet verified. A transfer that is cut goes on where it
    * stopped. Whoever does not read to the end aborts the signal.

@@ -1,18 +1,23 @@
 import { z } from 'zod';
 import type { Descriptor } from './descriptor.ts';
-import { isDigest } from './digest.ts';
+import type { Digest } from './digest.ts';
+import { ManifestError, brief, digestMember, readDocument } from './document.ts';
 import {
   dockerManifest,
   dockerSchema1,
   dockerSchema1Signed,
   essence,
   isIndex,
+  isSchema1,
   manifestTypes,
   ociArtifactManifest,
   ociIndex,
   ociManifest,
   unknownBlob,
 } from './media-type.ts';
+import { layersOf } from './schema1.ts';
+
+export { ManifestError, maxSuccessors } from './document.ts';
 
 /** What a manifest names: all of it is at the destination before the manifest itself is written. */
 export interface Successors {
@@ -20,23 +25,14 @@ export interface Successors {
   blobs: Descriptor[];
   /** An index's manifests as listed: one digest may be there for two platforms. */
   manifests: Descriptor[];
+  /** Layers of schema 1, which does not tell their sizes; each once. */
+  unsized?: Digest[];
   /** The manifest that this one refers to. It need not be there. */
   subject?: Descriptor;
 }
 
-/** The bytes are not the manifest that they were said to be. */
-export class ManifestError extends Error {
-  override readonly name = 'ManifestError';
-}
-
-/** Far above what any tool makes (an image has up to 127 layers), far below what would hurt. */
-export const maxSuccessors = 10_000;
-
 /** Printable, so that it can stand in a header and in a log line. */
 const mediaType = z.string().regex(/^[\x20-\x7e]{0,255}$/, 'expected up to 255 printable ASCII characters');
-const digestMember = z.string().refine(isDigest, {
-  error: ({ input }) => `expected a sha256 or sha512 digest, got ${brief(String(input))}`,
-});
 const word = z.string().nullish();
 
 /** Go writes an absent member as null as often as it leaves it out. */
@@ -56,7 +52,7 @@ const manifest = z.object({
   blobs: z.array(described).nullish(),
   manifests: z.array(described).nullish(),
   subject: described.nullish(),
-  /** Of schema 1, which is told by them and not read any further. */
+  /** Schema 1 is told by them. */
   fsLayers: z.array(z.unknown()).nullish(),
   signatures: z.unknown().optional(),
 });
@@ -69,7 +65,8 @@ type Manifest = z.infer<typeof manifest>;
  */
 export function parseManifest(bytes: Uint8Array, as: string): Successors {
   const type = essence(as);
-  const document = validate(bytes);
+  if (isSchema1(type)) return { blobs: [], manifests: [], unsized: layersOf(bytes) };
+  const document = readDocument(bytes, manifest);
   if (document.mediaType && essence(document.mediaType) !== type)
     throw new ManifestError(
       `manifest: delivered as ${brief(type)}, but says it is ${brief(document.mediaType)}`,
@@ -101,40 +98,12 @@ const generic: ReadonlySet<string> = new Set([
 export function mediaTypeOf(bytes: Uint8Array, contentType: string | undefined): string {
   const type = essence(contentType ?? '');
   if (!generic.has(type)) return type;
-  const document = validate(bytes);
+  const document = readDocument(bytes, manifest);
   if (document.mediaType) return essence(document.mediaType);
   if (document.manifests) return ociIndex;
   if (document.config) return ociManifest;
   if (document.fsLayers) return document.signatures ? dockerSchema1Signed : dockerSchema1;
   throw new ManifestError('manifest: neither the answer nor the document says which type it is');
-}
-
-function validate(bytes: Uint8Array): Manifest {
-  const json = parseJson(bytes);
-  refuseTooMany(json);
-  const result = manifest.safeParse(json);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const path = issue?.path.map(String).join('.') || 'document';
-  throw new ManifestError(`manifest: ${brief(path)}: ${issue?.message ?? 'not valid'}`);
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new ManifestError(`manifest: expected JSON, got ${bytes.length} bytes of something else`, {
-      cause,
-    });
-  }
-}
-
-/** Before anything else looks at them: a million broken descriptors would make millions of complaints. */
-function refuseTooMany(json: unknown): void {
-  const lists = typeof json === 'object' && json !== null ? Object.values(json).filter(Array.isArray) : [];
-  const count = lists.reduce((sum, list) => sum + list.length, 0);
-  if (count > maxSuccessors)
-    throw new ManifestError(`manifest: expected at most ${maxSuccessors} descriptors, got ${count}`);
 }
 
 /**
@@ -204,9 +173,4 @@ function once(descriptors: readonly Descriptor[]): Descriptor[] {
   for (const descriptor of descriptors)
     if (!first.has(descriptor.digest)) first.set(descriptor.digest, descriptor);
   return [...first.values()];
-}
-
-/** Of others' text what fits into a message. */
-function brief(text: string): string {
-  return text.slice(0, 80).replace(/[^\x20-\x7e]/g, '?');
 }

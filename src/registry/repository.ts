@@ -3,10 +3,12 @@ import { RegistryError } from '../copy/error.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import type { UploadSessions } from '../copy/upload-session.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { algorithmOf, digestOf, isDigest } from '../oci/digest.ts';
+import { algorithmOf, isDigest } from '../oci/digest.ts';
+import type { Algorithm, Digest } from '../oci/digest.ts';
 import { mediaTypeOf } from '../oci/manifest.ts';
-import { essence, isSchema1, manifestTypes } from '../oci/media-type.ts';
+import { essence, isSchema1, manifestTypes, unknownBlob } from '../oci/media-type.ts';
 import { isTag } from '../oci/reference.ts';
+import { manifestDigest } from '../oci/schema1.ts';
 import { formatScope } from '../oci/scope.ts';
 import type { Clock } from '../clock.ts';
 import { believeAbsent, caps, parseObject } from './body.ts';
@@ -66,6 +68,14 @@ export class Repository implements Source, Destination {
     });
   }
 
+  async describe(blob: Digest, signal?: AbortSignal): Promise<Descriptor> {
+    const call = this.#call('HEAD', `blobs/${blob}`, [200], signal);
+    const { headers } = await this.#transport.send(call);
+    const length = headers.get('content-length') ?? '';
+    if (/^\d{1,15}$/.test(length)) return { mediaType: unknownBlob, digest: blob, size: Number(length) };
+    throw new RegistryError('protocol', `HEAD ${shown(call.url)}: expected the blob's length, got none`);
+  }
+
   async blob(descriptor: Descriptor, signal: AbortSignal, from = 0): Promise<Bytes> {
     const call = { ...this.#call('GET', `blobs/${descriptor.digest}`, [200], signal), signal };
     return download({ transport: this.#transport, clock: this.#options.clock, call, descriptor }, from);
@@ -98,7 +108,9 @@ export class Repository implements Source, Destination {
   ): Promise<void> {
     const call = this.#call('PUT', `manifests/${reference}`, [200, 201, 202, 204], signal);
     const headers = { 'content-type': descriptor.mediaType };
-    const answer = await this.#transport.send({ ...call, headers, body: bytes });
+    const answer = await this.#transport.send({ ...call, headers, body: bytes }).catch((error: unknown) => {
+      throw isSchema1(descriptor.mediaType) ? ofSchema1(error) : error;
+    });
     const digest = answer.headers.get('docker-content-digest') ?? descriptor.digest;
     if (digest === descriptor.digest) return;
     const message = `PUT of manifest ${reference}: expected ${descriptor.digest} to be stored, got ${digest.slice(0, 140)}`;
@@ -140,7 +152,8 @@ export class Repository implements Source, Destination {
     }
     const mediaType = manifestType(bytes, headers.get('content-type') ?? undefined, shown(call.url));
     const named = isDigest(reference) ? reference : headers.get('docker-content-digest');
-    const digest = digestOf(bytes, named !== null && isDigest(named) ? algorithmOf(named) : 'sha256');
+    const algorithm = named !== null && isDigest(named) ? algorithmOf(named) : 'sha256';
+    const digest = digestAs(mediaType, bytes, algorithm, shown(call.url));
     if (named === null || named === digest) {
       return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
     }
@@ -155,15 +168,20 @@ export class Repository implements Source, Destination {
  */
 function manifestType(bytes: Uint8Array, contentType: string | undefined, url: string): string {
   const mediaType = toldType(bytes, contentType, url);
-  // Schema 1 ended with Docker 1.10. Its digest is not of its bytes, but of the part that its signatures cover.
-  if (isSchema1(mediaType)) {
-    const message = `${url}: expected a manifest of schema 2 or OCI, got schema 1; push the image again with a current tool`;
-    throw new RegistryError('artifact-refused', message);
-  }
   if (manifestTypes.includes(mediaType)) return mediaType;
   parseObject(bytes, url);
   const message = `${url}: expected a manifest of a type that was asked for, got ${mediaType.slice(0, 200)}`;
   throw new RegistryError('artifact-refused', message);
+}
+
+/** Registries have ceased to take schema 1: with it switched off Distribution 2 answers 500, with "unknown error". */
+function ofSchema1(error: unknown): unknown {
+  if (!(error instanceof RegistryError)) return error;
+  const { status = 0, code = '', message } = error;
+  const isMeant = [400, 415].includes(status) || (status === 500 && code === 'UNKNOWN');
+  if (!isMeant) return error;
+  const why = `${message}; it takes no Docker schema 1, it seems: push the image again with a current tool`;
+  return new RegistryError('artifact-refused', why, { status, code, cause: error });
 }
 
 function toldType(bytes: Uint8Array, contentType: string | undefined, url: string): string {
@@ -175,6 +193,17 @@ function toldType(bytes: Uint8Array, contentType: string | undefined, url: strin
     const fault = schemaVersion === undefined ? 'protocol' : 'artifact-refused';
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new RegistryError(fault, `${url}: expected a manifest whose type can be told; ${why}`, { cause });
+  }
+}
+
+function digestAs(mediaType: string, bytes: Uint8Array, algorithm: Algorithm, url: string): Digest {
+  try {
+    return manifestDigest(bytes, mediaType, algorithm);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RegistryError('artifact-refused', `${url}: expected a manifest with a digest; ${why}`, {
+      cause,
+    });
   }
 }
 

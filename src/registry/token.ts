@@ -128,14 +128,19 @@ function textOf(value: unknown): string | undefined {
 // The token service's host of ACR Enterprise Edition is not the registry's. https://www.alibabacloud.com/blog/reverse-proxy-to-access-alibaba-cloud-container-registry_597957
 const aliyunRealm = /^dockerauth((-ee)?(-vpc)?\.[a-z0-9-]+|-cn-zhangjiakou)\.aliyuncs\.com$/;
 
+/**
+ * Further names of token servers, with a port (that one) or without (every one). `any`: whom the registry names, as Docker
+ * has it. A registry that is after the credential gets it that way, but it could as well ask for it by a Basic challenge.
+ */
+export type TokenHosts = readonly string[] | 'any';
+
 /** To which token servers a registry's credential may go. */
 export class RealmPolicy {
   readonly #registry: URL;
-  readonly #hosts: readonly string[];
+  readonly #hosts: TokenHosts;
   readonly #aliyun: boolean;
 
-  /** `hosts`: further names, with a port (that one) or without (any). */
-  constructor(registry: URL, hosts: readonly string[], aliyun: boolean) {
+  constructor(registry: URL, hosts: TokenHosts, aliyun: boolean) {
     this.#registry = registry;
     this.#hosts = hosts;
     this.#aliyun = aliyun;
@@ -148,7 +153,8 @@ export class RealmPolicy {
     const url = new URL(realm, this.#registry);
     this.#secure(url);
     if (this.#isListed(url)) return url;
-    if (withCredential)
+    if (this.#hosts === 'any' && isInternal(this.#registry.hostname)) return url;
+    if (withCredential && this.#hosts !== 'any')
       throw this.#refuse(url.host, 'may not get the credential; if it is right, add it to tokenHosts');
     if (isInternal(url.hostname)) throw this.#refuse(url.host, 'is an internal address');
     return url;
@@ -170,7 +176,8 @@ export class RealmPolicy {
 
   #isListed(url: URL): boolean {
     if (url.host === this.#registry.host) return true;
-    if (this.#hosts.includes(url.host) || this.#hosts.includes(url.hostname)) return true;
+    const hosts = this.#hosts === 'any' ? [] : this.#hosts;
+    if (hosts.includes(url.host) || hosts.includes(url.hostname)) return true;
     return (
       this.#aliyun && url.protocol === 'https:' && url.pathname === '/auth' && aliyunRealm.test(url.hostname)
     );

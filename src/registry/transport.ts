@@ -13,7 +13,7 @@ import type { Limits, Use } from './limit.ts';
 import { maskOf } from './mask.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { RealmPolicy, TokenCache } from './token.ts';
-import type { Credential } from './token.ts';
+import type { Credential, TokenHosts } from './token.ts';
 import { follow, sameOrigin, shown } from './url.ts';
 import { Wire } from './wire.ts';
 import type { WireOptions } from './wire.ts';
@@ -24,7 +24,7 @@ export interface TransportOptions extends WireOptions {
   url: URL;
   /** Asked for each token, so that a password that was changed is used. */
   credential: () => Promise<Credential | undefined>;
-  tokenHosts: readonly string[];
+  tokenHosts: TokenHosts;
   aliyun: boolean;
   limits: Limits;
   clock: Clock;

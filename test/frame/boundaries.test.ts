@@ -67,7 +67,17 @@ const vendors: Record<string, string[]> = {
   undici: ['registry/x', 'harbor/x', 'aliyun/x'],
   winston: ['log'],
   yaml: ['config/x', 'imagesyncer/x'],
-  zod: ['config/x', 'event/x', 'oci/manifest', 'server/x', 'harbor/x', 'aliyun/x', 'cli/x'],
+  zod: [
+    'config/x',
+    'event/x',
+    'oci/document',
+    'oci/manifest',
+    'oci/schema1',
+    'server/x',
+    'harbor/x',
+    'aliyun/x',
+    'cli/x',
+  ],
 };
 
 /** Parts that are one file rather than a folder, or a folder beside their file. */
@@ -82,7 +92,9 @@ const places = [
   'main/x',
   'demo/registry/x',
   'elsewhere/x',
+  'oci/document',
   'oci/manifest',
+  'oci/schema1',
   'task/dispatcher',
   'task/schedule',
 ];

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { ManifestError, maxSuccessors, mediaTypeOf, parseManifest } from '../../src/oci/manifest.ts';
+import { isDigest } from '../../src/oci/digest.ts';
 import * as types from '../../src/oci/media-type.ts';
 import { bytes, texts } from './corpus.ts';
 import { anyText, damaged, headerText, replaced, runs, valueOrError } from './hostile.ts';
@@ -20,6 +21,7 @@ const child = {
   ...described(types.ociManifest, 'c'),
   platform: { os: 'linux', architecture: 'arm', variant: 'v7' },
 };
+const format = Buffer.from('{"formatLength":9,"formatTail":"fQ"}').toString('base64url');
 const documents: [object, string][] = [
   [
     { schemaVersion: 2, mediaType: types.ociManifest, config, layers: [layer], subject: child },
@@ -27,7 +29,11 @@ const documents: [object, string][] = [
   ],
   [{ schemaVersion: 2, manifests: [child, layer] }, types.ociIndex],
   [{ mediaType: types.ociArtifactManifest, blobs: [layer] }, types.ociArtifactManifest],
-  [{ fsLayers: [{ blobSum: config.digest }], signatures: [] }, types.dockerSchema1Signed],
+  [{ fsLayers: [{ blobSum: config.digest }], signatures: [] }, types.dockerSchema1],
+  [
+    { fsLayers: [{ blobSum: config.digest }], signatures: [{ protected: format }] },
+    types.dockerSchema1Signed,
+  ],
 ];
 const encoded = (value: unknown) => Buffer.from(JSON.stringify(value));
 
@@ -36,10 +42,11 @@ function check(document: Uint8Array, contentType: string): void {
   const successors = valueOrError(() => parseManifest(document, contentType), ManifestError, 400);
   if (type !== undefined) assert.equal(type, types.essence(type));
   if (successors === undefined) return;
-  const { blobs, manifests, subject } = successors;
+  const { blobs, manifests, unsized = [], subject } = successors;
   const all = [...blobs, ...manifests, ...(subject ? [subject] : [])];
   assert.ok(blobs.length + manifests.length <= maxSuccessors);
   assert.equal(new Set(blobs.map(({ digest }) => digest)).size, blobs.length);
+  assert.ok(unsized.every(isDigest) && new Set(unsized).size === unsized.length);
   for (const { mediaType, digest, size } of all) {
     assert.match(digest, /^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$/);
     assert.ok(Number.isSafeInteger(size) && size >= 0);

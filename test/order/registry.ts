@@ -85,6 +85,7 @@ export class SlowRegistry {
         this.#call(caller, signal, this.#fate('late'), (late) =>
           this.#put(`${name}:${reference}`, descriptor, bytes, late),
         ),
+      describe: refuse,
       blob: refuse,
       hasBlob: refuse,
       writeBlob: refuse,

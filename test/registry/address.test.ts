@@ -62,6 +62,18 @@ test('a token service on a host of its own that was allowed gives tokens', async
   assert.equal((await client.repository('a/b', 'pull').resolve('v1'))?.digest, image.descriptor.digest);
 });
 
+test('where any token server is believed, the one that the registry names gets the credential', async (t) => {
+  const other = await tokenHost(t);
+  const { registry, faults } = await startStand(t, { auth: bearer });
+  faults.once(/^GET \/v2\/$/, challenge(`Bearer realm="${other.url}/token",service="registry"`));
+  const client = clientOf(t, registry.url, { credential: async () => robot, tokenHosts: 'any' });
+  await failure(client.repository('a/b', 'pull').resolve('v1'), 'denied');
+  assert.deepEqual(
+    other.requests.map(({ authorization }) => authorization),
+    ['basic'],
+  );
+});
+
 test('credentials and tokens do not follow a redirect to another host', async (t) => {
   const { registry, client, faults, assertFree } = await startStand(t, { auth: bearer });
   await push(registry.url, 'a/b', 'v1', image, credential);
@@ -190,7 +202,11 @@ test('a query, which may carry a signature, is not shown; nor are a user and pas
 });
 
 test('to which realms a credential may go', () => {
-  const accepts = (registry: string, realm: string, options: { hosts?: string[]; aliyun?: boolean } = {}) => {
+  const accepts = (
+    registry: string,
+    realm: string,
+    options: { hosts?: string[] | 'any'; aliyun?: boolean } = {},
+  ) => {
     const policy = new RealmPolicy(new URL(registry), options.hosts ?? [], options.aliyun ?? false);
     try {
       return policy.accept(realm, true).href;
@@ -222,6 +238,21 @@ test('to which realms a credential may go', () => {
     'https://auth.example:1/t',
   );
   assert.equal(accepts(harbor, 'https://auth.example:1/t', { hosts: ['auth.example:2'] }), no);
+  const any = { hosts: 'any' } as const;
+  // By IP address and node port, with the realm of Harbor's own name.
+  assert.equal(
+    accepts('https://10.0.0.7:30003', 'https://harbor.example/t', any),
+    'https://harbor.example/t',
+  );
+  assert.equal(accepts('http://10.0.0.7:30002', 'http://harbor.example/t', any), 'http://harbor.example/t');
+  assert.equal(accepts('http://127.0.0.1:5000', 'http://127.0.0.1:5001/t', any), 'http://127.0.0.1:5001/t');
+  for (const realm of [
+    'http://harbor.lan/t',
+    'https://127.0.0.1/t',
+    'https://169.254.169.254/t',
+    'ftp://h.example/',
+  ])
+    assert.equal(accepts(harbor, realm, any), no, realm);
   const ee = 'https://demo-registry.cn-shanghai.cr.aliyuncs.com';
   for (const host of [
     'dockerauth.cn-shanghai.aliyuncs.com',

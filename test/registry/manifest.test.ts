@@ -187,16 +187,16 @@ for (const [what, fault, reason, message] of [
     /config\.digest: expected a sha256/,
   ],
   [
-    'schema 1',
-    delivered(dockerSchema1Signed, '{}'),
+    'schema 1 whose signatures cannot be read',
+    delivered(dockerSchema1Signed, '{"fsLayers":[],"signatures":[{"protected":"e30"}]}'),
     'artifact-refused',
-    /got schema 1; push the image again/,
+    /expected a manifest with a digest; manifest: formatLength: /,
   ],
   [
     'schema 1 that does not say so',
-    delivered('text/plain', '{"schemaVersion":1,"fsLayers":[],"signatures":[{}]}'),
+    delivered('text/plain', '{"schemaVersion":1,"fsLayers":[],"signatures":[{"protected":"e30"}]}'),
     'artifact-refused',
-    /got schema 1/,
+    /expected a manifest with a digest/,
   ],
 ] as const)
   test(`${what} in place of a manifest is ${reason}`, async (t) => {

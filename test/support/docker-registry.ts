@@ -13,6 +13,8 @@ export interface DockerRegistryOptions {
   token?: { realm: string; service: string; issuer: string; rootCertificate: string };
   /** Refuses every manifest whose config is not an image's, as ACR's personal edition does. */
   imagesOnly?: boolean;
+  /** Takes Docker's schema 1, too. */
+  schema1?: boolean;
 }
 
 export interface DockerRegistry {
@@ -65,7 +67,7 @@ async function launch(folder: string, options: DockerRegistryOptions): Promise<C
   });
 }
 
-function configuration(folder: string, { tls, token, imagesOnly }: DockerRegistryOptions) {
+function configuration(folder: string, { tls, token, imagesOnly, schema1 }: DockerRegistryOptions) {
   const { rootCertificate: _, ...auth } = token ?? { rootCertificate: '' };
   return {
     version: '0.1',
@@ -82,6 +84,7 @@ function configuration(folder: string, { tls, token, imagesOnly }: DockerRegistr
     // Layers kept elsewhere are taken, wherever that is.
     validation: { manifests: { urls: { allow: ['^https?://'] } } },
     ...(token && { auth: { token: { ...auth, rootcertbundle: join(folder, 'token.crt') } } }),
+    ...(schema1 && { compatibility: { schema1: { enabled: true } } }),
     ...(imagesOnly && { policy: { repository: { classes: ['image'] } } }),
   };
 }

@@ -1,7 +1,8 @@
-import { type Digest, algorithmOf, digestOf, isDigest } from '../../oci/digest.ts';
+import { type Digest, algorithmOf, isDigest } from '../../oci/digest.ts';
 import { type Successors, ManifestError, parseManifest } from '../../oci/manifest.ts';
 import { dockerManifest, essence, isForeignLayer, manifestTypes } from '../../oci/media-type.ts';
 import { isTag } from '../../oci/reference.ts';
+import { manifestDigest } from '../../oci/schema1.ts';
 import { type Answer, type Call, empty } from './call.ts';
 import type { Contents, Repository, StoredManifest } from './contents.ts';
 import { Refusal } from './error.ts';
@@ -61,8 +62,8 @@ export class Manifests {
 
   #admit(call: Call, repository: string, reference: string, bytes: Uint8Array): StoredManifest {
     const mediaType = essence(call.headers['content-type'] ?? '');
-    const digest = digestFor(reference, bytes);
     const successors = parse(bytes, mediaType);
+    const digest = digestFor(reference, bytes, mediaType);
     const missing = missingIn(this.#contents.find(repository), successors);
     if (missing.length > 0) throw new Refusal(400, 'MANIFEST_BLOB_UNKNOWN', { detail: missing });
     return { digest, mediaType, bytes, subject: successors.subject?.digest };
@@ -83,9 +84,10 @@ async function readManifest(call: Call): Promise<Uint8Array> {
 }
 
 /** The digest under which the bytes are stored: by tag sha256, by digest the one that was named. */
-function digestFor(reference: string, bytes: Uint8Array): Digest {
-  if (isTag(reference)) return digestOf(bytes);
-  if (isDigest(reference) && digestOf(bytes, algorithmOf(reference)) === reference) return reference;
+function digestFor(reference: string, bytes: Uint8Array, mediaType: string): Digest {
+  if (isTag(reference)) return manifestDigest(bytes, mediaType);
+  if (isDigest(reference) && manifestDigest(bytes, mediaType, algorithmOf(reference)) === reference)
+    return reference;
   throw new Refusal(400, 'DIGEST_INVALID', { detail: reference });
 }
 
@@ -101,10 +103,16 @@ function parse(bytes: Uint8Array, mediaType: string): Successors {
 }
 
 /** A subject may be missing, and so may layers that are not for registries. */
-function missingIn(repository: Repository | undefined, { blobs, manifests }: Successors): Digest[] {
-  const needed = blobs.filter((blob) => !isForeignLayer(blob) && !repository?.blobs.has(blob.digest));
-  const children = manifests.filter((child) => !repository?.manifests.has(child.digest));
-  return [...needed, ...children].map((descriptor) => descriptor.digest);
+function missingIn(
+  repository: Repository | undefined,
+  { blobs, manifests, unsized = [] }: Successors,
+): Digest[] {
+  const needed = blobs.filter((blob) => !isForeignLayer(blob)).map(({ digest }) => digest);
+  const blobless = [...needed, ...unsized].filter((digest) => !repository?.blobs.has(digest));
+  const children = manifests
+    .map(({ digest }) => digest)
+    .filter((digest) => !repository?.manifests.has(digest));
+  return [...blobless, ...children];
 }
 
 /**
