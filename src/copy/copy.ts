@@ -2,6 +2,7 @@ import { parseManifest } from '../oci/manifest.ts';
 import { isForeignLayer, isIndex } from '../oci/media-type.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { at, CopyError, RegistryError } from './error.ts';
+import type { Reason } from './error.ts';
 import type { BlobMover } from './blob.ts';
 import type { Destination, Source } from './repository.ts';
 
@@ -40,6 +41,9 @@ const maxManifests = 5000;
 /** How often one copy begins anew because what it read was deleted under it. */
 const maxBegun = 3;
 
+/** How registries answer a manifest whose blobs they lack: most by a code that means `not-found`. */
+const suspicious: ReadonlySet<Reason> = new Set(['not-found', 'artifact-refused', 'protocol', 'unreachable']);
+
 /** Makes the destination tag name what the source tag names now. Throws `CopyError`. */
 export async function copy(request: CopyRequest): Promise<CopyResult> {
   const { source, sourceTag, signal } = request;
@@ -74,6 +78,8 @@ async function copyRoot(request: CopyRequest, root: Descriptor): Promise<CopyRes
     );
     if (present?.digest === root.digest) return { outcome: 'unchanged', digest: root.digest };
   }
+  // Who wants everything again does not believe what is known.
+  if (force) request.blobs.doubt();
   await new Graph(request).write(root, destinationTag, 0);
   await verify(request, root);
   const now = await at('source', `resolve ${sourceTag} again`, source.resolve(sourceTag, signal));
@@ -107,12 +113,25 @@ class Graph {
     const { source, destination, signal } = this.#request;
     this.#guard(descriptor, depth);
     const bytes = await at('source', `read ${descriptor.digest}`, source.manifest(descriptor, signal));
+    const put = () =>
+      at('destination', `write ${reference}`, destination.putManifest(reference, descriptor, bytes, signal));
     await this.#successors(descriptor, bytes, depth);
-    await at(
-      'destination',
-      `write ${reference}`,
-      destination.putManifest(reference, descriptor, bytes, signal),
-    );
+    try {
+      await put();
+    } catch (error) {
+      if (!this.#mayBeMissing(error)) throw error;
+      await this.#successors(descriptor, bytes, depth);
+      await put();
+    }
+  }
+
+  /** Whether what was believed to be at the destination may be why it refused: it is no longer believed then. */
+  #mayBeMissing(error: unknown): boolean {
+    const { blobs } = this.#request;
+    if (!blobs.believed || !(error instanceof CopyError) || !suspicious.has(error.reason)) return false;
+    blobs.doubt();
+    // Some registries fail instead of saying what is missing: looking for it is for the next attempt.
+    return error.reason !== 'unreachable';
   }
 
   async #successors(descriptor: Descriptor, bytes: Uint8Array, depth: number): Promise<void> {
