@@ -3,6 +3,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import { at, CopyError, RegistryError } from './error.ts';
+import type { Reason } from './error.ts';
 import type { BlobMover } from './blob.ts';
 import { Bounds } from './bounds.ts';
 import { isEquivalent } from './equivalent.ts';
@@ -57,6 +58,9 @@ export type CopyResult =
 /** How often one copy begins anew because what it read was deleted under it. */
 const maxBegun = 3;
 
+/** How registries answer a manifest whose blobs they lack: most by a code that means `not-found`. */
+const suspicious: ReadonlySet<Reason> = new Set(['not-found', 'artifact-refused', 'protocol', 'unreachable']);
+
 /** Makes the destination tag name what the source tag names now. Throws `CopyError`. */
 export async function copy(request: CopyRequest): Promise<CopyResult> {
   const { source, sourceTag, signal } = request;
@@ -100,6 +104,8 @@ async function copyRoot(request: CopyRequest, found: Descriptor): Promise<CopyRe
     await graph.complete(root);
     return { outcome: 'unchanged', digest, ...reduced, equivalent: present.digest };
   }
+  // Who wants everything again does not believe what is known.
+  if (force) request.blobs.doubt();
   await graph.write(root, target.destinationTag, 0);
   await verify(target, root);
   return { outcome: 'copied', digest, ...reduced, moved: await hasMoved(request, found) };
@@ -171,12 +177,25 @@ class Graph {
     const { destination, signal } = this.#request;
     this.#bounds.take(descriptor, depth);
     const bytes = await this.#manifests.read(descriptor);
+    const put = () =>
+      at('destination', `write ${reference}`, destination.putManifest(reference, descriptor, bytes, signal));
     await this.#successors(descriptor, bytes, depth);
-    await at(
-      'destination',
-      `write ${reference}`,
-      destination.putManifest(reference, descriptor, bytes, signal),
-    );
+    try {
+      await put();
+    } catch (error) {
+      if (!this.#mayBeMissing(error)) throw error;
+      await this.#successors(descriptor, bytes, depth);
+      await put();
+    }
+  }
+
+  /** Whether what was believed to be at the destination may be why it refused: it is no longer believed then. */
+  #mayBeMissing(error: unknown): boolean {
+    const { blobs } = this.#request;
+    if (!blobs.believed || !(error instanceof CopyError) || !suspicious.has(error.reason)) return false;
+    blobs.doubt();
+    // Some registries fail instead of saying what is missing: looking for it is for the next attempt.
+    return error.reason !== 'unreachable';
   }
 
   /** Writes what an index at the destination lacks below itself; what is no index has all that it needs. */

@@ -29,13 +29,14 @@ export interface Destination extends ManifestReader {
   /**
    * Puts the blob in place: mounted from `from`, a repository of the same registry believed to hold it, or
    * else uploaded from `open()`, which is called once per try, with the bytes that it may leave out at the beginning.
-   * Verified by digest and length either way.
+   * Verified by digest and length either way. Where no mount was made, it is looked for before it is uploaded, and
+   * skipped if it is there; unless it is `absent`: that has been asked just now.
    */
   writeBlob(
     descriptor: Descriptor,
     open: (signal: AbortSignal, from: number) => Promise<Bytes>,
-    options: { from?: string | undefined; signal?: AbortSignal | undefined },
-  ): Promise<'copied' | 'mounted'>;
+    options: { from?: string | undefined; absent?: boolean; signal?: AbortSignal | undefined },
+  ): Promise<'copied' | 'mounted' | 'skipped'>;
   /** Writes the bytes under `reference`: a tag, or the manifest's own digest. */
   putManifest(
     reference: string,

@@ -8,6 +8,7 @@ import type { Clock } from '../clock.ts';
 import { readPassword } from '../config.ts';
 import type { AliyunConfig, RegistryConfig } from '../config.ts';
 import { BlobTraffic } from '../copy/blob.ts';
+import { BlobLedger } from '../copy/ledger.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import type { UploadSessions } from '../copy/upload-session.ts';
 import { Harbor } from '../harbor/harbor.ts';
@@ -101,7 +102,7 @@ export class ConfiguredRegistries implements Registries {
 
 function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace): Entry {
   const { type, aliyun, credential } = config;
-  const traffic = new BlobTraffic();
+  const traffic = new BlobTraffic({ ledger: new BlobLedger(options.clock) });
   if (aliyun === undefined) {
     const client = new Registry(options);
     return { client, traffic, ...(type === 'harbor' && { harbor: harborOf(client, config) }) };

@@ -92,8 +92,8 @@ export class Repository implements Source, Destination {
   async writeBlob(
     descriptor: Descriptor,
     open: (signal: AbortSignal, from: number) => Promise<Bytes>,
-    options: { from?: string | undefined; signal?: AbortSignal | undefined },
-  ): Promise<'copied' | 'mounted'> {
+    options: { from?: string | undefined; absent?: boolean; signal?: AbortSignal | undefined },
+  ): ReturnType<Destination['writeBlob']> {
     const { transport, origin, name, clock, idleTimeout, sessions = noSessions } = this.#options;
     const target = { transport, origin, repository: name, scope: this.#scope, clock, idleTimeout, sessions };
     const isThere = (signal: AbortSignal | undefined): Promise<boolean> => this.hasBlob(descriptor, signal);

@@ -1,5 +1,5 @@
 import { RegistryError } from '../copy/error.ts';
-import type { Bytes } from '../copy/repository.ts';
+import type { Bytes, Destination } from '../copy/repository.ts';
 import type { UploadKey } from '../copy/upload-session.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { backoff } from './backoff.ts';
@@ -17,6 +17,9 @@ import type { Checkpoint } from './verified-body.ts';
  *
  *   POST …/uploads/?mount=&from=  ──201──▶ mounted
  *        │ 202: a session is ours; refused, or nowhere to mount from: none yet
+ *        ▼
+ *   HEAD, where a mount was tried before anybody asked  ──200──▶ skipped, the session given back
+ *        │
  *        ▼
  *   source bytes in hand  ──▶  POST …/uploads/, without a session  ──▶  PUT <Location>?digest=  ──201──▶ copied
  *                                                                  64 MiB and more: PATCH a piece, as often as
@@ -66,9 +69,10 @@ export function writeBlob(
   target: UploadTarget,
   descriptor: Descriptor,
   open: Open,
-  options: { from?: string | undefined; signal?: AbortSignal | undefined },
-): Promise<'copied' | 'mounted'> {
-  return new Upload(target, descriptor, open, options.signal).run(options.from);
+  options: { from?: string | undefined; absent?: boolean; signal?: AbortSignal | undefined },
+): ReturnType<Destination['writeBlob']> {
+  const { from, absent = false, signal } = options;
+  return new Upload(target, descriptor, open, signal).run(from, absent);
 }
 
 /** One blob on its way, in this attempt. */
@@ -100,12 +104,16 @@ class Upload {
     this.#piece = pieceOf(descriptor.size);
   }
 
-  async run(from: string | undefined): Promise<'copied' | 'mounted'> {
+  async run(from: string | undefined, absent: boolean): ReturnType<Destination['writeBlob']> {
     try {
       const session =
         (await this.#recall()) ?? (await mount(this.#target, this.#descriptor, from, this.#signal));
       if (session === 'mounted') return session;
       this.#session = session;
+      if (from !== undefined && !absent && (await this.#target.isThere(this.#signal))) {
+        await this.#drop(undefined);
+        return 'skipped';
+      }
       let cut = await this.#pass();
       while (cut !== undefined && !(await this.#mend(cut))) cut = await this.#pass();
       this.#forget();

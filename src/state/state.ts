@@ -1,4 +1,5 @@
 import type { RecordStore } from '../task/record.ts';
+import type { LedgerStore } from '../copy/ledger.ts';
 import type { UploadSessions } from '../copy/upload-session.ts';
 import type {
   DispatchStore,
@@ -8,6 +9,7 @@ import type {
   SweepStore,
   TaskStore,
 } from '../task/store.ts';
+import { SqliteBlobStore } from './blob-store.ts';
 import { type DatabaseOptions, openDatabase, write } from './database.ts';
 import { SqliteDispatchStore } from './dispatch-store.ts';
 import { SqliteEnqueueStore } from './enqueue-store.ts';
@@ -29,6 +31,8 @@ export interface State {
   prune: PruneStore;
   records: RecordStore;
   uploads: UploadSessions;
+  /** What is known of the blobs of the registry with this origin. */
+  blobs(origin: string): LedgerStore;
   /**
    * To be called once, before the first claim: tasks that a crash left running become available (those that
    * were to be cancelled: cancelled). Sweeps that it left running go on by themselves.
@@ -55,6 +59,7 @@ export function openState(file: string, options: DatabaseOptions = {}): State {
     prune: new SqlitePruneStore(connection),
     records: new SqliteRecordStore(connection),
     uploads: new SqliteUploadStore(connection),
+    blobs: (origin) => new SqliteBlobStore(connection, origin),
     recover: (now) => recover(connection, now),
     writable: () => {
       write(connection, () => take.run());

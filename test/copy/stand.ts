@@ -1,4 +1,4 @@
-import { BlobTraffic, type BlobCounts } from '../../src/copy/blob.ts';
+import { BlobTraffic, type BlobCounts, type BlobTrafficOptions } from '../../src/copy/blob.ts';
 import { type CopyRequest, type CopyResult, copy } from '../../src/copy/copy.ts';
 import { EmbeddedRegistry } from '../../src/demo/registry/registry.ts';
 import type { Registry } from '../../src/registry/registry.ts';
@@ -27,9 +27,9 @@ export interface Stand {
   copy(tag: string, other?: Partial<CopyRequest> & { repository?: string; to?: string }): Promise<CopyResult>;
 }
 
-export async function startStand(t: Ending): Promise<Stand> {
+export async function startStand(t: Ending, options: BlobTrafficOptions = {}): Promise<Stand> {
   const [source, destination] = [await startEnd(t), await startEnd(t)];
-  const traffic = new BlobTraffic();
+  const traffic = new BlobTraffic(options);
   const counts = { copied: 0, mounted: 0, skipped: 0, bytes: 0 };
   return {
     source,

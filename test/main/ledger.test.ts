@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { Writable } from 'node:stream';
+import { test } from 'node:test';
+import { createLog } from '../../src/log.ts';
+import { forgivingLedger } from '../../src/main/ledger.ts';
+import { digestOf, temporaryState } from '../state/open.ts';
+
+test('a ledger that cannot be kept is a warning, and nothing is known', async (t) => {
+  const { state, file } = await temporaryState(t);
+  const lines: string[] = [];
+  const stream = new Writable({
+    write: (chunk, _encoding, done) => {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  const log = createLog({ level: 'warn', format: 'json', stream });
+  const ledger = forgivingLedger(state.blobs('https://acr.example'), log);
+  const lesson = { kind: 'seen', repository: 'mirror/app', digest: digestOf(1), seenAt: 1_000 } as const;
+  ledger.save([lesson]);
+  assert.equal(ledger.load(0).length, 1);
+  assert.deepEqual(lines, []);
+  rmSync(file);
+  ledger.save([lesson]);
+  assert.deepEqual(ledger.load(0), []);
+  assert.equal(lines.length, 2);
+  assert.match(lines.join(''), /asked for again.*was deleted or replaced/);
+});
