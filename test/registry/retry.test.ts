@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Misbehaviour } from '../../src/demo/registry/call.ts';
 import type { Fault } from '../../src/copy/error.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { ociIndex } from '../../src/oci/media-type.ts';
+import type { Registry } from '../../src/registry/registry.ts';
 import { parseRetryAfter } from '../../src/registry/retry-after.ts';
 import { reset } from '../support/connection-fault.ts';
 import { answer, rateLimited, registryError, unavailable } from '../support/fault.ts';
@@ -10,6 +13,16 @@ import { LeapingClock } from './clock.ts';
 import { bearer, failure, opens, startStand } from './stand.ts';
 
 const image = ociImage('retry', { layers: [1_000] });
+
+const second = 1_000;
+
+/** An index that needs nothing else. */
+const manifest = Buffer.from('{"schemaVersion":2,"manifests":[]}');
+
+async function push(client: Registry, tag: string): Promise<void> {
+  const descriptor = { mediaType: ociIndex, digest: digestOf(manifest), size: manifest.length };
+  await client.repository('a/b', 'push').putManifest(tag, descriptor, manifest);
+}
 
 /** Every row of the table, by what a registry answers: the fault, and how often a question is asked in all. */
 const rows: [status: number, code: string, text: string, fault: Fault, tries: number][] = [
@@ -65,6 +78,39 @@ test('a connection that is reset counts as unreachable; waits double, between ha
   }
 });
 
+test('row 44: a destination’s manifest that is answered with 500 is asked for again, and never counts as absent', async (t) => {
+  const { client, faults, seen, assertFree } = await startStand(t);
+  await push(client, 'v1');
+  const before = seen(/manifests/).length;
+  faults.times(2, /^HEAD .*manifests/, answer(500));
+  const repository = client.repository('a/b', 'push');
+  assert.equal((await repository.resolve('v1'))?.digest, digestOf(manifest));
+  assert.equal(seen(/manifests/).length - before, 3);
+  faults.always(/manifests/, answer(500));
+  assert.equal((await failure(repository.resolve('v1'), 'unreachable')).status, 500);
+  await assertFree();
+});
+
+for (const method of ['GET', 'HEAD'])
+  test(`row 56: 429 on ${method} is waited for within the request, as long as Retry-After says, else longer each time`, async (t) => {
+    const { client, faults, clock } = await startStand(t);
+    await push(client, 'v1');
+    const repository = client.repository('a/b', 'push');
+    const ask = async () => {
+      clock.slept.length = 0;
+      if (method === 'HEAD') return repository.resolve('v1');
+      const descriptor = { mediaType: ociIndex, digest: digestOf(manifest), size: manifest.length };
+      return repository.manifest(descriptor);
+    };
+    const asked = new RegExp(`^${method} .*manifests`);
+    faults.times(2, asked, rateLimited('4'));
+    assert.ok(await ask());
+    assert.deepEqual(clock.slept, [4 * second, 4 * second]);
+    faults.times(3, asked, registryError(429, 'TOOMANYREQUESTS', 'slow down'));
+    assert.ok(await ask());
+    assert.deepEqual(clock.slept, [100, 200, 400]);
+  });
+
 test('what has a body is sent twice at most', async (t) => {
   const { registry, client, faults, seen } = await startStand(t);
   faults.always(/^PUT .*manifests/, unavailable());
@@ -77,8 +123,6 @@ test('what has a body is sent twice at most', async (t) => {
   assert.deepEqual([seen(/^PUT .*uploads/).length, seen(/^POST/).length], [2, 1]);
   assert.ok(registry.requests.every(({ bytesIn }) => bytesIn <= image.bytes.length));
 });
-
-const second = 1_000;
 
 /** Answers once with `fault`, and notes whoever comes before the silence that was asked for is over. */
 function silence(fault: Misbehaviour, now: () => number, until: number, early: string[]): Misbehaviour {
