@@ -11,6 +11,7 @@ import { BlobTraffic } from '../copy/blob.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import type { UploadSessions } from '../copy/upload-session.ts';
 import { Harbor } from '../harbor/harbor.ts';
+import type { Proxies } from '../registry/proxy.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Repository } from '../registry/repository.ts';
 import type { History, Listing, TagListing } from '../task/listing.ts';
@@ -41,6 +42,7 @@ export class ConfiguredRegistries implements Registries {
     clock: Clock,
     onRequest: OnRequest,
     sessions: UploadSessions = noSessions,
+    proxies?: Proxies,
   ) {
     const pace = new Pace(clock);
     this.#registries = new Map(
@@ -50,6 +52,7 @@ export class ConfiguredRegistries implements Registries {
           clock,
           onRequest: onRequest.bind(null, config.name),
           sessions,
+          proxies,
         };
         return [config.name, newEntry(config, options, pace)];
       }),
@@ -123,10 +126,11 @@ function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor
 
 function newOpenApi(aliyun: AliyunConfig, options: ClientOptions, pace: Pace): OpenApi {
   const { openapiUrl, instanceId, accessKeyId, accessKeySecret } = aliyun;
-  const { clock, ca, connectTimeout, idleTimeout, onRequest } = options;
+  const { clock, ca, connectTimeout, idleTimeout, onRequest, proxies } = options;
   const identity = { accessKeyId, accessKeySecret };
   const url = new URL(openapiUrl);
-  return new OpenApi({ url, instanceId, identity, pace, clock, ca, connectTimeout, idleTimeout, onRequest });
+  const wire = { ca, proxy: proxies?.of(url), connectTimeout, idleTimeout, onRequest };
+  return new OpenApi({ url, instanceId, identity, pace, clock, ...wire });
 }
 
 function optionsOf(config: RegistryConfig): Omit<ClientOptions, 'clock' | 'onRequest'> {
