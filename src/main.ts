@@ -9,6 +9,7 @@ import { Sweeping } from './main/sweeping.ts';
 import { forgiving } from './main/uploads.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
+import { proxiesOf } from './registry/proxy.ts';
 import { Ruleset } from './rule/match.ts';
 import { createApp } from './server/app.ts';
 import type { Health } from './server/health.ts';
@@ -35,7 +36,7 @@ export interface Mirror {
 }
 
 /**
- * Puts the parts together and starts them. Throws `DatabaseError`, `ListenError`, and what files that cannot be
+ * Puts the parts together and starts them. Throws `DatabaseError`, `ListenError`, `ProxyError`, and what files that cannot be
  * read throw; nothing runs then.
  */
 export async function startMirror(config: Config, log: Log, clock: Clock = systemClock): Promise<Mirror> {
@@ -79,6 +80,7 @@ class Parts {
       (registry, method, status) =>
         this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status),
       forgiving(state.uploads, log),
+      proxiesOf(process.env),
     );
     this.#dispatcher = this.#newDispatcher(journal);
     this.#enqueue = new Enqueue({

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Agent } from 'undici';
+import { Agent, ProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
@@ -22,6 +23,8 @@ export interface OpenApiOptions {
   clock: Clock;
   /** PEM; instead of Node's own. */
   ca?: readonly string[] | undefined;
+  /** Through which it is reached. */
+  proxy?: URL | undefined;
   /** Milliseconds. */
   connectTimeout: number;
   /** Milliseconds without a byte after which an answer is given up. */
@@ -36,19 +39,24 @@ const version = '2018-12-01';
 /** The OpenAPI of one ACR EE instance: signing, rate, retries. https://www.alibabacloud.com/help/en/acr/developer-reference/ */
 export class OpenApi {
   readonly #options: OpenApiOptions;
-  readonly #agent: Agent;
+  readonly #agent: Dispatcher;
   readonly #shown: string;
 
   constructor(options: OpenApiOptions) {
     this.#options = options;
     this.#shown = options.url.origin;
-    const { connectTimeout, ca } = options;
-    this.#agent = new Agent({
-      connections: 8,
-      pipelining: 1,
-      allowH2: false,
-      connect: { timeout: connectTimeout, ...(ca !== undefined && { ca: [...ca] }) },
-    });
+    const { connectTimeout, ca, proxy } = options;
+    const pool = { connections: 8, pipelining: 1, allowH2: false };
+    const connect = { timeout: connectTimeout, ...(ca !== undefined && { ca: [...ca] }) };
+    this.#agent =
+      proxy === undefined
+        ? new Agent({ ...pool, connect })
+        : new ProxyAgent({
+            ...pool,
+            uri: proxy.href,
+            requestTls: connect,
+            proxyTls: { timeout: connectTimeout },
+          });
   }
 
   /**
@@ -111,7 +119,7 @@ export class OpenApi {
     action: Action,
     given: Readonly<Record<string, string>>,
     signal: AbortSignal | undefined,
-  ): ReturnType<Agent['request']> {
+  ): ReturnType<Dispatcher['request']> {
     const { url, identity, instanceId, clock, idleTimeout } = this.#options;
     const parameters = { ...given, InstanceId: instanceId };
     const operation = { host: url.host, action, version, parameters };

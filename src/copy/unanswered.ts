@@ -11,8 +11,15 @@ const garbage = new Set(['HTTPParserError', 'UND_ERR_HEADERS_OVERFLOW']);
 export function unanswered(request: string, cause: unknown): RegistryError {
   if (cause instanceof RegistryError) return cause;
   const code = codeOf(cause);
+  return new RegistryError(faultOf(code), `${request}: ${wordsOf(cause, code)}`, { code, cause });
+}
+
+function wordsOf(cause: unknown, code: string): string {
   const text = cause instanceof Error ? cause.message : String(cause);
-  return new RegistryError(faultOf(code), `${request}: ${text === '' ? code : text}`, { code, cause });
+  // OpenSSL's words for bytes that are no TLS: nearly always it is HTTP.
+  if (/:wrong version number:/.test(text))
+    return 'expected TLS, got something else, probably plain HTTP; if that is meant, say so: http:// in its url, or insecure: true';
+  return text === '' ? code : text;
 }
 
 function faultOf(code: string): Fault {

@@ -12,6 +12,7 @@ import { BlobLedger } from '../copy/ledger.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import type { UploadSessions } from '../copy/upload-session.ts';
 import { Harbor } from '../harbor/harbor.ts';
+import type { Proxies } from '../registry/proxy.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Repository } from '../registry/repository.ts';
 import type { History, Listing, TagListing } from '../task/listing.ts';
@@ -42,6 +43,7 @@ export class ConfiguredRegistries implements Registries {
     clock: Clock,
     onRequest: OnRequest,
     sessions: UploadSessions = noSessions,
+    proxies?: Proxies,
   ) {
     const pace = new Pace(clock);
     this.#registries = new Map(
@@ -51,6 +53,7 @@ export class ConfiguredRegistries implements Registries {
           clock,
           onRequest: onRequest.bind(null, config.name),
           sessions,
+          proxies,
         };
         return [config.name, newEntry(config, options, pace)];
       }),
@@ -124,10 +127,11 @@ function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor
 
 function newOpenApi(aliyun: AliyunConfig, options: ClientOptions, pace: Pace): OpenApi {
   const { openapiUrl, instanceId, accessKeyId, accessKeySecret } = aliyun;
-  const { clock, ca, connectTimeout, idleTimeout, onRequest } = options;
+  const { clock, ca, connectTimeout, idleTimeout, onRequest, proxies } = options;
   const identity = { accessKeyId, accessKeySecret };
   const url = new URL(openapiUrl);
-  return new OpenApi({ url, instanceId, identity, pace, clock, ca, connectTimeout, idleTimeout, onRequest });
+  const wire = { ca, proxy: proxies?.of(url), connectTimeout, idleTimeout, onRequest };
+  return new OpenApi({ url, instanceId, identity, pace, clock, ...wire });
 }
 
 function optionsOf(config: RegistryConfig): Omit<ClientOptions, 'clock' | 'onRequest'> {

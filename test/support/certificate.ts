@@ -6,7 +6,7 @@ import { makeTemporary, removeTemporary } from './temporary.ts';
 
 const run = promisify(execFile);
 
-/** PEM texts: a server's key and certificate for 127.0.0.1 and localhost, and the authority that signed it. */
+/** PEM texts: a server's key and certificate for 127.0.0.1, localhost and registry.example, and the authority that signed it. */
 export interface Certificate {
   key: string;
   cert: string;
@@ -24,7 +24,7 @@ const extensions = [
   'basicConstraints=critical,CA:FALSE',
   'keyUsage=critical,digitalSignature,keyEncipherment',
   'extendedKeyUsage=serverAuth',
-  'subjectAltName=IP:127.0.0.1,DNS:localhost',
+  'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:registry.example',
 ].join('\n');
 
 async function makeCertificate(): Promise<Certificate> {
