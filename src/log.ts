@@ -1,5 +1,5 @@
 import winston from 'winston';
-import { jsonLine, prettyLine, type Entry } from './log/line.ts';
+import { jsonLine, logrusLine, prettyLine, type Entry } from './log/line.ts';
 import { Redaction, type Fields } from './log/redact.ts';
 
 export type { Fields } from './log/redact.ts';
@@ -17,8 +17,8 @@ export type Level = keyof Log;
 export interface LogOptions {
   /** The least important level that is still written. */
   level: Level;
-  /** One JSON document per line, or text for people. */
-  format: 'json' | 'pretty';
+  /** One JSON document per line, text for people, or text as image-syncer (logrus) writes it. */
+  format: 'json' | 'pretty' | 'logrus';
   /** Default: standard error. */
   stream?: NodeJS.WritableStream & { isTTY?: boolean };
   /** Its NO_COLOR decides about colour on a terminal. Default: the process's. */
@@ -44,7 +44,12 @@ export function createLog(options: LogOptions, secrets: readonly string[] = []):
     if (!logger.isLevelEnabled(at)) return;
     const time = new Date(now()).toISOString();
     const entry: Entry = { time, level: at, message: redact.text(message), fields: redact.fields(fields) };
-    logger.log(at, format === 'json' ? jsonLine(entry) : prettyLine(entry, colour));
+    logger.log(at, lineOf(entry));
+  }
+
+  function lineOf(entry: Entry): string {
+    if (format === 'json') return jsonLine(entry);
+    return format === 'logrus' ? logrusLine(entry) : prettyLine(entry, colour);
   }
 
   return {

@@ -3,11 +3,12 @@ import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
 import { ConfigError } from '../config.ts';
 import { demoCommand } from './demo.ts';
-import { exit, UsageError } from './exit.ts';
+import { Ended, exit, UsageError } from './exit.ts';
 import { complain } from './print.ts';
 import { explainCommand } from './explain.ts';
 import { resyncCommand } from './resync.ts';
 import { serveCommand } from './serve.ts';
+import { syncCommand } from './sync.ts';
 import { tasksCommand } from './tasks.ts';
 
 /** Runs the command line and returns the exit code. Errors are told on standard error, the last line saying what failed. */
@@ -28,7 +29,8 @@ function program(): Command {
     .showHelpAfterError('(tagferry --help lists the commands)')
     .exitOverride();
   const clients = [explainCommand(), resyncCommand(), tasksCommand()];
-  for (const command of [serveCommand(), demoCommand(), ...clients]) program.addCommand(command);
+  for (const command of [serveCommand(), syncCommand(), demoCommand(), ...clients])
+    program.addCommand(command);
   for (const command of allOf(program)) command.exitOverride().showHelpAfterError(false);
   return program;
 }
@@ -45,6 +47,7 @@ function version(): string {
 function tell(error: unknown): number {
   // Commander has written its message itself; help and version end by an exception too.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage;
+  if (error instanceof Ended) return error.code;
   complain(error instanceof Error ? `tagferry: ${error.message}` : String(error));
   return error instanceof ConfigError || error instanceof UsageError ? exit.usage : exit.failed;
 }

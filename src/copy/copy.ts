@@ -22,6 +22,8 @@ export interface CopyRequest {
   sourceTag: string;
   destination: Destination;
   destinationTag: string;
+  /** What the destination tag is known to name: it is not asked then. */
+  holds?: Digest | undefined;
   blobs: BlobMover;
   /** Write everything again, also what the destination already has (blobs excepted). */
   force: boolean;
@@ -92,6 +94,7 @@ async function copyRoot(request: CopyRequest, found: Descriptor): Promise<CopyRe
   const root = platforms && isIndex(found.mediaType) ? await reduce(found, platforms, manifests) : found;
   if (root === undefined) return { outcome: 'filtered', digest };
   const reduced = root.digest === digest ? {} : { reduced: root.digest };
+  if (!force && root.digest === request.holds) return { outcome: 'unchanged', digest, ...reduced };
   const target = targetOf(request, root);
   const present = force ? undefined : await resolveTarget(target, `resolve ${target.destinationTag}`);
   if (present?.digest === root.digest) return { outcome: 'unchanged', digest, ...reduced };

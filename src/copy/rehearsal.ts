@@ -64,6 +64,8 @@ class SteadySource implements Source {
     }
   }
 
+  describe: Source['describe'] = (...wanted) => this.#real.describe(...wanted);
+
   blob: Source['blob'] = (...wanted) => this.#real.blob(...wanted);
 }
 

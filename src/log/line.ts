@@ -30,6 +30,20 @@ export function prettyLine({ time, level, message, fields }: Entry, colour: bool
   ].join(' ');
 }
 
+/**
+ * `time="2026-11-23 05:18:10" level=info msg="…"`: what logrus's text format gives without a terminal, in local time.
+ * https://github.com/sirupsen/logrus/blob/v1.9.3/text_formatter.go
+ */
+export function logrusLine({ time, level, message, fields }: Entry): string {
+  const moment = new Date(time);
+  const local = new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000).toISOString();
+  const second = local.slice(0, 19).replace('T', ' ');
+  const name = level === 'warn' ? 'warning' : level;
+  const shown = Object.entries(fields).filter(([, value]) => value !== undefined);
+  const values = shown.map(([key, value]) => ` ${key}=${prettyValue(value)}`).join('');
+  return escaped(`time="${second}" level=${name} msg=${JSON.stringify(message)}${values}`);
+}
+
 function prettyValue(value: unknown): string {
   return typeof value === 'string' && /^[^\s"={}]+$/.test(value) ? value : JSON.stringify(value);
 }

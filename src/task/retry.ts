@@ -10,6 +10,8 @@ export interface RetryPolicy {
   /** Milliseconds after the first failure, and at most. */
   first: number;
   max: number;
+  /** Of a run, which has an end: there is no `wait`, and what only people can change is `never`. A mirror has all the time there is. */
+  impatient?: true;
 }
 
 /*
@@ -19,6 +21,9 @@ export interface RetryPolicy {
  *   wait    the other side is not ready, which says nothing about this copy: no attempt is spent
  */
 type Kind = 'never' | 'count' | 'wait';
+
+/** Of a task, what its retries depend on. */
+export type Tried = Pick<Task, 'attempts' | 'wantedAt'>;
 
 const kinds: Record<Reason, Kind> = {
   'artifact-refused': 'never',
@@ -43,19 +48,26 @@ export function isFinal(reason: Reason): boolean {
   return kinds[reason] === 'never';
 }
 
+/** What only people can change while a run goes on. */
+const forPeople: ReadonlySet<Reason> = new Set(['source-denied', 'destination-denied', 'not-found']);
+
+/** A registry that wants to be left alone for longer (ms) is not waited for by a run. */
+const longestPause = 5 * 60_000;
+
 /** Permissions are changed by people: asking again within seconds only fills logs, here and there. */
 const deniedPause = 60_000;
 
 /** What to do with a task whose attempt failed with `error`. */
-export function verdictOf(error: unknown, task: Task, policy: RetryPolicy, clock: Clock): Verdict {
+export function verdictOf(error: unknown, task: Tried, policy: RetryPolicy, clock: Clock): Verdict {
   const reason = error instanceof CopyError ? error.reason : 'internal';
   const message = error instanceof Error ? error.message : String(error);
-  const kind = kinds[reason];
+  const kind = kindOf(reason, policy);
   if (kind === 'never') return { kind: 'discard', reason, message };
   if (kind === 'count' && task.attempts >= policy.attempts) {
-    return { kind: 'discard', reason, message: `gave up after ${task.attempts} attempts: ${message}` };
+    return { kind: 'discard', reason, message: gaveUp(task, message) };
   }
   const asked = error instanceof CopyError ? (error.retryAt ?? 0) : 0;
+  if (policy.impatient && asked - clock.now() > longestPause) return { kind: 'discard', reason, message };
   const delay = kind === 'wait' ? waiting(task, policy, clock) : failing(task, policy, clock, reason);
   return {
     kind: 'retry',
@@ -67,15 +79,25 @@ export function verdictOf(error: unknown, task: Task, policy: RetryPolicy, clock
   };
 }
 
+function kindOf(reason: Reason, { impatient }: RetryPolicy): Kind {
+  const kind = kinds[reason];
+  if (!impatient || kind === 'never') return kind;
+  return forPeople.has(reason) ? 'never' : 'count';
+}
+
+function gaveUp({ attempts }: Tried, message: string): string {
+  return attempts === 1 ? message : `gave up after ${attempts} attempts: ${message}`;
+}
+
 /** Doubles with each attempt spent; between half and all of it, so that tasks that failed together part. */
-function failing(task: Task, policy: RetryPolicy, clock: Clock, reason: Reason): number {
+function failing(task: Tried, policy: RetryPolicy, clock: Clock, reason: Reason): number {
   const full = Math.min(policy.first * 2 ** Math.max(0, task.attempts - 1), policy.max);
   const floor = reason.endsWith('-denied') ? Math.min(deniedPause, policy.max) : 0;
   return Math.max(full, floor) * (0.5 + clock.random() / 2);
 }
 
 /** Half of the time since it was wanted: soon after a push, seldom in a long outage, and without a count of the waits. */
-function waiting(task: Task, policy: RetryPolicy, clock: Clock): number {
+function waiting(task: Tried, policy: RetryPolicy, clock: Clock): number {
   const waited = (clock.now() - task.wantedAt) / 2;
   return Math.min(Math.max(waited, policy.first), policy.max) * (0.5 + clock.random() / 2);
 }

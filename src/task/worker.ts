@@ -15,10 +15,12 @@ export interface Ends {
   destination: Destination;
   /** The blobs under way to the destination's registry. */
   traffic: BlobTraffic;
+  /** What the destination tag is known to name. */
+  holds?: Digest | undefined;
 }
 
 export interface WorkerOptions {
-  ends(task: Task): Ends;
+  ends(task: Task): Ends | Promise<Ends>;
   /** Whether a rule still puts the source repository into the destination repository. */
   wanted(task: Task): boolean;
   policy: RetryPolicy;
@@ -46,7 +48,7 @@ export async function work(task: Task, options: WorkerOptions, signal: AbortSign
   const onResolved = (digest: Digest): void => void (resolved = digest);
   try {
     const how = { ...options.asked, counts, signal, onResolved };
-    const result = await attempt(task, options.ends(task), how);
+    const result = await attempt(task, await options.ends(task), how);
     return { ...concluded(result, did()), result };
   } catch (error) {
     signal.throwIfAborted();
@@ -75,6 +77,7 @@ function attempt(task: Task, ends: Ends, { counts, ...rest }: How): Promise<Copy
     source: ends.source,
     sourceTag: task.sourceTag,
     destination: ends.destination,
+    holds: ends.holds,
     destinationTag: task.destinationTag,
     blobs: ends.traffic.mover(task.destinationRepository, counts),
     force: task.force,

@@ -14,7 +14,7 @@ import { makeTemporary, removeTemporary } from '../support/temporary.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-const edges = ['server', 'state', 'registry', 'harbor', 'aliyun'];
+const edges = ['server', 'state', 'registry', 'harbor', 'aliyun', 'sync'];
 const below = [
   'abort',
   'printable',
@@ -46,12 +46,13 @@ const mayImport: Record<string, string[]> = {
   registry: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
   harbor: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
   aliyun: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
+  sync: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task', 'imagesyncer'],
   metrics: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
   config: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule'],
   imagesyncer: ['abort', 'printable', 'oci', 'clock', 'event', 'rule', 'config'],
   main: [...below, ...edges],
   demo: [...below, 'main'],
-  cli: [...below, 'main', 'demo'],
+  cli: [...below, 'main', 'demo', 'sync'],
 };
 
 /** Where each vendor may be imported, by folder or file. */
@@ -60,6 +61,7 @@ const vendors: Record<string, string[]> = {
   commander: ['cli/x'],
   croner: ['config/x', 'task/schedule'],
   express: ['server/x'],
+  'log-update': ['cli/x'],
   minimatch: ['rule/x'],
   'p-queue': ['task/dispatcher'],
   'prom-client': ['metrics'],

@@ -1,0 +1,126 @@
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+import type { PlatformFilter } from '../copy/platform.ts';
+import { Rehearsal } from '../copy/rehearsal.ts';
+import type { FileMistake } from '../imagesyncer/error.ts';
+import type { SyncConfig } from '../imagesyncer/load.ts';
+import type { Log } from '../log.ts';
+import { proxiesOf } from '../registry/proxy.ts';
+import { Journal } from '../sync/journal.ts';
+import type { RuleFailure } from '../sync/outcome.ts';
+import { reportOf } from '../sync/report.ts';
+import type { Report } from '../sync/report.ts';
+import { Run } from '../sync/run.ts';
+import type { Progress } from '../sync/run.ts';
+import { trustSystem } from './authorities.ts';
+import { noMemory, openMemory } from './sync-memory.ts';
+import type { SyncMemory } from './sync-memory.ts';
+import { SyncRegistries } from './sync-registries.ts';
+
+export interface SyncOptions {
+  config: SyncConfig;
+  /** Lists asked for, tags copied, and requests in flight to each registry, at once. */
+  proc: number;
+  /** Attempts beyond the first. */
+  retries: number;
+  platforms: PlatformFilter | undefined;
+  /** Write manifests also where they are already. */
+  force: boolean;
+  /** Copy also what differs in the layout of its JSON only. */
+  strict: boolean;
+  dryRun: boolean;
+  /** File for what the next run need not do again. */
+  state: string | undefined;
+  /** For `HTTP_PROXY` and the like. */
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/** A run that goes on. */
+export interface Syncing {
+  readonly progress: Progress & { /** Of blobs, passed on so far. */ bytes: number };
+  /** When it has ended, or was stopped. Does not reject for a tag's sake. */
+  readonly report: Promise<Report>;
+  /** Ends what is under way. */
+  stop(): void;
+}
+
+/** Milliseconds between attempts. */
+const backoff = { first: 1_000, max: 30_000 };
+
+/** Begins a run of `tagferry sync`. Throws `ProxyError`, and `DatabaseError` for a state file that cannot be used. */
+export function startSync(options: SyncOptions, log: Log, clock: Clock = systemClock): Syncing {
+  const { config, proc: concurrency, dryRun, state, env } = options;
+  const { credentials } = config;
+  const proxies = proxiesOf(env);
+  const memory = state === undefined || dryRun ? noMemory : openMemory(state, log, clock);
+  const rehearsal = dryRun ? new Rehearsal() : undefined;
+  trustSystem();
+  const registries = new SyncRegistries({ credentials, concurrency, proxies, memory, rehearsal, clock });
+  const journal = new Journal(log);
+  const run = newRun(options, { registries, memory, journal, clock });
+  return {
+    get progress() {
+      return { ...run.progress, bytes: registries.bytes };
+    },
+    report: carryOut(options, { run, registries, memory, journal, clock }),
+    stop: () => run.stop(),
+  };
+}
+
+interface Parts {
+  registries: SyncRegistries;
+  memory: SyncMemory;
+  journal: Journal;
+  clock: Clock;
+}
+
+function newRun(options: SyncOptions, { registries, memory, journal, clock }: Parts): Run {
+  const { config, proc, retries, platforms, force, strict } = options;
+  return new Run({
+    rules: config.rules,
+    tags: (place, signal) => registries.tags(place, signal),
+    ends: (task) => registries.ends(task),
+    asked: { equivalent: !strict, ...(platforms && { platforms }) },
+    policy: { attempts: 1 + retries, ...backoff, impatient: true },
+    width: proc,
+    force,
+    clock,
+    journal,
+    onThere: (task, digest) => memory.saw(task, digest),
+  });
+}
+
+async function carryOut(options: SyncOptions, parts: Parts & { run: Run }): Promise<Report> {
+  const { run, registries, memory } = parts;
+  try {
+    return await account(options, parts);
+  } finally {
+    await registries.close();
+    if (!run.stopped) memory.finish();
+    memory.close();
+  }
+}
+
+async function account(
+  { config, dryRun, platforms }: SyncOptions,
+  { run, journal, clock }: Parts & { run: Run },
+): Promise<Report> {
+  const startedAt = clock.now();
+  const reduced = platforms === undefined ? [] : [reducedWarning];
+  for (const warning of [...config.warnings, ...reduced]) journal.warn(warning);
+  const mistaken = config.mistakes.map(mistakenOf);
+  for (const failure of mistaken) journal.mistake(failure);
+  const accounts = await run.run();
+  const facts = { dryRun, interrupted: run.stopped, startedAt, finishedAt: clock.now(), mistaken };
+  const report = reportOf(accounts, facts);
+  journal.end(report.counts.failed + report.counts.rulesFailed, facts.finishedAt - startedAt);
+  return report;
+}
+
+const reducedWarning =
+  '--os and --arch make smaller indexes with digests of their own: signatures of the whole ones do not fit them';
+
+function mistakenOf({ file, line, message, source, destination = '' }: FileMistake): RuleFailure {
+  const place = [file, line].filter((part) => part !== undefined).join(':');
+  return { source: source ?? place, destination, reason: 'configuration', message: `${place}: ${message}` };
+}

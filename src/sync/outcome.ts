@@ -1,0 +1,69 @@
+import type { Reason } from '../copy/error.ts';
+import type { SyncRule } from '../imagesyncer/pairs.ts';
+import type { Place } from '../imagesyncer/place.ts';
+import { isDigest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Wanted } from '../rule/rule.ts';
+
+/*
+ * Words. A *rule* is one source and one of its destinations in image-syncer's file. A *tag* is one source tag (or digest) at
+ * one destination: what the rules come to. Every tag and every rule ends with one outcome, and nothing else is counted.
+ */
+export const outcomes = ['copied', 'unchanged', 'skipped', 'failed'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+/** Why a tag was skipped, beside the reasons of failures. */
+export type Skipped =
+  /** No platform of it is wanted (`--os`, `--arch`). */
+  | 'filtered'
+  /** It was listed, and is no longer there. */
+  | 'source-gone'
+  /** Another source tag goes to the same destination tag, by a later line of the file. */
+  | 'name-collision'
+  /** The run was stopped. */
+  | 'interrupted';
+
+/** What became of a tag. */
+export interface TagOutcome {
+  /** `REGISTRY/REPOSITORY:TAG`, or `@DIGEST`. */
+  source: string;
+  destination: string;
+  outcome: Outcome;
+  /** Of what was skipped or failed; `equivalent` of what is unchanged but for the layout of its JSON. */
+  reason?: Reason | Skipped | 'equivalent';
+  message?: string;
+  /** What the source names. */
+  digest?: Digest;
+  /** What the destination names, where that is another one. */
+  destinationDigest?: Digest;
+  /** Of the blobs that were copied (in a dry run: would be). */
+  bytes: number;
+  blobs: { copied: number; mounted: number; skipped: number };
+  attempts: number;
+  seconds: number;
+}
+
+/** A rule that could not be carried out, so that nobody knows its tags. */
+export interface RuleFailure {
+  source: string;
+  destination: string;
+  reason: Reason | 'configuration';
+  message: string;
+}
+
+/** One tag that the rules come to. */
+export interface Copy extends Wanted {
+  of: SyncRule;
+}
+
+export function sourceOf({ source, sourceRepository, sourceTag }: Wanted): string {
+  return nameOf({ registry: source, repository: sourceRepository }, sourceTag);
+}
+
+export function destinationOf({ destination, destinationRepository, destinationTag }: Wanted): string {
+  return nameOf({ registry: destination, repository: destinationRepository }, destinationTag);
+}
+
+function nameOf({ registry, repository }: Place, reference: string): string {
+  return `${registry}/${repository}${isDigest(reference) ? '@' : ':'}${reference}`;
+}

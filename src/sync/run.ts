@@ -1,0 +1,161 @@
+import type { Clock } from '../clock.ts';
+import type { CopyResult } from '../copy/copy.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { SyncRule } from '../imagesyncer/pairs.ts';
+import { Dispatcher } from '../task/dispatcher.ts';
+import type { TaskEvent } from '../task/dispatcher.ts';
+import { OneShot } from '../task/one-shot.ts';
+import { work } from '../task/worker.ts';
+import type { WorkerOptions } from '../task/worker.ts';
+import { Accounts } from './accounts.ts';
+import type { Journal } from './journal.ts';
+import { destinationOf, sourceOf } from './outcome.ts';
+import { planOf } from './plan.ts';
+import type { Plan, PlanOptions } from './plan.ts';
+import type { Task } from '../task/task.ts';
+
+export interface RunOptions
+  extends Pick<PlanOptions, 'tags' | 'policy'>, Pick<WorkerOptions, 'ends' | 'asked'> {
+  rules: readonly SyncRule[];
+  /** Lists asked for, and tags copied, at once. */
+  width: number;
+  /** Write manifests also where they are already. */
+  force: boolean;
+  clock: Clock;
+  journal: Journal;
+  /** Told of every tag that is at its destination under the digest it has at the source. */
+  onThere(task: Task, digest: Digest): void;
+}
+
+/** How far a run is. */
+export interface Progress {
+  /** Tags in all; `undefined` until the lists are there. */
+  tags: number | undefined;
+  ended: number;
+  failed: number;
+  /** What is being copied now: the names of the sources, those begun first in front. */
+  underWay: string[];
+}
+
+/** One run, from the rules to the outcome of every tag. */
+export class Run {
+  readonly #options: RunOptions;
+  readonly #stop = new AbortController();
+  readonly #underWay = new Map<number, string>();
+  /** What copies came to, until their tasks are settled. */
+  readonly #results = new Map<number, CopyResult>();
+  #accounts = new Accounts({ copies: [], collisions: [], failures: [] });
+  #tags: number | undefined;
+  #ended = 0;
+  #failed = 0;
+  /** Attempts that tasks have got so far: each more than the first is a round of retries. */
+  #round = 1;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+  }
+
+  /** To the end, or until it is stopped; never fails: what failed is in the accounts. */
+  async run(): Promise<Accounts> {
+    const plan = await this.#plan();
+    if (plan === undefined) return this.#accounts;
+    this.#accounts = new Accounts(plan);
+    this.#tags = plan.copies.length;
+    await this.#copy(plan);
+    return this.#accounts;
+  }
+
+  /** Ends what is under way. */
+  stop(): void {
+    this.#stop.abort(new Error('the run was stopped'));
+  }
+
+  get stopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  get progress(): Progress {
+    const underWay = [...this.#underWay.values()];
+    return { tags: this.#tags, ended: this.#ended, failed: this.#failed, underWay };
+  }
+
+  async #plan(): Promise<Plan | undefined> {
+    const { rules, width, journal } = this.#options;
+    const signal = this.#stop.signal;
+    journal.expect(rules.length);
+    try {
+      return await planOf(rules, {
+        ...this.#options,
+        width,
+        signal,
+        onRule: (rule, found) => journal.rule(rule, found),
+      });
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  async #copy({ copies, collisions }: Plan): Promise<void> {
+    const { width, force, clock, journal } = this.#options;
+    for (const { copy, message } of collisions)
+      journal.warn(`${sourceOf(copy)} is not copied to ${destinationOf(copy)}: ${message}`);
+    journal.expect(copies.length);
+    const store = new OneShot(copies, { force, now: clock.now() });
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    const dispatcher = new Dispatcher({
+      store,
+      work: (task, signal) => this.#work(task, signal),
+      clock,
+      concurrency: width,
+      destinations: 1,
+      longestWait: Number.POSITIVE_INFINITY,
+      listener: (event) => {
+        this.#told(event);
+        if (store.unfinished === 0) resolve();
+      },
+    });
+    if (copies.length === 0) return;
+    this.#stop.signal.addEventListener('abort', () => resolve(), { once: true });
+    if (!this.stopped) dispatcher.wake();
+    await done;
+    await dispatcher.stop(0);
+  }
+
+  async #work(task: Task, signal: AbortSignal): ReturnType<typeof work> {
+    const done = await work(task, { ...this.#options, wanted: () => true }, signal);
+    if (done.result) this.#results.set(task.id, done.result);
+    return done;
+  }
+
+  #told(event: TaskEvent): void {
+    if (event.kind === 'storage-failed') throw event.error;
+    const { task } = event;
+    if (event.kind === 'started') return this.#started(task);
+    this.#underWay.delete(task.id);
+    if (event.kind === 'settled') this.#settled(event);
+  }
+
+  #started(task: Task): void {
+    this.#underWay.set(task.id, sourceOf(task));
+    if (task.attempts <= this.#round) return;
+    this.#round = task.attempts;
+    this.#options.journal.retry();
+  }
+
+  #settled({ task, attempt }: Extract<TaskEvent, { kind: 'settled' }>): void {
+    const { journal, onThere } = this.#options;
+    if (task.state === 'retryable') {
+      const ends = { source: sourceOf(task), destination: destinationOf(task) };
+      return journal.attempt(ends, `${task.reason}: ${task.message}`);
+    }
+    const tag = this.#accounts.settle(task, attempt, this.#results.get(task.id));
+    this.#results.delete(task.id);
+    this.#ended++;
+    if (tag.outcome === 'failed') this.#failed++;
+    const { digest, destinationDigest } = tag;
+    const isThere = tag.outcome === 'copied' || tag.outcome === 'unchanged';
+    if (isThere && digest !== undefined && destinationDigest === undefined) onThere(task, digest);
+    journal.tag(tag);
+  }
+}

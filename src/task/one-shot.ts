@@ -1,0 +1,76 @@
+import type { Wanted } from '../rule/rule.ts';
+import type { DispatchStore, Verdict } from './store.ts';
+import type { Attempt, Task, TaskState } from './task.ts';
+
+const ends = {
+  complete: 'completed',
+  retry: 'retryable',
+  discard: 'discarded',
+  cancel: 'cancelled',
+} as const;
+
+/**
+ * The tasks of one run, in memory, first come first served: what failed stands behind all that has not been tried yet.
+ * Their ids are their places in `wanted`, from 1. Unlike a mirror's they do not go again when the source moves on: that
+ * is for the next run.
+ */
+export class OneShot implements DispatchStore {
+  readonly #available: Task[];
+  readonly #retryable = new Map<number, Task>();
+  /** Of `#available`, what has been claimed. */
+  #claimed = 0;
+  #unfinished: number;
+
+  constructor(wanted: readonly Wanted[], options: { force: boolean; now: number }) {
+    this.#available = wanted.map((copy, index) => newTask(copy, index + 1, options));
+    this.#unfinished = wanted.length;
+  }
+
+  /** Tasks that have not come to an end. */
+  get unfinished(): number {
+    return this.#unfinished;
+  }
+
+  claim(now: number): Task | undefined {
+    const task = this.#available[this.#claimed];
+    if (task === undefined) return undefined;
+    this.#claimed++;
+    return { ...task, state: 'running', attempts: task.attempts + 1, startedAt: now };
+  }
+
+  settle(claimed: Task, attempt: Attempt, verdict: Verdict, now: number): Task {
+    const { outcome, reason, message, digest } = attempt;
+    const told = { ...(outcome && { outcome }), ...(reason && { reason }), ...(message && { message }) };
+    const state: TaskState = ends[verdict.kind];
+    const task: Task = { ...claimed, ...told, ...(digest && { digest }), state, bytes: attempt.bytes };
+    if (verdict.kind === 'retry') {
+      const waiting = { ...task, runAt: verdict.at };
+      this.#retryable.set(task.id, waiting);
+      return waiting;
+    }
+    this.#unfinished--;
+    return { ...task, finishedAt: now };
+  }
+
+  /** A run that was stopped does not go on: what was under way has no end. */
+  release(): void {}
+
+  promote(now: number, limit: number): number {
+    const due = [...this.#retryable.values()].filter(({ runAt }) => runAt <= now).slice(0, limit);
+    for (const task of due) {
+      this.#retryable.delete(task.id);
+      this.#available.push({ ...task, state: 'available' });
+    }
+    return due.length;
+  }
+
+  nextRun(): number | undefined {
+    const times = [...this.#retryable.values()].map(({ runAt }) => runAt);
+    return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b));
+  }
+}
+
+function newTask(copy: Wanted, id: number, { force, now }: { force: boolean; now: number }): Task {
+  const times = { createdAt: now, wantedAt: now, runAt: now };
+  return { ...copy, id, state: 'available', door: 'admin', force, generation: 1, attempts: 0, ...times };
+}
