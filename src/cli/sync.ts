@@ -76,7 +76,7 @@ function writeReports({ report: file, successList: list }: SyncFlags, report: Re
   if (list !== undefined) writeFileSync(list.file, formatSuccessList(successList(report), list.format));
 }
 
-function codeOf({ interrupted, counts, rules }: Report): number {
+export function codeOf({ interrupted, counts, rules }: Report): number {
   if (interrupted) return exit.interrupted;
   if (counts.failed + rules.filter(({ reason }) => reason !== 'configuration').length > 0) return exit.failed;
   return rules.length > 0 ? exit.usage : exit.done;
