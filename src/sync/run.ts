@@ -10,6 +10,7 @@ import type { WorkerOptions } from '../task/worker.ts';
 import { Accounts } from './accounts.ts';
 import type { Journal } from './journal.ts';
 import { destinationOf, sourceOf } from './outcome.ts';
+import type { TagOutcome } from './outcome.ts';
 import { planOf } from './plan.ts';
 import type { Plan, PlanOptions } from './plan.ts';
 import type { Task } from '../task/task.ts';
@@ -115,9 +116,9 @@ export class Run {
         if (store.unfinished === 0) resolve();
       },
     });
-    if (copies.length === 0) return;
+    if (copies.length === 0 || this.stopped) return;
     this.#stop.signal.addEventListener('abort', () => resolve(), { once: true });
-    if (!this.stopped) dispatcher.wake();
+    dispatcher.wake();
     await done;
     await dispatcher.stop(0);
   }
@@ -133,7 +134,8 @@ export class Run {
     const { task } = event;
     if (event.kind === 'started') return this.#started(task);
     this.#underWay.delete(task.id);
-    if (event.kind === 'settled') this.#settled(event);
+    if (event.kind === 'settled') return this.#settled(event);
+    if (event.kind === 'faulted') this.#ends(this.#accounts.fault(task, event.error));
   }
 
   #started(task: Task): void {
@@ -151,11 +153,15 @@ export class Run {
     }
     const tag = this.#accounts.settle(task, attempt, this.#results.get(task.id));
     this.#results.delete(task.id);
-    this.#ended++;
-    if (tag.outcome === 'failed') this.#failed++;
+    this.#ends(tag);
     const { digest, destinationDigest } = tag;
     const isThere = tag.outcome === 'copied' || tag.outcome === 'unchanged';
     if (isThere && digest !== undefined && destinationDigest === undefined) onThere(task, digest);
-    journal.tag(tag);
+  }
+
+  #ends(tag: TagOutcome): void {
+    this.#ended++;
+    if (tag.outcome === 'failed') this.#failed++;
+    this.#options.journal.tag(tag);
   }
 }

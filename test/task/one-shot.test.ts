@@ -59,3 +59,10 @@ test('an attempt is spent by each claim, and the count of the unfinished goes do
   const done = store.settle(again, attempt, { kind: 'discard', reason: 'unreachable', message: 'away' }, 11);
   assert.deepEqual([done.state, done.finishedAt, store.unfinished], ['discarded', 11, 0]);
 });
+
+test('what is released has no other attempt', () => {
+  const store = new OneShot([wanted('1')], { force: false, now: 0 });
+  store.release([claimed(store).id]);
+  assert.equal(store.unfinished, 0);
+  assert.equal(store.claim(1), undefined);
+});
