@@ -63,9 +63,12 @@ async function carryOut(flags: SyncFlags, config: SyncConfig): Promise<Report> {
   const running = startSync({ ...flags, config, env: process.env }, log);
   display?.start(() => running.progress);
   void stopSignal().then(() => running.stop());
+  // The timer of a retry does not keep the process alive, and neither do the connections that are idle then.
+  const alive = setInterval(() => undefined, 60_000);
   try {
     return await running.report;
   } finally {
+    clearInterval(alive);
     display?.stop();
     await close();
   }
