@@ -32,7 +32,7 @@ export class Accounts {
     const { bytes, copied, mounted, skipped, startedAt, finishedAt, digest } = attempt;
     const tag = {
       ...endsOf(copy),
-      ...(result ? fateOf(copy, result) : failureOf(attempt)),
+      ...(result ? fateOf(copy, result) : failureOf(task)),
       ...(digest && { digest }),
       bytes,
       blobs: { copied, mounted, skipped },
@@ -105,6 +105,6 @@ function gone(named: boolean): Fate {
   return { outcome: 'skipped', reason: 'source-gone', message: 'deleted since it was listed' };
 }
 
-function failureOf({ reason = 'internal', message }: Attempt): Fate {
+function failureOf({ reason = 'internal', message }: Task): Fate {
   return { outcome: 'failed', reason, ...(message && { message }) };
 }
