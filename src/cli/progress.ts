@@ -9,6 +9,8 @@ import { sizeOf, timeOf } from './amount.ts';
 export interface Shown {
   /** Tags in all; `undefined` until the lists are there. */
   tags: number | undefined;
+  /** Tags compared so far, where that is what is being done first. */
+  compared?: number;
   ended: number;
   failed: number;
   /** Sources of the copies under way, the oldest first. */
@@ -76,9 +78,11 @@ export class ProgressDisplay {
 
 /** The lines; `rate` in bytes a second, `elapsed` in milliseconds. */
 export function frameOf(
-  { tags, ended, failed, underWay, bytes }: Shown,
+  { tags, compared, ended, failed, underWay, bytes }: Shown,
   { rate, elapsed, columns }: { rate: number; elapsed: number; columns: number },
 ): string[] {
+  if (tags === undefined && compared !== undefined)
+    return [`comparing both ends: ${compared} tags so far, ${timeOf(elapsed)}`];
   if (tags === undefined) return [`asking for the lists of tags, ${timeOf(elapsed)}`];
   const left = ended === 0 ? undefined : (elapsed / ended) * (tags - ended);
   const counts = [

@@ -6,6 +6,7 @@ import { demoCommand } from './demo.ts';
 import { Ended, exit, UsageError } from './exit.ts';
 import { complain } from './print.ts';
 import { explainCommand } from './explain.ts';
+import { planCommand } from './plan.ts';
 import { resyncCommand } from './resync.ts';
 import { serveCommand } from './serve.ts';
 import { syncCommand } from './sync.ts';
@@ -29,7 +30,7 @@ function program(): Command {
     .showHelpAfterError('(tagferry --help lists the commands)')
     .exitOverride();
   const clients = [explainCommand(), resyncCommand(), tasksCommand()];
-  for (const command of [serveCommand(), syncCommand(), demoCommand(), ...clients])
+  for (const command of [serveCommand(), syncCommand(), planCommand(), demoCommand(), ...clients])
     program.addCommand(command);
   for (const command of allOf(program)) command.exitOverride().showHelpAfterError(false);
   return program;

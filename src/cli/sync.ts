@@ -29,7 +29,7 @@ async function sync(flags: SyncFlags): Promise<void> {
   const config = configOf(flags);
   for (const file of [flags.report, flags.successList?.file]) if (file !== undefined) probe(file);
   const report = await carryOut(flags, config);
-  for (const line of summaryOf(report)) print(line);
+  for (const line of summaryOf(report, { columns: process.stdout.isTTY })) print(line);
   writeReports(flags, report);
   const code = codeOf(report);
   if (code !== exit.done) throw new Ended(code);

@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import { Journal } from '../sync/journal.ts';
 import type { RuleFailure } from '../sync/outcome.ts';
+import { planOf } from '../sync/plan.ts';
 import { reportOf } from '../sync/report.ts';
 import type { Report } from '../sync/report.ts';
 import { Run } from '../sync/run.ts';
@@ -76,12 +77,17 @@ interface Parts {
 
 function newRun(options: SyncOptions, { registries, memory, journal, clock }: Parts): Run {
   const { config, proc, retries, platforms, force, strict } = options;
+  const policy = { attempts: 1 + retries, ...backoff, impatient: true } as const;
   return new Run({
-    rules: config.rules,
-    tags: (place, signal) => registries.tags(place, signal),
+    plan: (signal) => {
+      journal.expect(config.rules.length);
+      const tags = registries.tags.bind(registries);
+      const onRule = journal.rule.bind(journal);
+      return planOf(config.rules, { tags, width: proc, policy, clock, signal, onRule });
+    },
     ends: (task) => registries.ends(task),
     asked: { equivalent: !strict, ...(platforms && { platforms }) },
-    policy: { attempts: 1 + retries, ...backoff, impatient: true },
+    policy,
     width: proc,
     force,
     clock,
