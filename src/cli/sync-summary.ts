@@ -8,8 +8,14 @@ export function summaryOf(report: Report): string[] {
   const would = dryRun ? tags.filter(({ outcome }) => outcome === 'copied').map(lineOf) : [];
   const skipped = tags.filter(({ outcome, reason }) => outcome === 'skipped' && reason !== 'interrupted');
   const failed = tags.filter(({ outcome }) => outcome === 'failed');
-  const lines = [...would, ...[...skipped, ...failed].map(lineOf), ...rules.map(ruleLine), countsOf(report)];
-  return report.counts.failed + rules.length > 0 ? [...lines, 'failed tasks exist'] : lines;
+  const failedRules = rules.filter(({ reason }) => reason !== 'interrupted');
+  const lines = [
+    ...would,
+    ...[...skipped, ...failed].map(lineOf),
+    ...failedRules.map(ruleLine),
+    countsOf(report),
+  ];
+  return report.counts.failed + failedRules.length > 0 ? [...lines, 'failed tasks exist'] : lines;
 }
 
 function lineOf({ outcome, source, destination, reason, message, bytes, blobs }: TagOutcome): string {
@@ -23,16 +29,21 @@ function ruleLine({ source, destination, reason, message }: RuleFailure): string
   return `failed rule ${rule}  ${reason}: ${message}`;
 }
 
-function countsOf({ dryRun, interrupted, counts, bytes, seconds, tags }: Report): string {
-  const left = tags.filter(({ reason }) => reason === 'interrupted').length;
+function countsOf({ dryRun, interrupted, counts, bytes, seconds, ...report }: Report): string {
   const parts = [
     `${dryRun ? 'would copy' : 'copied'} ${counts.copied}`,
     `unchanged ${counts.unchanged}`,
     `skipped ${counts.skipped}`,
     `failed ${counts.failed + counts.rulesFailed}`,
   ];
-  const stopped = interrupted ? `; interrupted, ${left} tags not looked at or not finished` : '';
+  const stopped = interrupted ? `; ${interruptionOf(report)}` : '';
   const nothing =
     !interrupted && counts.copied + counts.failed + counts.rulesFailed === 0 ? '; nothing to do' : '';
   return `${parts.join(', ')}; ${sizeOf(bytes)} in ${seconds.toFixed(1)} s${stopped}${nothing}`;
+}
+
+function interruptionOf({ tags, rules }: Pick<Report, 'tags' | 'rules'>): string {
+  const left = [tags, rules].map((list) => list.filter(({ reason }) => reason === 'interrupted').length);
+  const unknown = left[1] === 0 ? '' : `, ${left[1]} rules without a list of tags`;
+  return `interrupted, ${left[0]} tags not looked at or not finished${unknown}`;
 }

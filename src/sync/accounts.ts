@@ -43,6 +43,15 @@ export class Accounts {
     return tag;
   }
 
+  /** A task that met a mistake in this program. */
+  fault(task: Task, error: unknown): TagOutcome {
+    const message = error instanceof Error ? error.message : String(error);
+    const failure = { outcome: 'failed', reason: 'internal', message } as const;
+    const tag = { ...endsOf(this.#copyOf(task)), ...nothing, ...failure, attempts: task.attempts };
+    this.#ended[task.id - 1] = tag;
+    return tag;
+  }
+
   /** A task's id is its place among the copies, from 1. */
   #copyOf({ id }: Pick<Task, 'id'>): Copy {
     const copy = this.#copies[id - 1];

@@ -33,22 +33,22 @@ export interface Progress {
   tags: number | undefined;
   ended: number;
   failed: number;
-  /** What is being copied now: the names of the sources, those begun first in front. */
-  underWay: string[];
+  /** What is being copied now, begun first in front: the source, and for how long (ms). */
+  underWay: { source: string; age: number }[];
 }
 
 /** One run, from the rules to the outcome of every tag. */
 export class Run {
   readonly #options: RunOptions;
   readonly #stop = new AbortController();
-  readonly #underWay = new Map<number, string>();
+  readonly #underWay = new Map<number, { source: string; since: number }>();
   /** What copies came to, until their tasks are settled. */
   readonly #results = new Map<number, CopyResult>();
   #accounts = new Accounts({ copies: [], collisions: [], failures: [] });
   #tags: number | undefined;
   #ended = 0;
   #failed = 0;
-  /** Attempts that tasks have got so far: each more than the first is a round of retries. */
+  /** Attempts that rules, then tags, have got so far: each more than the first is a round of retries. */
   #round = 1;
 
   constructor(options: RunOptions) {
@@ -58,7 +58,6 @@ export class Run {
   /** To the end, or until it is stopped; never fails: what failed is in the accounts. */
   async run(): Promise<Accounts> {
     const plan = await this.#plan();
-    if (plan === undefined) return this.#accounts;
     this.#accounts = new Accounts(plan);
     this.#tags = plan.copies.length;
     await this.#copy(plan);
@@ -75,25 +74,22 @@ export class Run {
   }
 
   get progress(): Progress {
-    const underWay = [...this.#underWay.values()];
+    const now = this.#options.clock.now();
+    const underWay = [...this.#underWay.values()].map(({ source, since }) => ({ source, age: now - since }));
     return { tags: this.#tags, ended: this.#ended, failed: this.#failed, underWay };
   }
 
-  async #plan(): Promise<Plan | undefined> {
+  #plan(): Promise<Plan> {
     const { rules, width, journal } = this.#options;
-    const signal = this.#stop.signal;
     journal.expect(rules.length);
-    try {
-      return await planOf(rules, {
-        ...this.#options,
-        width,
-        signal,
-        onRule: (rule, found) => journal.rule(rule, found),
-      });
-    } catch (error) {
-      if (signal.aborted) return undefined;
-      throw error;
-    }
+    return planOf(rules, {
+      ...this.#options,
+      width,
+      signal: this.#stop.signal,
+      onRetry: (attempt) => this.#retrying(attempt),
+      onFailed: (list, why) => journal.list(list, why),
+      onRule: (rule, found) => journal.rule(rule, found),
+    });
   }
 
   async #copy({ copies, collisions }: Plan): Promise<void> {
@@ -101,6 +97,8 @@ export class Run {
     for (const { copy, message } of collisions)
       journal.warn(`${sourceOf(copy)} is not copied to ${destinationOf(copy)}: ${message}`);
     journal.expect(copies.length);
+    if (copies.length === 0 || this.stopped) return;
+    this.#round = 1;
     const store = new OneShot(copies, { force, now: clock.now() });
     const { promise: done, resolve } = Promise.withResolvers<void>();
     const dispatcher = new Dispatcher({
@@ -115,9 +113,8 @@ export class Run {
         if (store.unfinished === 0) resolve();
       },
     });
-    if (copies.length === 0) return;
     this.#stop.signal.addEventListener('abort', () => resolve(), { once: true });
-    if (!this.stopped) dispatcher.wake();
+    dispatcher.wake();
     await done;
     await dispatcher.stop(0);
   }
@@ -128,19 +125,32 @@ export class Run {
     return done;
   }
 
+  /** An attempt begins: the first one that is so late is a round's. */
+  #retrying(attempt: number): void {
+    if (attempt <= this.#round) return;
+    this.#round = attempt;
+    this.#options.journal.retry();
+  }
+
   #told(event: TaskEvent): void {
     if (event.kind === 'storage-failed') throw event.error;
     const { task } = event;
+    if (event.kind === 'faulted') return this.#faulted(task, event.error);
     if (event.kind === 'started') return this.#started(task);
     this.#underWay.delete(task.id);
     if (event.kind === 'settled') this.#settled(event);
   }
 
   #started(task: Task): void {
-    this.#underWay.set(task.id, sourceOf(task));
-    if (task.attempts <= this.#round) return;
-    this.#round = task.attempts;
-    this.#options.journal.retry();
+    this.#underWay.set(task.id, { source: sourceOf(task), since: this.#options.clock.now() });
+    this.#retrying(task.attempts);
+  }
+
+  /** A mistake in this program, after the attempt: whatever was said of the tag, nobody knows now. */
+  #faulted(task: Task, error: unknown): void {
+    this.#underWay.delete(task.id);
+    this.#failed++;
+    this.#options.journal.tag(this.#accounts.fault(task, error));
   }
 
   #settled({ task, attempt }: Extract<TaskEvent, { kind: 'settled' }>): void {
