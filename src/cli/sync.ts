@@ -110,7 +110,7 @@ function wasWritten(file: string, text: string): boolean {
   }
 }
 
-function codeOf({ interrupted, counts, rules }: Report): number {
+export function codeOf({ interrupted, counts, rules }: Report): number {
   if (interrupted) return exit.interrupted;
   if (counts.failed > 0 || rules.some(({ reason }) => reason !== 'configuration')) return exit.failed;
   return rules.length > 0 ? exit.usage : exit.done;

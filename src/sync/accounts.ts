@@ -43,11 +43,11 @@ export class Accounts {
     return tag;
   }
 
-  /** A task that met a mistake in this program. */
+  /** A task that met a mistake of this program. */
   fault(task: Task, error: unknown): TagOutcome {
     const message = error instanceof Error ? error.message : String(error);
-    const failure = { outcome: 'failed', reason: 'internal', message } as const;
-    const tag = { ...endsOf(this.#copyOf(task)), ...nothing, ...failure, attempts: task.attempts };
+    const fate = { outcome: 'failed', reason: 'internal', message } as const;
+    const tag = { ...endsOf(this.#copyOf(task)), ...nothing, ...fate, attempts: task.attempts };
     this.#ended[task.id - 1] = tag;
     return tag;
   }

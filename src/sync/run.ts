@@ -10,6 +10,7 @@ import type { WorkerOptions } from '../task/worker.ts';
 import { Accounts } from './accounts.ts';
 import type { Journal } from './journal.ts';
 import { destinationOf, sourceOf } from './outcome.ts';
+import type { TagOutcome } from './outcome.ts';
 import { planOf } from './plan.ts';
 import type { Plan, PlanOptions } from './plan.ts';
 import type { Task } from '../task/task.ts';
@@ -135,22 +136,15 @@ export class Run {
   #told(event: TaskEvent): void {
     if (event.kind === 'storage-failed') throw event.error;
     const { task } = event;
-    if (event.kind === 'faulted') return this.#faulted(task, event.error);
     if (event.kind === 'started') return this.#started(task);
     this.#underWay.delete(task.id);
-    if (event.kind === 'settled') this.#settled(event);
+    if (event.kind === 'settled') return this.#settled(event);
+    if (event.kind === 'faulted') this.#ends(this.#accounts.fault(task, event.error));
   }
 
   #started(task: Task): void {
     this.#underWay.set(task.id, { source: sourceOf(task), since: this.#options.clock.now() });
     this.#retrying(task.attempts);
-  }
-
-  /** A mistake in this program, after the attempt: whatever was said of the tag, nobody knows now. */
-  #faulted(task: Task, error: unknown): void {
-    this.#underWay.delete(task.id);
-    this.#failed++;
-    this.#options.journal.tag(this.#accounts.fault(task, error));
   }
 
   #settled({ task, attempt }: Extract<TaskEvent, { kind: 'settled' }>): void {
@@ -161,11 +155,15 @@ export class Run {
     }
     const tag = this.#accounts.settle(task, attempt, this.#results.get(task.id));
     this.#results.delete(task.id);
-    this.#ended++;
-    if (tag.outcome === 'failed') this.#failed++;
+    this.#ends(tag);
     const { digest, destinationDigest } = tag;
     const isThere = tag.outcome === 'copied' || tag.outcome === 'unchanged';
     if (isThere && digest !== undefined && destinationDigest === undefined) onThere(task, digest);
-    journal.tag(tag);
+  }
+
+  #ends(tag: TagOutcome): void {
+    this.#ended++;
+    if (tag.outcome === 'failed') this.#failed++;
+    this.#options.journal.tag(tag);
   }
 }

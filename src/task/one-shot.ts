@@ -19,16 +19,16 @@ export class OneShot implements DispatchStore {
   readonly #retryable = new Map<number, Task>();
   /** Of `#available`, what has been claimed. */
   #claimed = 0;
-  #unfinished: number;
+  readonly #unfinished: Set<number>;
 
   constructor(wanted: readonly Wanted[], options: { force: boolean; now: number }) {
     this.#available = wanted.map((copy, index) => newTask(copy, index + 1, options));
-    this.#unfinished = wanted.length;
+    this.#unfinished = new Set(this.#available.map(({ id }) => id));
   }
 
   /** Tasks that have not come to an end. */
   get unfinished(): number {
-    return this.#unfinished;
+    return this.#unfinished.size;
   }
 
   claim(now: number): Task | undefined {
@@ -48,12 +48,14 @@ export class OneShot implements DispatchStore {
       this.#retryable.set(task.id, waiting);
       return waiting;
     }
-    this.#unfinished--;
+    this.#unfinished.delete(task.id);
     return { ...task, finishedAt: now };
   }
 
-  /** A run that was stopped does not go on: what was under way has no end. */
-  release(): void {}
+  /** What a stop has interrupted, or a mistake of this program: there is no other attempt in this run. */
+  release(ids: readonly number[]): void {
+    for (const id of ids) this.#unfinished.delete(id);
+  }
 
   promote(now: number, limit: number): number {
     const due = [...this.#retryable.values()].filter(({ runAt }) => runAt <= now).slice(0, limit);

@@ -10,7 +10,7 @@ export interface RetryPolicy {
   /** Milliseconds after the first failure, and at most. */
   first: number;
   max: number;
-  /** Of a run, which has an end: there is no `wait`, and what only people can change is `never`. A mirror has all the time there is. */
+  /** Of a run. */
   impatient?: true;
 }
 
@@ -25,31 +25,29 @@ type Kind = 'never' | 'count' | 'wait';
 /** Of a task, what its retries depend on. */
 export type Tried = Pick<Task, 'attempts' | 'wantedAt'>;
 
-const kinds: Record<Reason, Kind> = {
-  'artifact-refused': 'never',
-  'destination-immutable': 'never',
-  'name-invalid': 'never',
-  'name-collision': 'never',
-  'source-policy': 'wait',
-  'rate-limited': 'wait',
-  unreachable: 'wait',
-  timeout: 'wait',
-  tls: 'wait',
-  'source-denied': 'count',
-  'destination-denied': 'count',
-  'not-found': 'count',
-  corrupt: 'count',
-  protocol: 'count',
-  internal: 'count',
+/** For a mirror, which has all the time there is, and for a run, which has an end: what only people can change is over there. */
+const kinds: Record<Reason, { mirror: Kind; run: Exclude<Kind, 'wait'> }> = {
+  'artifact-refused': { mirror: 'never', run: 'never' },
+  'destination-immutable': { mirror: 'never', run: 'never' },
+  'name-invalid': { mirror: 'never', run: 'never' },
+  'name-collision': { mirror: 'never', run: 'never' },
+  'source-denied': { mirror: 'count', run: 'never' },
+  'destination-denied': { mirror: 'count', run: 'never' },
+  'not-found': { mirror: 'count', run: 'never' },
+  tls: { mirror: 'wait', run: 'never' },
+  'source-policy': { mirror: 'wait', run: 'count' },
+  'rate-limited': { mirror: 'wait', run: 'count' },
+  unreachable: { mirror: 'wait', run: 'count' },
+  timeout: { mirror: 'wait', run: 'count' },
+  corrupt: { mirror: 'count', run: 'count' },
+  protocol: { mirror: 'count', run: 'count' },
+  internal: { mirror: 'count', run: 'count' },
 };
 
 /** Whether a task that failed for it is discarded at once: only another digest, or people, can change that. */
 export function isFinal(reason: Reason): boolean {
-  return kinds[reason] === 'never';
+  return kinds[reason].mirror === 'never';
 }
-
-/** What only people can change while a run goes on. */
-const forPeople: ReadonlySet<Reason> = new Set(['source-denied', 'destination-denied', 'not-found']);
 
 /** A registry that wants to be left alone for longer (ms) is not waited for by a run. */
 const longestPause = 5 * 60_000;
@@ -61,7 +59,7 @@ const deniedPause = 60_000;
 export function verdictOf(error: unknown, task: Tried, policy: RetryPolicy, clock: Clock): Verdict {
   const reason = error instanceof CopyError ? error.reason : 'internal';
   const message = error instanceof Error ? error.message : String(error);
-  const kind = kindOf(reason, policy);
+  const kind = kinds[reason][policy.impatient ? 'run' : 'mirror'];
   if (kind === 'never') return { kind: 'discard', reason, message };
   if (kind === 'count' && task.attempts >= policy.attempts) {
     return { kind: 'discard', reason, message: gaveUp(task, message) };
@@ -77,12 +75,6 @@ export function verdictOf(error: unknown, task: Tried, policy: RetryPolicy, cloc
     message,
     waited: kind === 'wait',
   };
-}
-
-function kindOf(reason: Reason, { impatient }: RetryPolicy): Kind {
-  const kind = kinds[reason];
-  if (!impatient || kind === 'never') return kind;
-  return forPeople.has(reason) ? 'never' : 'count';
 }
 
 function gaveUp({ attempts }: Tried, message: string): string {

@@ -356,7 +356,8 @@ describe('row 49: a single image of another platform', () => {
     assert.deepEqual(sent(), { source: ['HEAD', 'GET', 'GET'], destination: ['HEAD'] });
     const fitting = await copy('v1', only(['linux'], ['arm64', 'amd64']));
     assert.deepEqual(fitting, { outcome: 'copied', digest, moved: false });
-    sent();
+    // The manifest, the config to look at, and both blobs.
+    assert.equal(sent().source.filter((method) => method === 'GET').length, 4);
     assert.deepEqual(await copy('v1', only([], ['amd64'])), { outcome: 'unchanged', digest });
     assert.deepEqual(sent(), { source: ['HEAD'], destination: ['HEAD'] });
     await assertSame(repository, 'v1');

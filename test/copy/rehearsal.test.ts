@@ -11,6 +11,7 @@ import {
   blobOf,
   dockerImage,
   helmChart,
+  indexOf,
   layer,
   multiPlatform,
   nestedIndex,
@@ -49,11 +50,13 @@ const images: [repository: string, tag: string, image: Image][] = [
   ['app', 'v2', nestedIndex('rehearsal')],
   ['app', 'again', multiPlatform('rehearsal', 'empty')],
   ['app', 'docker', dockerImage('rehearsal')],
+  ['app', 'index', indexOf([{ image: dockerImage('rehearsal') }])],
   ['app', 'shared', ociImageOf(config, [shared])],
   ['other', 'shared', ociImageOf(config, [shared, layer('own', 900)])],
   ['other', 'chart', helmChart('rehearsal')],
   ['old', 'unchanged', dockerImage('unchanged')],
   ['old', 'layers', ociImageOf(config, [layer('there', 700), layer('new', 800)])],
+  ['other', 'layers', ociImageOf(config, [layer('there', 700)])],
 ];
 
 async function fill({ source, destination }: Stand): Promise<void> {

@@ -64,11 +64,12 @@ for (const text of ['{"os":"linux"}', '{"os":"","architecture":null}', '[]', 'no
   });
 
 test('row 46: an index nested too deep is refused, also where it is to be reduced', async (t) => {
-  const { source, copy } = await startStand(t);
+  const { source, destination, copy } = await startStand(t);
   let image = ociImage('deep', { layers: [] });
-  for (let depth = 0; depth < 9; depth++) image = indexOf([{ image }]);
+  for (let depth = 0; depth < 10; depth++) image = indexOf([{ image }]);
   await push(source.url, 'app', 'v1', image);
   await failsWith(copy('v1', chosen), 'artifact-refused', 'source', /at most 8 levels/);
+  assert.deepEqual(destination.seen(/manifests/), []);
 });
 
 test('row 46: an index that JSON cannot be made of again is refused', async (t) => {

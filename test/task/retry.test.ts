@@ -90,6 +90,41 @@ describe('what a failure means for its task', () => {
       assert.match(last.kind === 'discard' ? last.message : '', /^gave up after 5 attempts: write v1 at the/);
     });
 
+  const forPeople: [Fault, Side][] = [
+    ['denied', 'source'],
+    ['denied', 'destination'],
+    ['not-found', 'source'],
+    ['tls', 'source'],
+  ];
+  for (const [fault, side] of [...never, ...forPeople])
+    test(`${fault} at the ${side} ends a run's task at once`, () => {
+      const verdict = verdictOf(failure(fault, side), task(), { ...policy, impatient: true }, clock);
+      assert.equal(verdict.kind, 'discard');
+    });
+
+  const passing: [Fault, Side][] = [
+    ['policy', 'source'],
+    ['rate-limited', 'destination'],
+    ['unreachable', 'source'],
+    ['timeout', 'destination'],
+    ['corrupt', 'source'],
+    ['protocol', 'destination'],
+  ];
+  for (const [fault, side] of passing)
+    test(`${fault} at the ${side} is tried again by a run, as often as it was told and not for ever`, () => {
+      const run = { ...policy, impatient: true } as const;
+      const again = retried(verdictOf(failure(fault, side), task({ attempts: 4 }), run, clock));
+      assert.equal(again.waited, false);
+      assert.equal(verdictOf(failure(fault, side), task({ attempts: 5 }), run, clock).kind, 'discard');
+    });
+
+  test('a run waits as long as a registry asks, but not for more than five minutes', () => {
+    const run = { ...policy, impatient: true } as const;
+    const asked = (ms: number) => failure('rate-limited', 'source', now + ms);
+    assert.equal(retried(verdictOf(asked(300_000), task(), run, clock)).at, now + 300_000);
+    assert.equal(verdictOf(asked(300_001), task(), run, clock).kind, 'discard');
+  });
+
   test('what is no registry’s failure is our own, and spends an attempt', () => {
     const verdict = retried(verdictOf(new TypeError('oops'), task(), policy, clock));
     assert.deepEqual([verdict.reason, verdict.message, verdict.waited], ['internal', 'oops', false]);
