@@ -27,14 +27,15 @@ export interface Frame {
 const mostNames = 5;
 
 /**
- * The lines: none as wide as the terminal, which would wrap it, and one fewer than it has rows, for the cursor stands
- * below them. Where there is little room, what says least is left out first.
+ * The lines, in ASCII: what else would do for a bar is two columns wide on many an East Asian terminal. None is as wide as the
+ * terminal, which would wrap it, and there is one fewer than it has rows, for the cursor stands below them. Where there
+ * is little room, what says least is left out first.
  */
 export function frameOf(shown: Shown, frame: Frame): string[] {
   const width = Math.max(1, frame.columns - 1);
   const room = Math.max(1, frame.rows - 1);
   const heads = headsOf(shown, frame);
-  const head = heads.find((line) => widthOf(line) <= width) ?? printable(heads.at(-1) ?? '', width);
+  const head = heads.find((line) => widthOf(line) <= width) ?? (heads.at(-1) ?? '').slice(0, width);
   return [head, ...namesOf(shown.underWay, width, Math.min(mostNames, room - 1))].slice(0, room);
 }
 
@@ -49,15 +50,15 @@ function headsOf({ tags, ended, failed, underWay, bytes }: Shown, frame: Frame):
   const counts = [`${ended} of ${tags} tags`, ...red];
   const amounts = [sizeOf(bytes), `${sizeOf(rate.bytes)}/s`];
   const bar = (width: number): string => `${barOf(tags === 0 ? 1 : ended / tags, width)}  `;
-  const short = [`${ended}/${tags}`, ...alarm].join(' · ');
+  const short = [`${ended}/${tags}`, ...alarm].join(', ');
   return [
-    `${bar(24)}${[...counts, ...amounts, time].join(' · ')}`,
-    `${bar(8)}${[...counts, ...amounts, time].join(' · ')}`,
-    [...counts, ...amounts, time].join(' · '),
-    [...counts, `${sizeOf(rate.bytes)}/s`, time].join(' · '),
-    [...counts, time].join(' · '),
-    [`${ended}/${tags}`, ...red, time].join(' · '),
-    [`${ended}/${tags}`, ...red].join(' · '),
+    `${bar(24)}${[...counts, ...amounts, time].join(', ')}`,
+    `${bar(8)}${[...counts, ...amounts, time].join(', ')}`,
+    [...counts, ...amounts, time].join(', '),
+    [...counts, `${sizeOf(rate.bytes)}/s`, time].join(', '),
+    [...counts, time].join(', '),
+    [`${ended}/${tags}`, ...red, time].join(', '),
+    [`${ended}/${tags}`, ...red].join(', '),
     short,
   ];
 }
@@ -76,15 +77,15 @@ function namesOf(underWay: Shown['underWay'], width: number, room: number): stri
   const shown = underWay.length > room ? underWay.slice(0, room - 1) : underWay;
   const names = shown.map(({ source, age }) => nameOf(source, `  ${timeOf(age)}`, width));
   const more = underWay.length - shown.length;
-  return more === 0 ? names : [...names, printable(`  and ${more} more`, width)];
+  return more === 0 ? names : [...names, `  and ${more} more`.slice(0, width)];
 }
 
 /** Names that are too long lose their beginning: the host says least. */
 function nameOf(source: string, age: string, width: number): string {
-  const room = width - 2 - age.length;
-  if (room < 4) return printable(`  ${source}`, width);
   const name = printable(source, source.length);
-  return `  ${name.length > room ? `…${name.slice(name.length - room + 1)}` : name}${age}`;
+  const room = width - 2 - age.length;
+  if (room < 8) return `  ${name.slice(-Math.max(1, width - 2))}`.slice(0, width);
+  return `  ${name.length > room ? `...${name.slice(3 - room)}` : name}${age}`;
 }
 
 function widthOf(line: string): number {
@@ -93,5 +94,5 @@ function widthOf(line: string): number {
 
 function barOf(share: number, width: number): string {
   const full = Math.floor(share * width);
-  return '█'.repeat(full) + '░'.repeat(width - full);
+  return `[${'#'.repeat(full)}${'-'.repeat(width - full)}]`;
 }
