@@ -27,6 +27,12 @@ export interface LogOptions {
   now?: () => number;
 }
 
+/** Takes the secrets out of what is written elsewhere than in the log. */
+export function redactor(secrets: readonly string[]): (text: string) => string {
+  const redact = new Redaction(secrets);
+  return (text) => redact.text(text);
+}
+
 /** `secrets` are texts that stand in no line, not even within another text. */
 export function createLog(options: LogOptions, secrets: readonly string[] = []): Log {
   const { level, format, stream = process.stderr, env = process.env, now = Date.now } = options;

@@ -4,7 +4,8 @@ const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 export function sizeOf(bytes: number): string {
   let amount = bytes;
   let unit = 0;
-  for (; amount >= 1024 && unit < units.length - 1; unit++) amount /= 1024;
+  // What would be rounded to 1024 is one of the next unit.
+  for (; amount >= 1023.95 && unit < units.length - 1; unit++) amount /= 1024;
   return `${unit === 0 ? Math.round(amount) : amount.toFixed(1)} ${units[unit]}`;
 }
 

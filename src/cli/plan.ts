@@ -6,7 +6,7 @@ import { startPlan } from '../main/plan.ts';
 import type { PlannedTag, PlanReport } from '../main/plan.ts';
 import { Ended, exit, UsageError } from './exit.ts';
 import { print, printJson } from './print.ts';
-import { ProgressDisplay } from './progress.ts';
+import { canShowProgress, ProgressDisplay } from './progress.ts';
 import { stopSignal } from './serve.ts';
 import { countsOf, rowOf, tagsToTell, written } from './sync-summary.ts';
 import type { Row, Style } from './sync-summary.ts';
@@ -46,10 +46,11 @@ function checkRule({ rules, file }: Config, wanted: string | undefined): void {
 }
 
 async function made(config: Config, rule: string | undefined): Promise<PlanReport> {
-  const display = process.stderr.isTTY ? new ProgressDisplay(process.stderr) : undefined;
-  const stream = display?.lines ?? process.stderr;
+  const { stderr, env } = process;
+  const display = canShowProgress(stderr, env) ? new ProgressDisplay(stderr, env) : undefined;
+  const stream = display?.lines ?? stderr;
   const log = createLog({ level: 'warn', format: 'pretty', stream }, config.secrets);
-  const planning = startPlan(config, { rule, env: process.env }, log);
+  const planning = startPlan(config, { rule, env }, log);
   display?.start(() => ({ ...planning.progress, bytes: 0 }));
   void stopSignal().then(() => planning.stop());
   try {

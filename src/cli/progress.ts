@@ -1,62 +1,65 @@
 import { Writable } from 'node:stream';
-import { styleText } from 'node:util';
-import type { WriteStream } from 'node:tty';
+import { stripVTControlCharacters } from 'node:util';
 import { createLogUpdate } from 'log-update';
-import { printable } from '../printable.ts';
-import { sizeOf, timeOf } from './amount.ts';
+import { frameOf } from './frame.ts';
+import type { Shown } from './frame.ts';
+import { Rate } from './rate.ts';
 
-/** What is shown of a run. */
-export interface Shown {
-  /** Tags in all; `undefined` until the lists are there. */
-  tags: number | undefined;
-  /** Tags compared so far, where that is what is being done first. */
-  compared?: number;
-  ended: number;
-  failed: number;
-  /** Sources of the copies under way, the oldest first. */
-  underWay: readonly string[];
-  /** Of blobs, that have gone to the destinations so far. */
-  bytes: number;
-}
+/** What is needed of a terminal; a size of 0 is one that it does not tell. */
+export type Terminal = NodeJS.WritableStream & { columns: number; rows: number };
 
 /** Milliseconds between two frames. */
-const pace = 100;
-/** Milliseconds over which the rate is measured. */
-const window = 5_000;
-const mostNames = 5;
-const barWidth = 24;
+const pace = 200;
+/** Milliseconds over which bytes, and tags, are counted for what is done in a second. */
+const windows = { bytes: 5_000, tags: 60_000 };
+
+/** Whether a stream is a terminal that can be drawn on, in front of somebody. */
+export function canShowProgress(
+  stream: { isTTY?: boolean },
+  env: Readonly<Record<string, string | undefined>>,
+): boolean {
+  return stream.isTTY === true && env['TERM'] !== 'dumb' && !env['CI'];
+}
 
 /** A few lines at the bottom of a terminal that say how far a run is; what is logged scrolls by above them. */
 export class ProgressDisplay {
+  readonly #terminal: Terminal;
+  readonly #colour: boolean;
   readonly #update: ReturnType<typeof createLogUpdate>;
-  readonly #terminal: WriteStream;
-  #look: (() => Shown) | undefined;
   readonly #begun = performance.now();
-  /** How many bytes had gone when, over the last `window`. */
-  readonly #samples: { at: number; bytes: number }[] = [];
+  readonly #bytes = new Rate(windows.bytes);
+  readonly #tags = new Rate(windows.tags);
+  #look: (() => Shown) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** As it stands on the terminal. */
+  #frame: string[] = [];
 
-  constructor(terminal: WriteStream) {
+  constructor(terminal: Terminal, env: Readonly<Record<string, string | undefined>>) {
     this.#terminal = terminal;
+    this.#colour = !env['NO_COLOR'];
     this.#update = createLogUpdate(terminal);
   }
 
   start(look: () => Shown): void {
     this.#look = look;
+    this.#terminal.on('resize', this.#onResize);
     this.#timer = setInterval(() => this.#draw(), pace).unref();
+    this.#draw();
   }
 
-  /** Leaves nothing of itself on the terminal. */
+  /** Leaves nothing of itself on the terminal; log lines may follow. */
   stop(): void {
     clearInterval(this.#timer);
-    this.#update.clear();
+    this.#terminal.off('resize', this.#onResize);
+    this.#look = undefined;
+    this.#clear();
     this.#update.done();
   }
 
   /** For the log's lines. */
   readonly lines = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
-      this.#update.clear();
+      this.#clear();
       this.#terminal.write(chunk);
       this.#draw();
       done();
@@ -67,37 +70,30 @@ export class ProgressDisplay {
     if (this.#look === undefined) return;
     const shown = this.#look();
     const now = performance.now();
-    this.#samples.push({ at: now, bytes: shown.bytes });
-    while ((this.#samples[0]?.at ?? now) < now - window) this.#samples.shift();
-    const oldest = this.#samples[0] ?? { at: now, bytes: shown.bytes };
-    const rate = now === oldest.at ? 0 : ((shown.bytes - oldest.bytes) / (now - oldest.at)) * 1000;
-    const frame = frameOf(shown, { rate, elapsed: now - this.#begun, columns: this.#terminal.columns });
-    this.#update(frame.join('\n'));
+    const rate = { bytes: this.#bytes.at(now, shown.bytes), tags: this.#tags.at(now, shown.ended) };
+    const [columns, rows] = [this.#columns, this.#terminal.rows || 24];
+    this.#frame = frameOf(shown, { columns, rows, rate, elapsed: now - this.#begun, colour: this.#colour });
+    this.#update(this.#frame.join('\n'));
   }
-}
 
-/** The lines; `rate` in bytes a second, `elapsed` in milliseconds. */
-export function frameOf(
-  { tags, compared, ended, failed, underWay, bytes }: Shown,
-  { rate, elapsed, columns }: { rate: number; elapsed: number; columns: number },
-): string[] {
-  if (tags === undefined && compared !== undefined)
-    return [`comparing both ends: ${compared} tags so far, ${timeOf(elapsed)}`];
-  if (tags === undefined) return [`asking for the lists of tags, ${timeOf(elapsed)}`];
-  const left = ended === 0 ? undefined : (elapsed / ended) * (tags - ended);
-  const counts = [
-    `${ended} of ${tags} tags`,
-    ...(failed > 0 ? [styleText('red', `${failed} failed`)] : []),
-    sizeOf(bytes),
-    `${sizeOf(rate)}/s`,
-    left === undefined ? timeOf(elapsed) : `${timeOf(left)} left`,
-  ];
-  const names = underWay.slice(0, mostNames).map((name) => `  ${printable(name, Math.max(8, columns - 3))}`);
-  const more = underWay.length > mostNames ? [`  and ${underWay.length - mostNames} more`] : [];
-  return [`${barOf(tags === 0 ? 1 : ended / tags)}  ${counts.join(' · ')}`, ...names, ...more];
-}
+  #clear(): void {
+    this.#update.clear();
+    this.#frame = [];
+  }
 
-function barOf(share: number): string {
-  const full = Math.round(share * barWidth);
-  return '█'.repeat(full) + '░'.repeat(barWidth - full);
+  /** A terminal that became narrower has broken the frame's lines: it stands on more rows than log-update knows of. */
+  readonly #onResize = (): void => {
+    const rows = this.#frame.map((line) => {
+      const { length } = stripVTControlCharacters(line);
+      return Math.max(1, Math.ceil(length / this.#columns));
+    });
+    const more = rows.reduce((sum, count) => sum + count - 1, 0);
+    this.#terminal.write('\u001B[2K\u001B[1A'.repeat(more));
+    this.#clear();
+    this.#draw();
+  };
+
+  get #columns(): number {
+    return this.#terminal.columns || 80;
+  }
 }

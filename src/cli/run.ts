@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
 import { ConfigError } from '../config.ts';
+import { ProxyError } from '../main.ts';
 import { demoCommand } from './demo.ts';
 import { Ended, exit, UsageError } from './exit.ts';
 import { complain } from './print.ts';
@@ -15,11 +17,16 @@ import { tasksCommand } from './tasks.ts';
 /** Runs the command line and returns the exit code. Errors are told on standard error, the last line saying what failed. */
 export async function run(argv: readonly string[]): Promise<number> {
   try {
-    await program().parseAsync(argv);
+    await program().parseAsync(asCalled(argv));
     return exit.done;
   } catch (error) {
     return tell(error);
   }
+}
+
+/** By a link of image-syncer's name it is the command that takes image-syncer's flags: a crontab goes on as it is. */
+function asCalled([node = '', file = '', ...args]: readonly string[]): string[] {
+  return basename(file) === 'image-syncer' ? [node, file, 'sync', ...args] : [node, file, ...args];
 }
 
 function program(): Command {
@@ -30,7 +37,8 @@ function program(): Command {
     .showHelpAfterError('(tagferry --help lists the commands)')
     .exitOverride();
   const clients = [explainCommand(), resyncCommand(), tasksCommand()];
-  for (const command of [serveCommand(), syncCommand(), planCommand(), demoCommand(), ...clients])
+  const sync = syncCommand().version(version(), '--version');
+  for (const command of [serveCommand(), sync, planCommand(), demoCommand(), ...clients])
     program.addCommand(command);
   for (const command of allOf(program)) command.exitOverride().showHelpAfterError(false);
   return program;
@@ -50,5 +58,6 @@ function tell(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage;
   if (error instanceof Ended) return error.code;
   complain(error instanceof Error ? `tagferry: ${error.message}` : String(error));
-  return error instanceof ConfigError || error instanceof UsageError ? exit.usage : exit.failed;
+  const isWrong = [ConfigError, UsageError, ProxyError].some((kind) => error instanceof kind);
+  return isWrong ? exit.usage : exit.failed;
 }

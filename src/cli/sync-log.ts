@@ -1,7 +1,7 @@
 import { createWriteStream, openSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { createLog } from '../log.ts';
-import type { Log } from '../log.ts';
+import type { Level, Log } from '../log.ts';
 
 export interface SyncLog {
   log: Log;
@@ -9,24 +9,33 @@ export interface SyncLog {
   close(): Promise<void>;
 }
 
-/** Lines as image-syncer writes them: to a file, from an empty one on, else to `fallback`. */
+/** Where lines go without a file, and the least important ones that do. */
+export interface Fallback {
+  stream: NodeJS.WritableStream;
+  level: Level;
+}
+
+/** Lines as image-syncer writes them: all of them to a file, from an empty one on, else to `fallback`. */
 export function openSyncLog(
   file: string | undefined,
   secrets: readonly string[],
-  fallback: NodeJS.WritableStream,
+  { stream, level }: Fallback,
 ): SyncLog {
-  // A person at a terminal sees the progress instead of what went well.
-  const level = fallback === process.stderr ? 'info' : 'warn';
+  const beside = createLog({ level, format: 'logrus', stream }, secrets);
   const opened = file === undefined ? undefined : open(file);
-  if (typeof opened !== 'number') {
-    const log = createLog({ level, format: 'logrus', stream: fallback }, secrets);
-    if (opened !== undefined) log.warn(`--log: ${opened.message}; the log goes to standard error`);
-    return { log, close: () => Promise.resolve() };
-  }
-  const stream = createWriteStream('', { fd: opened });
+  if (typeof opened === 'number') return toFile(opened, secrets, beside);
+  if (opened !== undefined) beside.warn(`--log: ${opened.message}; the log goes to standard error`);
+  return { log: beside, close: () => Promise.resolve() };
+}
+
+/** `beside` is told when the file takes no more. */
+function toFile(fd: number, secrets: readonly string[], beside: Log): SyncLog {
+  const stream = createWriteStream('', { fd });
+  stream.once('error', ({ message }) => beside.warn(`--log: ${message}; the lines from here on are lost`));
   const close = async (): Promise<void> => {
     stream.end();
-    await finished(stream);
+    // What went wrong has been said.
+    await finished(stream).catch(() => undefined);
   };
   return { log: createLog({ level: 'info', format: 'logrus', stream }, secrets), close };
 }

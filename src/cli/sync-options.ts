@@ -1,12 +1,13 @@
-import type { Command } from 'commander';
+import { resolve } from 'node:path';
 import { parsePlatforms } from '../copy/platform.ts';
 import type { PlatformFilter } from '../copy/platform.ts';
 import type { Defaults } from '../imagesyncer/default-destination.ts';
 import type { SyncFiles } from '../imagesyncer/load.ts';
 import { UsageError } from './exit.ts';
+import { folklore } from './sync-flags.ts';
 
 /** The flags as commander reads them. */
-export interface Written extends SyncFiles, Defaults {
+export interface Written extends SyncFiles, Defaults, Partial<Record<keyof typeof folklore, unknown>> {
   log?: string;
   proc: string;
   retries: string;
@@ -40,73 +41,54 @@ export interface SyncFlags {
   warnings: string[];
 }
 
-const collect = (value: string, values: string[]): string[] => [...values, value];
-
-/** image-syncer's flags of today and of 2020, then our own. */
-export function withFlags(command: Command): Command {
-  return command
-    .option('--config <file>', 'one file with "auth" and "images" (JSON or YAML)')
-    .option('--auth <file>', 'file with credentials')
-    .option('--images <file>', 'file with rules: source → destination')
-    .option('--registry <host>', 'where destinations that are "" go (else $DEFAULT_REGISTRY)')
-    .option('--namespace <name>', 'and below which namespace (else $DEFAULT_NAMESPACE)')
-    .option('-p, --proc <number>', 'tags copied, and requests to each registry, at once', '5')
-    .option('-r, --retries <number>', 'further attempts at what failed', '2')
-    .option('--log <file>', 'log there, from an empty file on, instead of standard error')
-    .option(
-      '--os <system>',
-      'of images for several platforms, this one only: OS[:VERSION]; repeatable',
-      collect,
-      [],
-    )
-    .option('--arch <architecture>', 'likewise: ARCH[:VARIANT]; repeatable', collect, [])
-    .option('--force [boolean]', 'write manifests again that are there already')
-    .option('--output-success-images <file>', 'write the list of what was copied there')
-    .option('--output-images-format <format>', 'json or yaml (default: yaml)')
-    .option('--records <file>', 'of 2020; accepted, and does nothing')
-    .option('--report <file>', 'write the outcome of every tag there (JSON)')
-    .option('--state <file>', 'remember there what an interrupted run, or the next one, need not do again')
-    .option('--strict', 'copy also what differs in the layout of its JSON only')
-    .option('--dry-run', 'say what would be copied, and write nothing');
-}
-
 /** Throws `UsageError` with everything that is wrong. */
 export function flagsOf(written: Written, args: readonly string[]): SyncFlags {
-  const mistakes: string[] = [];
-  const attempt = <T>(read: () => T): T | undefined => {
-    try {
-      return read();
-    } catch (error) {
-      mistakes.push(error instanceof Error ? error.message : String(error));
-      return undefined;
-    }
-  };
-  const proc = attempt(() => wholeOf('--proc', written.proc, 1));
-  const retries = attempt(() => wholeOf('--retries', written.retries, Number.NEGATIVE_INFINITY));
-  const platforms = attempt(() => parsePlatforms(written));
-  const format = attempt(() => formatOf(written.outputImagesFormat));
-  if (mistakes.length > 0 || proc === undefined || retries === undefined || format === undefined)
-    throw new UsageError(mistakes.join('\n'));
+  const { format, retries, ...values } = valuesOf(written);
   const { log, report, state, outputSuccessImages: file } = written;
   return {
+    ...values,
     files: written,
     defaults: written,
     log: log || undefined,
-    proc,
     retries: Math.max(0, retries),
-    platforms,
-    force: isOn(written.force),
     strict: written.strict === true,
     successList: file && !written.dryRun ? { file, format } : undefined,
     report: report || undefined,
     state: state || undefined,
     dryRun: written.dryRun === true,
-    warnings: warningsOf(written, args),
+    warnings: warningsOf(written, { force: values.force, args }),
   };
 }
 
+/** The flags that are more than their text. */
+type Values = Pick<SyncFlags, 'proc' | 'retries' | 'platforms' | 'force'> & { format: 'json' | 'yaml' };
+
+function valuesOf(written: Written): Values {
+  const mistakes = [...unknownOf(written), ...clashesOf(written)];
+  const attempt = <T>(read: () => T, otherwise: T): T => {
+    try {
+      return read();
+    } catch (error) {
+      mistakes.push(error instanceof Error ? error.message : String(error));
+      return otherwise;
+    }
+  };
+  const values: Values = {
+    proc: attempt(() => wholeOf('--proc', written.proc, 1), 1),
+    retries: attempt(() => wholeOf('--retries', written.retries, Number.NEGATIVE_INFINITY), 0),
+    platforms: attempt(() => parsePlatforms(written), undefined),
+    force: attempt(() => isOn(written.force), false),
+    format: attempt(() => formatOf(written.outputImagesFormat), 'yaml'),
+  };
+  if (mistakes.length > 0) throw new UsageError(mistakes.join('\n'));
+  return values;
+}
+
 /** What was given and has no effect: somebody may believe that it has. */
-function warningsOf(written: Written, args: readonly string[]): string[] {
+function warningsOf(
+  written: Written,
+  { force, args }: { force: boolean; args: readonly string[] },
+): string[] {
   const warnings: string[] = [];
   if (args.length > 0)
     warnings.push(`${args.length} words that belong to no flag are ignored: ${args.join(' ')}`);
@@ -114,7 +96,7 @@ function warningsOf(written: Written, args: readonly string[]): string[] {
     warnings.push('--records is ignored: what was copied is found at the destination, or in --state FILE');
   if (written.outputImagesFormat !== undefined && !written.outputSuccessImages)
     warnings.push('--output-images-format has no effect without --output-success-images');
-  if (written.strict && isOn(written.force)) warnings.push('--strict is part of --force');
+  if (written.strict && force) warnings.push('--strict is part of --force');
   if (written.dryRun && written.outputSuccessImages)
     warnings.push('--output-success-images has no effect: a dry run copies nothing');
   if (written.dryRun && written.state) warnings.push('--state has no effect: a dry run remembers nothing');
@@ -135,8 +117,27 @@ function formatOf(text = 'yaml'): 'json' | 'yaml' {
   throw new UsageError(`--output-images-format: expected json or yaml, got "${text}"`);
 }
 
-/** As Go's flags take it: `--force`, `--force=false`. */
-function isOn(value: string | true | undefined): boolean {
-  if (value === undefined) return false;
-  return value === true || !['false', 'f', '0'].includes(value.toLowerCase());
+/** As Go's flags take it: `--force`, `--force=false`. https://pkg.go.dev/strconv#ParseBool */
+function isOn(value: string | true = 'false'): boolean {
+  if (value === true || ['1', 't', 'true'].includes(value.toLowerCase())) return true;
+  if (['0', 'f', 'false'].includes(value.toLowerCase())) return false;
+  throw new UsageError(`--force: expected nothing, true or false behind it, got "${value}"`);
+}
+
+function unknownOf(written: Written): string[] {
+  return Object.entries(folklore).flatMap(([name, text]) => (name in written ? [text] : []));
+}
+
+/** Files that the run would write over each other. */
+function clashesOf({ log, report, state, outputSuccessImages }: Written): string[] {
+  const files = { '--log': log, '--report': report, '--state': state };
+  const flags = new Map<string, string>();
+  return Object.entries({ ...files, '--output-success-images': outputSuccessImages }).flatMap(
+    ([flag, file]) => {
+      if (!file || file.startsWith('/dev/')) return [];
+      const other = flags.get(resolve(file));
+      flags.set(resolve(file), flag);
+      return other === undefined ? [] : [`${other} and ${flag}: expected two files, got "${file}" for both`];
+    },
+  );
 }

@@ -12,8 +12,9 @@ export interface Style {
 /** What is said at the end of a run: every tag that is not at its destination, why, and the counts. */
 export function summaryOf(report: Report, style: Style): string[] {
   const rows = tagsToTell(report).map(rowOf);
-  const lines = [...written(rows, style), ...report.rules.map(ruleLine), countsOf(report)];
-  return report.counts.failed + report.rules.length > 0 ? [...lines, 'failed tasks exist'] : lines;
+  const failedRules = report.rules.filter(({ reason }) => reason !== 'interrupted');
+  const lines = [...written(rows, style), ...failedRules.map(ruleLine), countsOf(report)];
+  return report.counts.failed + failedRules.length > 0 ? [...lines, 'failed tasks exist'] : lines;
 }
 
 /** In a dry run what would be copied; then what is skipped, and last what has failed. */
@@ -53,16 +54,21 @@ function ruleLine({ source, destination, reason, message }: RuleFailure): string
   return `failed rule ${rule}  ${reason}: ${message}`;
 }
 
-export function countsOf({ dryRun, interrupted, counts, bytes, seconds, tags }: Report): string {
-  const left = tags.filter(({ reason }) => reason === 'interrupted').length;
+export function countsOf({ dryRun, interrupted, counts, bytes, seconds, ...report }: Report): string {
   const parts = [
     `${dryRun ? 'would copy' : 'copied'} ${counts.copied}`,
     `unchanged ${counts.unchanged}`,
     `skipped ${counts.skipped}`,
     `failed ${counts.failed + counts.rulesFailed}`,
   ];
-  const stopped = interrupted ? `; interrupted, ${left} tags not looked at or not finished` : '';
+  const stopped = interrupted ? `; ${interruptionOf(report)}` : '';
   const nothing =
     !interrupted && counts.copied + counts.failed + counts.rulesFailed === 0 ? '; nothing to do' : '';
   return `${parts.join(', ')}; ${sizeOf(bytes)} in ${seconds.toFixed(1)} s${stopped}${nothing}`;
+}
+
+function interruptionOf({ tags, rules }: Pick<Report, 'tags' | 'rules'>): string {
+  const left = [tags, rules].map((list) => list.filter(({ reason }) => reason === 'interrupted').length);
+  const unknown = left[1] === 0 ? '' : `, ${left[1]} rules without a list of tags`;
+  return `interrupted, ${left[0]} tags not looked at or not finished${unknown}`;
 }

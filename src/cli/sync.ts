@@ -4,15 +4,18 @@ import { SyncConfigError } from '../imagesyncer/error.ts';
 import { loadSyncConfig } from '../imagesyncer/load.ts';
 import type { SyncConfig } from '../imagesyncer/load.ts';
 import { formatSuccessList } from '../imagesyncer/success-list.ts';
-import { startSync } from '../main/sync.ts';
+import { DatabaseError, startSync } from '../main/sync.ts';
+import type { Syncing } from '../main/sync.ts';
+import type { Log } from '../log.ts';
 import { successList } from '../sync/report.ts';
 import type { Report } from '../sync/report.ts';
 import { Ended, exit, UsageError } from './exit.ts';
-import { print } from './print.ts';
-import { ProgressDisplay } from './progress.ts';
+import { complain, print } from './print.ts';
+import { canShowProgress, ProgressDisplay } from './progress.ts';
 import { stopSignal } from './serve.ts';
 import { openSyncLog } from './sync-log.ts';
-import { flagsOf, withFlags } from './sync-options.ts';
+import { withFlags } from './sync-flags.ts';
+import { flagsOf } from './sync-options.ts';
 import type { SyncFlags, Written } from './sync-options.ts';
 import { summaryOf } from './sync-summary.ts';
 
@@ -29,9 +32,10 @@ async function sync(flags: SyncFlags): Promise<void> {
   const config = configOf(flags);
   for (const file of [flags.report, flags.successList?.file]) if (file !== undefined) probe(file);
   const report = await carryOut(flags, config);
+  // The last lines are the outcome: whoever looks at them alone must not miss it.
+  const written = writeReports(flags, report);
   for (const line of summaryOf(report, { columns: process.stdout.isTTY })) print(line);
-  writeReports(flags, report);
-  const code = codeOf(report);
+  const code = written ? codeOf(report) : codeOf(report) || exit.failed;
   if (code !== exit.done) throw new Ended(code);
 }
 
@@ -50,37 +54,64 @@ function probe(file: string): void {
   try {
     closeSync(openSync(file, 'a'));
   } catch (cause) {
-    throw new UsageError(`cannot write there: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    throw new UsageError(`nothing was copied: ${writing(file, cause)}`, { cause });
   }
 }
 
+function writing(file: string, cause: unknown): string {
+  return `cannot write ${file}: ${cause instanceof Error ? cause.message : String(cause)}`;
+}
+
 async function carryOut(flags: SyncFlags, config: SyncConfig): Promise<Report> {
-  const display = process.stderr.isTTY ? new ProgressDisplay(process.stderr) : undefined;
-  const { log, close } = openSyncLog(flags.log, config.secrets, display?.lines ?? process.stderr);
-  for (const warning of flags.warnings) log.warn(warning);
-  const running = startSync({ ...flags, config, env: process.env }, log);
-  display?.start(() => running.progress);
-  void stopSignal().then(() => running.stop());
-  // The timer of a retry does not keep the process alive, and neither do the connections that are idle then.
-  const alive = setInterval(() => undefined, 60_000);
+  const { stderr, env } = process;
+  const display = canShowProgress(stderr, env) ? new ProgressDisplay(stderr, env) : undefined;
+  // Whoever watches the progress is told of the rest only.
+  const fallback = display
+    ? { stream: display.lines, level: 'warn' as const }
+    : { stream: stderr, level: 'info' as const };
+  const { log, close } = openSyncLog(flags.log, config.secrets, fallback);
   try {
+    for (const warning of flags.warnings) log.warn(warning);
+    const running = begin(flags, config, log);
+    void stopSignal().then(() => running.stop());
+    display?.start(() => running.progress);
     return await running.report;
   } finally {
-    clearInterval(alive);
     display?.stop();
     await close();
   }
 }
 
-function writeReports({ report: file, successList: list }: SyncFlags, report: Report): void {
-  if (file !== undefined) writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  if (list !== undefined) writeFileSync(list.file, formatSuccessList(successList(report), list.format));
+function begin(flags: SyncFlags, config: SyncConfig, log: Log): Syncing {
+  try {
+    return startSync({ ...flags, config, env: process.env }, log);
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error;
+    throw new UsageError(`--state: ${error.message}`, { cause: error });
+  }
+}
+
+/** Whether all of them were written: one that cannot be keeps no other. */
+function writeReports({ report: file, successList: list }: SyncFlags, report: Report): boolean {
+  const texts = [
+    file !== undefined && ([file, `${JSON.stringify(report, null, 2)}\n`] as const),
+    list !== undefined && ([list.file, formatSuccessList(successList(report), list.format)] as const),
+  ];
+  return texts.map((text) => text === false || wasWritten(...text)).every(Boolean);
+}
+
+function wasWritten(file: string, text: string): boolean {
+  try {
+    writeFileSync(file, text);
+    return true;
+  } catch (error) {
+    complain(`tagferry: ${writing(file, error)}`);
+    return false;
+  }
 }
 
 export function codeOf({ interrupted, counts, rules }: Report): number {
   if (interrupted) return exit.interrupted;
-  if (counts.failed + rules.filter(({ reason }) => reason !== 'configuration').length > 0) return exit.failed;
+  if (counts.failed > 0 || rules.some(({ reason }) => reason !== 'configuration')) return exit.failed;
   return rules.length > 0 ? exit.usage : exit.done;
 }

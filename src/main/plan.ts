@@ -2,6 +2,7 @@ import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { noSessions } from '../copy/upload-session.ts';
+import { redactor } from '../log.ts';
 import type { Log } from '../log.ts';
 import type { Digest } from '../oci/digest.ts';
 import { proxiesOf } from '../registry/proxy.ts';
@@ -87,6 +88,7 @@ class Parts {
   readonly run: Run;
   readonly #options: PlanOptions;
   readonly #clock: Clock;
+  readonly #redact: (text: string) => string;
   readonly #state: State = openState(inMemory);
   readonly #registries: ConfiguredRegistries;
   readonly #rehearsed: RehearsedRegistries;
@@ -98,6 +100,7 @@ class Parts {
   constructor(config: Config, options: PlanOptions, log: Log, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
+    this.#redact = redactor(config.secrets);
     const proxies = proxiesOf(options.env);
     this.#registries = new ConfiguredRegistries(config.registries, clock, ignore, noSessions, proxies);
     this.#rehearsed = new RehearsedRegistries(this.#registries);
@@ -128,8 +131,8 @@ class Parts {
     const startedAt = this.#clock.now();
     try {
       const accounts = await this.run.run();
-      const interrupted = this.run.stopped;
-      const facts = { dryRun: true, interrupted, startedAt, finishedAt: this.#clock.now(), mistaken: [] };
+      const [interrupted, finishedAt, redact] = [this.run.stopped, this.#clock.now(), this.#redact];
+      const facts = { dryRun: true, interrupted, startedAt, finishedAt, mistaken: [], redact };
       return this.#extended(reportOf(accounts, facts));
     } finally {
       await this.#registries.close();
@@ -185,7 +188,7 @@ class Parts {
       counts: { ...counts, unchanged: counts.unchanged + unchanged, failed: counts.failed + more },
       tags: this.#tags(report),
       collisions: this.#differences.collisions,
-      errors,
+      errors: errors.map(this.#redact),
     };
   }
 

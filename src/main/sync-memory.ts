@@ -43,8 +43,8 @@ const ended = ['sync', 'ended'] as const;
 /** After that (ms) an interrupted run is not gone on with: by then somebody else may have been at the destination. */
 const longestBreak = 24 * 60 * 60_000;
 
-/** Tags written down together: a crash makes as many be asked for again. */
-const batch = 100;
+/** Milliseconds between writes to the disk: what has ended since is asked for again after a crash. */
+const pace = 500;
 
 /** Opens `--state FILE`, made when it is missing. Throws `DatabaseError`. */
 export function openMemory(file: string, log: Log, clock: Clock): SyncMemory {
@@ -60,6 +60,9 @@ class FileMemory implements SyncMemory {
   /** When the run began that this one goes on with; `undefined`: it is a new one. */
   readonly #since: number | undefined;
   #seen: Seen[] = [];
+  #savedAt = Number.NEGATIVE_INFINITY;
+  #saving: { cancel(): void } | undefined;
+  #failing = false;
 
   constructor(state: State, log: Log, clock: Clock) {
     this.#state = state;
@@ -86,7 +89,9 @@ class FileMemory implements SyncMemory {
     const { source, sourceRepository, sourceTag, destination, destinationRepository, destinationTag } = task;
     const copy = { source, sourceRepository, sourceTag, destination, destinationRepository, destinationTag };
     this.#seen.push({ copy, digest, at: this.#clock.now() });
-    if (this.#seen.length >= batch) this.#save();
+    const due = this.#savedAt + pace - this.#clock.now();
+    if (due <= 0) this.#save();
+    else this.#saving ??= this.#clock.after(due, () => this.#save());
   }
 
   finish(): void {
@@ -99,6 +104,9 @@ class FileMemory implements SyncMemory {
   }
 
   #save(): void {
+    this.#saving?.cancel();
+    this.#saving = undefined;
+    this.#savedAt = this.#clock.now();
     const seen = this.#seen;
     this.#seen = [];
     this.#attempt(() => this.#state.records.confirm(seen));
@@ -120,7 +128,9 @@ class FileMemory implements SyncMemory {
       return work();
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      this.#log.warn('the state file does not take it: the next run has to do more again', { error });
+      if (!this.#failing)
+        this.#log.warn('the state file does not take it: the next run has to do more again', { error });
+      this.#failing = true;
       return undefined;
     }
   }

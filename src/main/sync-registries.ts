@@ -1,3 +1,4 @@
+import { shared } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { BlobTraffic } from '../copy/blob.ts';
 import { at } from '../copy/error.ts';
@@ -51,7 +52,7 @@ export class SyncRegistries {
   }
 
   async *tags(place: Place, signal: AbortSignal): AsyncGenerator<string> {
-    const { registry } = await this.#client(place);
+    const { registry } = await shared(this.#client(place), signal);
     yield* registry.repository(place.repository, 'pull').tags(signal);
   }
 

@@ -4,6 +4,7 @@ import type { PlatformFilter } from '../copy/platform.ts';
 import { Rehearsal } from '../copy/rehearsal.ts';
 import type { FileMistake } from '../imagesyncer/error.ts';
 import type { SyncConfig } from '../imagesyncer/load.ts';
+import { redactor } from '../log.ts';
 import type { Log } from '../log.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import { Journal } from '../sync/journal.ts';
@@ -17,6 +18,8 @@ import { trustSystem } from './authorities.ts';
 import { noMemory, openMemory } from './sync-memory.ts';
 import type { SyncMemory } from './sync-memory.ts';
 import { SyncRegistries } from './sync-registries.ts';
+
+export { DatabaseError } from '../state/error.ts';
 
 export interface SyncOptions {
   config: SyncConfig;
@@ -79,11 +82,12 @@ function newRun(options: SyncOptions, { registries, memory, journal, clock }: Pa
   const { config, proc, retries, platforms, force, strict } = options;
   const policy = { attempts: 1 + retries, ...backoff, impatient: true } as const;
   return new Run({
-    plan: (signal) => {
+    plan: (signal, onRetry) => {
       journal.expect(config.rules.length);
       const tags = registries.tags.bind(registries);
       const onRule = journal.rule.bind(journal);
-      return planOf(config.rules, { tags, width: proc, policy, clock, signal, onRule });
+      const onFailed = journal.list.bind(journal);
+      return planOf(config.rules, { tags, width: proc, policy, clock, signal, onRetry, onRule, onFailed });
     },
     ends: (task) => registries.ends(task),
     asked: { equivalent: !strict, ...(platforms && { platforms }) },
@@ -98,12 +102,16 @@ function newRun(options: SyncOptions, { registries, memory, journal, clock }: Pa
 
 async function carryOut(options: SyncOptions, parts: Parts & { run: Run }): Promise<Report> {
   const { run, registries, memory } = parts;
+  // Neither the clock's timers nor idle connections keep a process alive: a pause between attempts would be its end.
+  const awake = setInterval(() => undefined, 2 ** 31 - 1);
   try {
-    return await account(options, parts);
+    const report = await account(options, parts);
+    if (!run.stopped) memory.finish();
+    return report;
   } finally {
     await registries.close();
-    if (!run.stopped) memory.finish();
     memory.close();
+    clearInterval(awake);
   }
 }
 
@@ -117,9 +125,11 @@ async function account(
   const mistaken = config.mistakes.map(mistakenOf);
   for (const failure of mistaken) journal.mistake(failure);
   const accounts = await run.run();
-  const facts = { dryRun, interrupted: run.stopped, startedAt, finishedAt: clock.now(), mistaken };
-  const report = reportOf(accounts, facts);
-  journal.end(report.counts.failed + report.counts.rulesFailed, facts.finishedAt - startedAt);
+  const [interrupted, finishedAt, redact] = [run.stopped, clock.now(), redactor(config.secrets)];
+  const report = reportOf(accounts, { dryRun, interrupted, startedAt, finishedAt, mistaken, redact });
+  const failed = report.counts.failed + report.counts.rulesFailed;
+  if (interrupted) journal.interrupted(failed, finishedAt - startedAt);
+  else journal.end(failed, finishedAt - startedAt);
   return report;
 }
 

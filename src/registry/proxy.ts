@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 
 /** A proxy's setting is none. The text may hold a password, so it is not repeated. */
-class ProxyError extends Error {
+export class ProxyError extends Error {
   override readonly name = 'ProxyError';
 }
 

@@ -1,5 +1,6 @@
 import { Agent, Pool, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
+import { shared } from '../abort.ts';
 import type { Answer, Call } from './call.ts';
 import { unanswered } from '../copy/unanswered.ts';
 import type { Proxies } from './proxy.ts';
@@ -26,18 +27,21 @@ export class Wire {
   readonly #direct: Agent;
   /** By the proxy's address. */
   readonly #proxied = new Map<string, ProxyAgent>();
+  readonly #closing = new AbortController();
 
   constructor(options: WireOptions, connections: number) {
     this.#options = options;
     this.#connections = connections;
-    this.#direct = new Agent({ ...pooling(connections), connect: tlsOf(options) });
+    this.#direct = new Agent({ ...pooling(connections), connect: this.#tls() });
   }
 
   async exchange(call: Call, url: URL, authorization: string | undefined): Promise<Answer> {
     const { onRequest, proxies } = this.#options;
     const proxy = proxies?.of(url);
     try {
-      const answer = await this.#agent(proxy).request(this.#request(call, url, authorization));
+      const asking = this.#agent(proxy).request(this.#request(call, url, authorization));
+      // undici hears of an abort when there is a connection, and not before.
+      const answer = await shared(asking, call.signal);
       onRequest(call.method, answer.statusCode);
       const { headers: raw, statusCode: status, body } = answer;
       return { status, headers: headersOf(raw), challenges: all(raw['www-authenticate']), url, body };
@@ -52,13 +56,34 @@ export class Wire {
   /** Ends what is under way. */
   async close(): Promise<void> {
     await Promise.all([this.#direct, ...this.#proxied.values()].map((agent) => agent.destroy()));
+    // undici leaves a connection that is being made to its time-out, which keeps the process alive.
+    this.#closing.abort();
   }
 
   #agent(proxy: URL | undefined): Dispatcher {
     if (proxy === undefined) return this.#direct;
-    const agent = this.#proxied.get(proxy.href) ?? newProxyAgent(proxy, this.#options, this.#connections);
+    const agent = this.#proxied.get(proxy.href) ?? this.#newProxyAgent(proxy);
     this.#proxied.set(proxy.href, agent);
     return agent;
+  }
+
+  #newProxyAgent(proxy: URL): ProxyAgent {
+    const { connectTimeout: timeout } = this.#options;
+    return new ProxyAgent({
+      ...pooling(this.#connections),
+      uri: proxy.href,
+      requestTls: this.#tls(),
+      // Of a proxy that is spoken to by TLS itself: what holds for the registry's certificate does not hold for its.
+      proxyTls: { timeout, allowH2: false, signal: this.#closing.signal },
+      // A proxy that does not answer its CONNECT has made no connection.
+      clientFactory: (origin, more) => new Pool(origin, { ...more, headersTimeout: timeout }),
+    });
+  }
+
+  #tls(): { timeout: number; rejectUnauthorized: boolean; ca?: string[]; signal: AbortSignal } {
+    const { ca, connectTimeout: timeout, insecureSkipVerify } = this.#options;
+    const { signal } = this.#closing;
+    return { timeout, rejectUnauthorized: !insecureSkipVerify, signal, ...(ca && { ca: [...ca] }) };
   }
 
   #request(call: Call, url: URL, authorization: string | undefined): Dispatcher.RequestOptions {
@@ -84,35 +109,9 @@ export class Wire {
   }
 }
 
-function newProxyAgent(proxy: URL, options: WireOptions, connections: number): ProxyAgent {
-  const { connectTimeout } = options;
-  return new ProxyAgent({
-    ...pooling(connections),
-    uri: proxy.href,
-    requestTls: tlsOf(options),
-    // Of a proxy that is spoken to by TLS itself: what holds for the registry's certificate does not hold for its.
-    proxyTls: { timeout: connectTimeout, allowH2: false },
-    // A proxy that does not answer its CONNECT has made no connection.
-    clientFactory: (origin, more) => new Pool(origin, { ...more, headersTimeout: connectTimeout }),
-  });
-}
-
 function pooling(connections: number): Agent.Options {
   // One connection is one congestion window: several serve big blobs better than streams in one.
   return { allowH2: false, pipelining: 1, connections, keepAliveTimeout: 30_000 };
-}
-
-function tlsOf(options: WireOptions): {
-  timeout: number;
-  rejectUnauthorized: boolean;
-  ca?: string[];
-} {
-  const { ca, connectTimeout, insecureSkipVerify } = options;
-  return {
-    timeout: connectTimeout,
-    rejectUnauthorized: !insecureSkipVerify,
-    ...(ca !== undefined && { ca: [...ca] }),
-  };
 }
 
 function headersOf(raw: Dispatcher.ResponseData['headers']): Headers {

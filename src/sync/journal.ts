@@ -27,6 +27,11 @@ export class Journal {
     this.#finished(task, `${found.tags} tags`);
   }
 
+  /** A list of tags that is to be asked for again. */
+  list(name: string, why: string): void {
+    this.#log.warn(`Failed to executed analyzing image rules for ${name}: ${why}. ${this.#now()}`);
+  }
+
   /** A rule that cannot be begun. */
   mistake({ source, destination, message }: RuleFailure): void {
     this.#tasks++;
@@ -59,6 +64,11 @@ export class Journal {
 
   end(failed: number, milliseconds: number): void {
     this.#log.info(`Synchronization finished, ${failed} tasks failed, cost ${costOf(milliseconds)}.`);
+  }
+
+  /** In other words than the end: whoever looks for those must not find them. */
+  interrupted(failed: number, milliseconds: number): void {
+    this.#log.warn(`Synchronization interrupted, ${failed} tasks failed, cost ${costOf(milliseconds)}.`);
   }
 
   #finished(task: string, message: string): void {

@@ -46,7 +46,8 @@ export interface TagOutcome {
 export interface RuleFailure {
   source: string;
   destination: string;
-  reason: Reason | 'configuration';
+  /** `interrupted`: the run was stopped before its tags were known. */
+  reason: Reason | 'configuration' | 'interrupted';
   message: string;
 }
 

@@ -16,7 +16,12 @@ export interface PlanOptions {
   width: number;
   policy: RetryPolicy;
   clock: Clock;
+  /** Its abort ends the asking: what was not found then is `interrupted`. */
   signal: AbortSignal;
+  /** Told of each further attempt, which is the second or later one. */
+  onRetry(attempt: number): void;
+  /** Told of each list that could not be got and is asked for again, and why. */
+  onFailed(list: string, why: string): void;
   /** Told of each rule as it is done. */
   onRule(rule: SyncRule, found: { tags: number } | RuleFailure): void;
 }
@@ -30,7 +35,10 @@ export interface Plan {
   failures: RuleFailure[];
 }
 
-/** Asks for the lists of tags that the rules need, each once, and pairs them, in the order of the file. Throws only the signal's reason. */
+/**
+ * Asks for the lists of tags that the rules need, each once, and pairs them, in the order of the file. Does not throw: a rule
+ * that fails is told as one.
+ */
 export async function planOf(rules: readonly SyncRule[], options: PlanOptions): Promise<Plan> {
   const lists = new Lists(options);
   const found = new Map<SyncRule, Copy[]>();
@@ -41,10 +49,9 @@ export async function planOf(rules: readonly SyncRule[], options: PlanOptions): 
       found.set(rule, copies);
       options.onRule(rule, { tags: copies.length });
     } catch (error) {
-      options.signal.throwIfAborted();
-      const failure = failureOf(rule, error);
+      const failure = options.signal.aborted ? interrupted(rule) : failureOf(rule, error);
       failures.set(rule, failure);
-      options.onRule(rule, failure);
+      if (!options.signal.aborted) options.onRule(rule, failure);
     }
   });
   const inOrder = <T>(of: ReadonlyMap<SyncRule, T>): T[] => rules.flatMap((rule) => of.get(rule) ?? []);
@@ -110,7 +117,9 @@ class Lists {
         signal.throwIfAborted();
         const verdict = verdictOf(error, { attempts, wantedAt }, policy, clock);
         if (verdict.kind !== 'retry') throw error;
+        this.#options.onFailed(name, verdict.message);
         await clock.sleep(verdict.at - clock.now(), signal);
+        this.#options.onRetry(attempts + 1);
       }
     }
   }
@@ -122,6 +131,11 @@ class Lists {
     if (tags.length > 0) return tags;
     throw new RegistryError('not-found', `${name} has no tags; is there such a repository?`);
   }
+}
+
+function interrupted({ source, destination }: SyncRule): RuleFailure {
+  const message = 'the run was stopped before the tags were listed';
+  return { source, destination, reason: 'interrupted', message };
 }
 
 function failureOf({ source, destination }: SyncRule, error: unknown): RuleFailure {

@@ -27,23 +27,30 @@ export interface RunFacts {
   finishedAt: number;
   /** Rules with a mistake in them, which were not even begun. */
   mistaken: readonly RuleFailure[];
+  /** Takes secrets out of what registries said. */
+  redact(text: string): string;
 }
 
 export function reportOf(accounts: Accounts, facts: RunFacts): Report {
-  const { dryRun, interrupted, startedAt, finishedAt, mistaken } = facts;
-  const tags = accounts.tags;
-  const rules = [...mistaken, ...accounts.failures];
+  const { dryRun, interrupted, startedAt, finishedAt, mistaken, redact } = facts;
+  const tags = accounts.tags.map((tag) => (tag.message ? { ...tag, message: redact(tag.message) } : tag));
+  const failures = [...mistaken, ...accounts.failures];
+  const rules = failures.map((rule) => ({ ...rule, message: redact(rule.message) }));
   return {
     dryRun,
     interrupted,
     startedAt: new Date(startedAt).toISOString(),
     finishedAt: new Date(finishedAt).toISOString(),
     seconds: (finishedAt - startedAt) / 1000,
-    counts: { ...countsOf(tags), rulesFailed: rules.length },
+    counts: { ...countsOf(tags), rulesFailed: rules.filter(hasFailed).length },
     bytes: tags.reduce((sum, tag) => sum + tag.bytes, 0),
     tags,
     rules,
   };
+}
+
+function hasFailed({ reason }: RuleFailure): boolean {
+  return reason !== 'interrupted';
 }
 
 /** `--output-success-images`, as image-syncer's: source → destinations, those that were written in this run. */

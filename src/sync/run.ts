@@ -14,8 +14,8 @@ import type { Plan } from './plan.ts';
 import type { Task } from '../task/task.ts';
 
 export interface RunOptions extends Pick<WorkerOptions, 'ends' | 'asked' | 'policy'> {
-  /** What is to be copied. Throws only the signal's reason. */
-  plan(signal: AbortSignal): Promise<Plan>;
+  /** What is to be copied, as far as it was found when the signal was aborted. `onRetry` is told of each further attempt. */
+  plan(signal: AbortSignal, onRetry: (attempt: number) => void): Promise<Plan>;
   /** Tags copied at once. */
   width: number;
   /** Write manifests also where they are already. */
@@ -32,22 +32,22 @@ export interface Progress {
   tags: number | undefined;
   ended: number;
   failed: number;
-  /** What is being copied now: the names of the sources, those begun first in front. */
-  underWay: string[];
+  /** What is being copied now, begun first in front: the source, and for how long (ms). */
+  underWay: { source: string; age: number }[];
 }
 
 /** One run, from what is planned to the outcome of every tag. */
 export class Run {
   readonly #options: RunOptions;
   readonly #stop = new AbortController();
-  readonly #underWay = new Map<number, string>();
+  readonly #underWay = new Map<number, { source: string; since: number }>();
   /** What copies came to, until their tasks are settled. */
   readonly #results = new Map<number, CopyResult>();
   #accounts = new Accounts({ copies: [], skipped: [], failures: [] });
   #tags: number | undefined;
   #ended = 0;
   #failed = 0;
-  /** Attempts that tasks have got so far: each more than the first is a round of retries. */
+  /** Attempts that rules, then tags, have got so far: each more than the first is a round of retries. */
   #round = 1;
 
   constructor(options: RunOptions) {
@@ -56,8 +56,7 @@ export class Run {
 
   /** To the end, or until it is stopped; never fails: what failed is in the accounts. */
   async run(): Promise<Accounts> {
-    const plan = await this.#plan();
-    if (plan === undefined) return this.#accounts;
+    const plan = await this.#options.plan(this.#stop.signal, (attempt) => this.#retrying(attempt));
     this.#accounts = new Accounts(plan);
     this.#tags = plan.copies.length;
     await this.#copy(plan);
@@ -74,17 +73,9 @@ export class Run {
   }
 
   get progress(): Progress {
-    const underWay = [...this.#underWay.values()];
+    const now = this.#options.clock.now();
+    const underWay = [...this.#underWay.values()].map(({ source, since }) => ({ source, age: now - since }));
     return { tags: this.#tags, ended: this.#ended, failed: this.#failed, underWay };
-  }
-
-  async #plan(): Promise<Plan | undefined> {
-    try {
-      return await this.#options.plan(this.#stop.signal);
-    } catch (error) {
-      if (this.stopped) return undefined;
-      throw error;
-    }
   }
 
   async #copy({ copies, skipped }: Plan): Promise<void> {
@@ -92,6 +83,8 @@ export class Run {
     for (const { copy, message } of skipped)
       journal.warn(`${sourceOf(copy)} is not copied to ${destinationOf(copy)}: ${message}`);
     journal.expect(copies.length);
+    if (copies.length === 0 || this.stopped) return;
+    this.#round = 1;
     const store = new OneShot(copies, { force, now: clock.now() });
     const { promise: done, resolve } = Promise.withResolvers<void>();
     const dispatcher = new Dispatcher({
@@ -106,7 +99,6 @@ export class Run {
         if (store.unfinished === 0) resolve();
       },
     });
-    if (copies.length === 0 || this.stopped) return;
     this.#stop.signal.addEventListener('abort', () => resolve(), { once: true });
     dispatcher.wake();
     await done;
@@ -119,6 +111,13 @@ export class Run {
     return done;
   }
 
+  /** An attempt begins: the first one that is so late is a round's. */
+  #retrying(attempt: number): void {
+    if (attempt <= this.#round) return;
+    this.#round = attempt;
+    this.#options.journal.retry();
+  }
+
   #told(event: TaskEvent): void {
     if (event.kind === 'storage-failed') throw event.error;
     const { task } = event;
@@ -129,10 +128,8 @@ export class Run {
   }
 
   #started(task: Task): void {
-    this.#underWay.set(task.id, sourceOf(task));
-    if (task.attempts <= this.#round) return;
-    this.#round = task.attempts;
-    this.#options.journal.retry();
+    this.#underWay.set(task.id, { source: sourceOf(task), since: this.#options.clock.now() });
+    this.#retrying(task.attempts);
   }
 
   #settled({ task, attempt }: Extract<TaskEvent, { kind: 'settled' }>): void {

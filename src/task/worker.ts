@@ -2,6 +2,7 @@ import type { BlobCounts, BlobTraffic } from '../copy/blob.ts';
 import { copy, type CopyRequest, type CopyResult } from '../copy/copy.ts';
 import { CopyError } from '../copy/error.ts';
 import type { Destination, Source } from '../copy/repository.ts';
+import { shared } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import type { Digest } from '../oci/digest.ts';
 import { verdictOf } from './retry.ts';
@@ -48,7 +49,8 @@ export async function work(task: Task, options: WorkerOptions, signal: AbortSign
   const onResolved = (digest: Digest): void => void (resolved = digest);
   try {
     const how = { ...options.asked, counts, signal, onResolved };
-    const result = await attempt(task, await options.ends(task), how);
+    const ends = await shared(Promise.resolve(options.ends(task)), signal);
+    const result = await attempt(task, ends, how);
     return { ...concluded(result, did()), result };
   } catch (error) {
     signal.throwIfAborted();

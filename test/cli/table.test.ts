@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { frameOf } from '../../src/cli/progress.ts';
+import { frameOf } from '../../src/cli/frame.ts';
 import { tableOf } from '../../src/cli/table.ts';
 
 test('columns are as wide as they have to be, and a last cell widens none', () => {
@@ -18,7 +18,6 @@ test('columns are as wide as they have to be, and a last cell widens none', () =
 
 test('while both ends are compared, the progress counts the tags', () => {
   const shown = { tags: undefined, compared: 1_234, ended: 0, failed: 0, underWay: [], bytes: 0 };
-  assert.deepEqual(frameOf(shown, { rate: 0, elapsed: 3_000, columns: 80 }), [
-    'comparing both ends: 1234 tags so far, 3 s',
-  ]);
+  const frame = { columns: 80, rows: 24, colour: false, rate: { bytes: 0, tags: 0 }, elapsed: 3_000 };
+  assert.deepEqual(frameOf(shown, frame), ['1234 tags compared, 3 s']);
 });

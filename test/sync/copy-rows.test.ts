@@ -89,7 +89,7 @@ async function copied(t: Ending, repository: string, how: How = {}): Promise<Don
     source: asked(source, repository).slice(before.source),
     destination: asked(at, to).slice(before.destination),
   };
-  const summary = summaryOf(end.report);
+  const summary = summaryOf(end.report, { columns: false });
   return {
     ...end,
     tag,

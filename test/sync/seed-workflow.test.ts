@@ -172,7 +172,7 @@ describe('the procedure of Alibaba Cloud, its file and its command', () => {
     const flags = [`--registry=${hosts.acr}`, namespace, '--retries=10'];
     const { code, report, log } = await sync(t, { files: { config: { auth, images } }, flags });
     assert.equal(code, 1);
-    const said = summaryOf(report);
+    const said = summaryOf(report, { columns: false });
     const why = `source-denied: list the tags of ${hosts.harbor}/library/nginx at the source: `;
     assert.ok(said[0]?.startsWith(`failed rule ${rule}  ${why}`), said[0]);
     assert.equal(said.at(-1), 'failed tasks exist');
@@ -213,7 +213,7 @@ describe('what ACR refuses is said in a way that can be understood', () => {
     const [tag] = report.tags;
     assert.ok(tag);
     assert.equal(tag.attempts, 1);
-    const [line = '', ...rest] = summaryOf(report);
+    const [line = '', ...rest] = summaryOf(report, { columns: false });
     assert.equal(line, `failed ${tag.source} -> ${tag.destination}  ${tag.reason}: ${tag.message}`);
     assert.equal(rest.at(-1), 'failed tasks exist');
     assert.ok(
