@@ -68,16 +68,17 @@ async function copiesOf(rule: SyncRule, lists: Lists): Promise<Copy[]> {
 /** The last line of the file has a destination tag: written in this order one by one, they would end so. */
 function settled(copies: readonly Copy[]): Pick<Plan, 'copies' | 'collisions'> {
   const last = new Map(copies.map((copy) => [destinationOf(copy), copy]));
-  const others = copies.filter((copy) => last.get(destinationOf(copy)) !== copy);
-  const collisions = others.flatMap((copy) => {
-    const winner = last.get(destinationOf(copy));
-    if (winner === undefined || sourceOf(winner) === sourceOf(copy)) return [];
-    return {
-      copy,
-      message: `${sourceOf(winner)} goes to ${destinationOf(copy)} as well, and stands further down`,
-    };
-  });
-  return { copies: [...last.values()], collisions };
+  const collisions = new Map<string, Plan['collisions'][number]>();
+  for (const copy of copies) {
+    const [from, to] = [sourceOf(copy), destinationOf(copy)];
+    const winner = sourceOf(last.get(to) ?? copy);
+    if (winner !== from)
+      collisions.set(`${from} ${to}`, {
+        copy,
+        message: `${winner} goes to ${to} as well, and stands further down`,
+      });
+  }
+  return { copies: [...last.values()], collisions: [...collisions.values()] };
 }
 
 /** Lists of tags, each asked for once, and again after a failure that may pass. */
