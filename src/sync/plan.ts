@@ -78,17 +78,14 @@ async function copiesOf(rule: SyncRule, lists: Lists): Promise<Copy[]> {
  */
 function settled(copies: readonly Copy[]): Pick<Plan, 'copies' | 'skipped'> {
   const last = new Map(copies.map((copy) => [destinationOf(copy), copy]));
-  const others = copies.filter((copy) => last.get(destinationOf(copy)) !== copy);
-  const skipped = others.flatMap((copy) => {
-    const winner = last.get(destinationOf(copy));
-    if (winner === undefined || sourceOf(winner) === sourceOf(copy)) return [];
-    return {
-      copy,
-      reason: 'name-collision' as const,
-      message: `${sourceOf(winner)} goes to ${destinationOf(copy)} as well, and stands further down`,
-    };
-  });
-  return { copies: [...last.values()], skipped };
+  const skipped = new Map<string, Plan['skipped'][number]>();
+  for (const copy of copies) {
+    const [from, to] = [sourceOf(copy), destinationOf(copy)];
+    const winner = sourceOf(last.get(to) ?? copy);
+    const message = `${winner} goes to ${to} as well, and stands further down`;
+    if (winner !== from) skipped.set(`${from} ${to}`, { copy, reason: 'name-collision', message });
+  }
+  return { copies: [...last.values()], skipped: [...skipped.values()] };
 }
 
 /** Lists of tags, each asked for once, and again after a failure that may pass. */
