@@ -138,7 +138,7 @@ test('row 58: a log that cannot be written is said once, where the log then goes
     },
   });
   const folder = join(await temporaryFolder(t), 'logs');
-  const { log, close } = openSyncLog(join(folder, 'log'), [], stream);
+  const { log, close } = openSyncLog(join(folder, 'log'), [], { stream, level: 'info' });
   log.warn('a line');
   await close();
   const [first = '', ...more] = said({ log: lines });
