@@ -45,8 +45,12 @@ export interface TokenServer extends CallServer {
   expiredToken(): string;
 }
 
-/** Signs tokens that docker-registry takes, as the policy decides. */
-export async function startTokenServer(t: Ending, policy: TokenPolicy): Promise<TokenServer> {
+/** Signs tokens that docker-registry takes, as the policy decides. `tls`: PEM texts. */
+export async function startTokenServer(
+  t: Ending,
+  policy: TokenPolicy,
+  tls?: { key: string; cert: string },
+): Promise<TokenServer> {
   const signer = await tokenSigner();
   const questions: TokenRequest[] = [];
   const token = (life: number, subject: string, access: readonly ForeignScope[]) =>
@@ -55,14 +59,15 @@ export async function startTokenServer(t: Ending, policy: TokenPolicy): Promise<
     const life = tokens.tokenLife;
     return { token: token(life, subject, access), expires_in: life > 0 ? life : 300 };
   };
-  const server = await startCallServer(t, (call) => {
+  const answer = (call: Call) => {
     if (call.path !== policy.path) return { status: 404, headers: {} };
     const refused = policy.refuse(call);
     if (refused) return refused;
     const question = read(call);
     questions.push(question);
     return policy.answer(question, sign);
-  });
+  };
+  const server = await startCallServer(t, answer, tls);
   const trust = {
     realm: server.url + policy.path,
     service: policy.service,
