@@ -23,7 +23,7 @@ export { DatabaseError } from '../state/error.ts';
 
 export interface SyncOptions {
   config: SyncConfig;
-  /** Lists asked for, tags copied, and requests in flight to each registry, at once. */
+  /** Requests in flight to each registry at once. */
   proc: number;
   /** Attempts beyond the first. */
   retries: number;
@@ -50,6 +50,12 @@ export interface Syncing {
 
 /** Milliseconds between attempts. */
 const backoff = { first: 1_000, max: 30_000 };
+
+/**
+ * Tags under way for each request that a registry may have in flight. A tag asks its two ends by turns: with one, either
+ * end would have half of what it may have. More than two gave nothing that could be measured.
+ */
+const inHand = 2;
 
 /** Begins a run of `tagferry sync`. Throws `ProxyError`, and `DatabaseError` for a state file that cannot be used. */
 export function startSync(options: SyncOptions, log: Log, clock: Clock = systemClock): Syncing {
@@ -92,7 +98,7 @@ function newRun(options: SyncOptions, { registries, memory, journal, clock }: Pa
     ends: (task) => registries.ends(task),
     asked: { equivalent: !strict, ...(platforms && { platforms }) },
     policy,
-    width: proc,
+    width: inHand * proc,
     force,
     clock,
     journal,
