@@ -5,7 +5,7 @@ import type { Demo } from '../demo/demo.ts';
 import { demoImage } from '../demo/image.ts';
 import { basic, password } from '../demo/login.ts';
 import { push } from '../demo/push.ts';
-import { stopSignal } from './serve.ts';
+import { stopSignal } from './stop-signal.ts';
 
 const source = { repository: 'library/team/web', tag: '1.0' };
 const destination = { repository: 'library/team-web', tag: '1.0' };

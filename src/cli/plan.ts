@@ -7,7 +7,7 @@ import type { PlannedTag, PlanReport } from '../main/plan.ts';
 import { Ended, exit, UsageError } from './exit.ts';
 import { print, printJson } from './print.ts';
 import { canShowProgress, ProgressDisplay } from './progress.ts';
-import { stopSignal } from './serve.ts';
+import { stopSignal } from './stop-signal.ts';
 import { countsOf, rowOf, tagsToTell, written } from './sync-summary.ts';
 import type { Row, Style } from './sync-summary.ts';
 

@@ -2,22 +2,30 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
-import { ConfigError } from '../config.ts';
-import { ProxyError } from '../main.ts';
-import { demoCommand } from './demo.ts';
+import { ConfigError } from '../config/error.ts';
+import { ProxyError } from '../main/proxies.ts';
 import { Ended, exit, UsageError } from './exit.ts';
 import { complain } from './print.ts';
-import { explainCommand } from './explain.ts';
-import { planCommand } from './plan.ts';
-import { resyncCommand } from './resync.ts';
-import { serveCommand } from './serve.ts';
-import { syncCommand } from './sync.ts';
-import { tasksCommand } from './tasks.ts';
+
+/**
+ * Read when they are called: what a mirror needs, an HTTP server among it, takes longer to load than a run of `sync` with
+ * nothing to do.
+ */
+const commands: Record<string, () => Promise<Command>> = {
+  serve: async () => (await import('./serve.ts')).serveCommand(),
+  sync: async () => (await import('./sync.ts')).syncCommand().version(version(), '--version'),
+  plan: async () => (await import('./plan.ts')).planCommand(),
+  demo: async () => (await import('./demo.ts')).demoCommand(),
+  explain: async () => (await import('./explain.ts')).explainCommand(),
+  resync: async () => (await import('./resync.ts')).resyncCommand(),
+  tasks: async () => (await import('./tasks.ts')).tasksCommand(),
+};
 
 /** Runs the command line and returns the exit code. Errors are told on standard error, the last line saying what failed. */
 export async function run(argv: readonly string[]): Promise<number> {
   try {
-    await program().parseAsync(asCalled(argv));
+    const called = asCalled(argv);
+    await (await program(called[2])).parseAsync(called);
     return exit.done;
   } catch (error) {
     return tell(error);
@@ -29,17 +37,16 @@ function asCalled([node = '', file = '', ...args]: readonly string[]): string[] 
   return basename(file) === 'image-syncer' ? [node, file, 'sync', ...args] : [node, file, ...args];
 }
 
-function program(): Command {
+/** With all commands, unless one of them is called. */
+async function program(called: string | undefined): Promise<Command> {
   const program = new Command('tagferry')
     .description('A tag pushed to Harbor is in ACR Enterprise Edition seconds later, and none is ever lost.')
     .version(version(), '--version')
     .helpOption('-h, --help')
     .showHelpAfterError('(tagferry --help lists the commands)')
     .exitOverride();
-  const clients = [explainCommand(), resyncCommand(), tasksCommand()];
-  const sync = syncCommand().version(version(), '--version');
-  for (const command of [serveCommand(), sync, planCommand(), demoCommand(), ...clients])
-    program.addCommand(command);
+  const one = Object.entries(commands).filter(([name]) => name === called);
+  for (const [, read] of one.length > 0 ? one : Object.entries(commands)) program.addCommand(await read());
   for (const command of allOf(program)) command.exitOverride().showHelpAfterError(false);
   return program;
 }

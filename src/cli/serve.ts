@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { findConfig, loadConfig } from '../config.ts';
 import { createLog } from '../log.ts';
-import { exit } from './exit.ts';
+import { stopSignal } from './stop-signal.ts';
 
 export function serveCommand(): Command {
   return new Command('serve')
@@ -22,17 +22,4 @@ async function serve(file: string | undefined): Promise<void> {
   console.log(`tagferry listens on ${mirror.url}`);
   await stopSignal();
   await mirror.stop();
-}
-
-/** Resolves at the first SIGTERM or SIGINT; the second one ends the process at once. */
-export async function stopSignal(): Promise<void> {
-  let first = true;
-  await new Promise<void>((resolve) => {
-    const onSignal = (): void => {
-      if (!first) process.exit(exit.interrupted);
-      first = false;
-      resolve();
-    };
-    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  });
 }

@@ -12,7 +12,7 @@ import type { Report } from '../sync/report.ts';
 import { Ended, exit, UsageError } from './exit.ts';
 import { complain, print } from './print.ts';
 import { canShowProgress, ProgressDisplay } from './progress.ts';
-import { stopSignal } from './serve.ts';
+import { stopSignal } from './stop-signal.ts';
 import { openSyncLog } from './sync-log.ts';
 import { withFlags } from './sync-flags.ts';
 import { flagsOf } from './sync-options.ts';
