@@ -24,7 +24,7 @@ test('row 58: everything is in the log file and nothing on standard error; each 
   const [name, password] = ['robot$mirror', 'correct-horse-battery'];
   // What one registry was told another one repeats: it cannot know that it is a secret.
   const misbehave: Misbehaviour = (call, next) =>
-    call.path.endsWith('/n/denied/manifests/v1')
+    call.method === 'PUT' && call.path.endsWith('/n/denied/manifests/v1')
       ? Promise.resolve(json(403, { errors: [{ code: 'DENIED', message: `not ${password}` }] }))
       : next();
   const source = await startRegistry(t, {
