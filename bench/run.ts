@@ -7,6 +7,7 @@ import { claim } from './scenario/claim.ts';
 import { blob, image } from './scenario/copy.ts';
 import { memory, memoryRegistries } from './scenario/memory.ts';
 import { sweep } from './scenario/sweep.ts';
+import { sync } from './scenario/sync.ts';
 import { tags } from './scenario/tags.ts';
 import { webhook } from './scenario/webhook.ts';
 import { Stand } from './support/stand.ts';
@@ -17,7 +18,17 @@ import { table } from './support/table.ts';
  * Everything that a scenario starts or writes is gone at its end, and after Ctrl-C.
  */
 
-const scenarios: readonly Scenario[] = [webhook, claim, sweep, blob, image, tags, memory, memoryRegistries];
+const scenarios: readonly Scenario[] = [
+  webhook,
+  claim,
+  sweep,
+  blob,
+  image,
+  tags,
+  sync,
+  memory,
+  memoryRegistries,
+];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,

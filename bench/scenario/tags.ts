@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { ociImage } from '../../test/support/image.ts';
 import { push } from '../../test/support/push.ts';
 import type { Scenario } from '../scenario.ts';
 import { completed, deliver } from '../support/deliver.ts';
 import { startMirror } from '../support/mirror.ts';
 import { type Ends, startEnds } from '../support/registries.ts';
+import { copyBySkopeo } from '../support/skopeo.ts';
 import type { Stand } from '../support/stand.ts';
 
 /*
@@ -32,7 +31,7 @@ export const tags: Scenario = {
     const ends = await startEnds(stand);
     const pushed = await pushAll(ends);
     say('pushed');
-    const skopeo = await copyBySkopeo(ends, pushed.slice(0, bySkopeo));
+    const skopeo = await skopeoRate(ends, pushed.slice(0, bySkopeo));
     say(`skopeo ${skopeo.toFixed(1)} tags/s`);
     const { seconds, memory, processor } = await copyByMirror(stand, ends, pushed);
     const rate = pushed.length / seconds;
@@ -64,22 +63,10 @@ async function pushAll({ source }: Ends): Promise<Tag[]> {
 }
 
 /** Tags a second. */
-async function copyBySkopeo(ends: Ends, some: readonly Tag[]): Promise<number> {
-  const begin = performance.now();
-  const waiting = [...some];
-  const work = async (): Promise<void> => {
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await skopeoCopy(ends, next);
-  };
-  await Promise.all(Array.from({ length: atOnce }, work));
-  return some.length / ((performance.now() - begin) / 1000);
-}
-
-async function skopeoCopy({ source, destination }: Ends, { repository, tag }: Tag): Promise<void> {
-  const from = source.url.replace('https:', 'docker:');
-  const to = destination.url.replace('https:', 'docker:');
-  const options = ['--quiet', '--src-tls-verify=false', '--dest-tls-verify=false'];
-  const names = [`${from}/${repository}:${tag}`, `${to}/skopeo/${repository}:${tag}`];
-  await promisify(execFile)('skopeo', ['copy', ...options, ...names]);
+async function skopeoRate({ source, destination }: Ends, some: readonly Tag[]): Promise<number> {
+  const names = some.map(({ repository, tag }) => `${repository}:${tag}`);
+  const pairs = names.map((name) => [name, `skopeo/${name}`] as const);
+  return some.length / (await copyBySkopeo(source, destination, pairs, atOnce));
 }
 
 async function copyByMirror(stand: Stand, ends: Ends, all: readonly Tag[]) {

@@ -16,13 +16,20 @@ export class Child {
   readonly #lines: AsyncIterator<string>;
   readonly #log: string;
 
-  /** `script` is relative to the project; `flags` are Node's own. Its standard error goes to a file. */
-  constructor(stand: Stand, script: string, args: readonly string[], flags: readonly string[] = []) {
+  /** `script` is relative to the project; `flags` are Node's own; `env` is added. Its standard error goes to a file. */
+  constructor(
+    stand: Stand,
+    script: string,
+    args: readonly string[],
+    flags: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ) {
     this.#log = join(stand.folder, `${basename(script)}-${Date.now()}.log`);
     const log = openSync(this.#log, 'a');
     const file = resolve(import.meta.dirname, '../..', script);
     this.#process = spawn(process.execPath, [...flags, file, ...args], {
       stdio: ['ignore', 'pipe', log],
+      env: { ...process.env, ...env },
     });
     closeSync(log);
     const { stdout } = this.#process;
@@ -35,8 +42,22 @@ export class Child {
   async line(): Promise<string> {
     const { done, value } = await this.#lines.next();
     if (done !== true) return value;
-    const said = readFileSync(this.#log, 'utf8').slice(-2_000);
-    throw new ChildError(`${this.#process.spawnargs[1]} ended before it said what was expected:\n${said}`);
+    throw new ChildError(
+      `${this.#process.spawnargs[1]} ended before it said what was expected:\n${this.said()}`,
+    );
+  }
+
+  /** The end of its standard error. */
+  said(): string {
+    return readFileSync(this.#log, 'utf8').slice(-2_000);
+  }
+
+  /** Its exit code, when it has ended by itself. */
+  async ended(): Promise<number | null> {
+    while ((await this.#lines.next()).done !== true);
+    if (this.#process.exitCode === null && this.#process.signalCode === null)
+      await once(this.#process, 'exit');
+    return this.#process.exitCode;
   }
 
   /** The address in the next line that has one: Node's own flags may make it say more. */

@@ -6,6 +6,8 @@ import { sizeOf, timeOf } from './amount.ts';
 export interface Shown {
   /** Tags in all; `undefined` until the lists are there. */
   tags: number | undefined;
+  /** Tags compared so far, where that is what is being done first. */
+  compared?: number;
   ended: number;
   failed: number;
   /** The copies under way, the oldest first: source, and for how long (ms). */
@@ -40,11 +42,14 @@ export function frameOf(shown: Shown, frame: Frame): string[] {
 }
 
 /** The first line, from the fullest to the shortest, which has no colour. */
-function headsOf({ tags, ended, failed, underWay, bytes }: Shown, frame: Frame): string[] {
+function headsOf({ tags, compared, ended, failed, underWay, bytes }: Shown, frame: Frame): string[] {
   const { colour, rate, elapsed } = frame;
   const alarm = failed === 0 ? [] : [`${failed} failed`];
   const red = alarm.map((text) => (colour ? styleText('red', text, { validateStream: false }) : text));
-  if (tags === undefined) return [`asking for the lists of tags, ${timeOf(elapsed)}`, timeOf(elapsed)];
+  if (tags === undefined) {
+    const doing = compared === undefined ? 'asking for the lists of tags' : `${compared} tags compared`;
+    return [`${doing}, ${timeOf(elapsed)}`, timeOf(elapsed)];
+  }
   const left = leftOf(tags - ended, rate.tags, underWay);
   const time = left === undefined ? timeOf(elapsed) : `${timeOf(left)} left`;
   const counts = [`${ended} of ${tags} tags`, ...red];

@@ -8,6 +8,7 @@ import { demoCommand } from './demo.ts';
 import { Ended, exit, UsageError } from './exit.ts';
 import { complain } from './print.ts';
 import { explainCommand } from './explain.ts';
+import { planCommand } from './plan.ts';
 import { resyncCommand } from './resync.ts';
 import { serveCommand } from './serve.ts';
 import { syncCommand } from './sync.ts';
@@ -37,7 +38,8 @@ function program(): Command {
     .exitOverride();
   const clients = [explainCommand(), resyncCommand(), tasksCommand()];
   const sync = syncCommand().version(version(), '--version');
-  for (const command of [serveCommand(), sync, demoCommand(), ...clients]) program.addCommand(command);
+  for (const command of [serveCommand(), sync, planCommand(), demoCommand(), ...clients])
+    program.addCommand(command);
   for (const command of allOf(program)) command.exitOverride().showHelpAfterError(false);
   return program;
 }

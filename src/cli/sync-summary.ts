@@ -1,27 +1,52 @@
 import type { RuleFailure, TagOutcome } from '../sync/outcome.ts';
 import type { Report } from '../sync/report.ts';
 import { sizeOf } from './amount.ts';
+import { tableOf } from './table.ts';
+
+/** How a summary is written. */
+export interface Style {
+  /** In columns, for a person at a terminal. */
+  columns: boolean;
+}
 
 /** What is said at the end of a run: every tag that is not at its destination, why, and the counts. */
-export function summaryOf(report: Report): string[] {
-  const { dryRun, tags, rules } = report;
-  const would = dryRun ? tags.filter(({ outcome }) => outcome === 'copied').map(lineOf) : [];
-  const skipped = tags.filter(({ outcome, reason }) => outcome === 'skipped' && reason !== 'interrupted');
-  const failed = tags.filter(({ outcome }) => outcome === 'failed');
-  const failedRules = rules.filter(({ reason }) => reason !== 'interrupted');
-  const lines = [
-    ...would,
-    ...[...skipped, ...failed].map(lineOf),
-    ...failedRules.map(ruleLine),
-    countsOf(report),
-  ];
+export function summaryOf(report: Report, style: Style): string[] {
+  const rows = tagsToTell(report).map(rowOf);
+  const failedRules = report.rules.filter(({ reason }) => reason !== 'interrupted');
+  const lines = [...written(rows, style), ...failedRules.map(ruleLine), countsOf(report)];
   return report.counts.failed + failedRules.length > 0 ? [...lines, 'failed tasks exist'] : lines;
 }
 
-function lineOf({ outcome, source, destination, reason, message, bytes, blobs }: TagOutcome): string {
-  const copy = `${source} -> ${destination}`;
-  if (outcome === 'copied') return `would copy ${copy}  ${sizeOf(bytes)} in ${blobs.copied} blobs`;
-  return `${outcome} ${copy}  ${[reason, message].filter((part) => part !== undefined).join(': ')}`;
+/** In a dry run what would be copied; then what is skipped, and last what has failed. */
+export function tagsToTell<Tag extends TagOutcome>({
+  dryRun,
+  tags,
+}: {
+  dryRun: boolean;
+  tags: Tag[];
+}): Tag[] {
+  const would = dryRun ? tags.filter(({ outcome }) => outcome === 'copied') : [];
+  const skipped = tags.filter(({ outcome, reason }) => outcome === 'skipped' && reason !== 'interrupted');
+  return [...would, ...skipped, ...tags.filter(({ outcome }) => outcome === 'failed')];
+}
+
+/** One tag: what becomes of it, its two ends, and what is to be said of it. */
+export type Row = [verb: string, source: string, destination: string, ...told: string[]];
+
+export function rowOf({ outcome, source, destination, reason, message, bytes, blobs }: TagOutcome): Row {
+  if (outcome === 'copied')
+    return ['would copy', source, destination, `${sizeOf(bytes)} in ${blobs.copied} blobs`];
+  return [outcome, source, destination, [reason, message].filter((part) => part !== undefined).join(': ')];
+}
+
+export function written(rows: readonly Row[], { columns }: Style): string[] {
+  if (columns)
+    return tableOf(
+      rows.map(([verb, source, destination, ...told]) => [verb, source, `-> ${destination}`, ...told]),
+    );
+  return rows.map(
+    ([verb, source, destination, ...told]) => `${verb} ${source} -> ${destination}  ${told.join('  ')}`,
+  );
 }
 
 function ruleLine({ source, destination, reason, message }: RuleFailure): string {
@@ -29,7 +54,7 @@ function ruleLine({ source, destination, reason, message }: RuleFailure): string
   return `failed rule ${rule}  ${reason}: ${message}`;
 }
 
-function countsOf({ dryRun, interrupted, counts, bytes, seconds, ...report }: Report): string {
+export function countsOf({ dryRun, interrupted, counts, bytes, seconds, ...report }: Report): string {
   const parts = [
     `${dryRun ? 'would copy' : 'copied'} ${counts.copied}`,
     `unchanged ${counts.unchanged}`,

@@ -34,7 +34,7 @@ async function sync(flags: SyncFlags): Promise<void> {
   const report = await carryOut(flags, config);
   // The last lines are the outcome: whoever looks at them alone must not miss it.
   const written = writeReports(flags, report);
-  for (const line of summaryOf(report)) print(line);
+  for (const line of summaryOf(report, { columns: process.stdout.isTTY })) print(line);
   const code = written ? codeOf(report) : codeOf(report) || exit.failed;
   if (code !== exit.done) throw new Ended(code);
 }

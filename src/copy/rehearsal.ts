@@ -20,6 +20,11 @@ export class Rehearsal {
     this.#registries.set(registry, noted);
     return new NotingDestination(real, noted, noted.repository(repository));
   }
+
+  /** What a destination tag really names, as far as it was asked for. */
+  found(registry: string, repository: string, tag: string): Descriptor | undefined {
+    return this.#registries.get(registry)?.repository(repository).found.get(tag);
+  }
 }
 
 /** What would have been written. */
@@ -28,7 +33,11 @@ class NotedRegistry {
   readonly #repositories = new Map<string, NotedRepository>();
 
   repository(name: string): NotedRepository {
-    const noted = this.#repositories.get(name) ?? { blobs: new Set(), manifests: new Map() };
+    const noted = this.#repositories.get(name) ?? {
+      blobs: new Set(),
+      manifests: new Map(),
+      found: new Map(),
+    };
     this.#repositories.set(name, noted);
     return noted;
   }
@@ -38,6 +47,8 @@ interface NotedRepository {
   readonly blobs: Set<string>;
   /** By tag and by digest. */
   readonly manifests: Map<string, Descriptor>;
+  /** What was really there when it was first asked for. */
+  readonly found: Map<string, Descriptor | undefined>;
 }
 
 class SteadySource implements Source {
@@ -81,7 +92,10 @@ class NotingDestination implements Destination {
   }
 
   async resolve(reference: string, signal?: AbortSignal): Promise<Descriptor | undefined> {
-    return this.#repository.manifests.get(reference) ?? (await this.#real.resolve(reference, signal));
+    const { manifests, found } = this.#repository;
+    if (!manifests.has(reference) && !found.has(reference))
+      found.set(reference, await this.#real.resolve(reference, signal));
+    return manifests.get(reference) ?? found.get(reference);
   }
 
   manifest: Destination['manifest'] = (...wanted) => this.#real.manifest(...wanted);

@@ -1,9 +1,9 @@
 import type { Environment } from '../config.ts';
 import { expandCredential } from './expand.ts';
-import { mappingOf, type SyncFile } from './file.ts';
+import { fieldOf, mappingOf, type SyncFile } from './file.ts';
 import type { Findings } from './findings.ts';
 import { isRegistry } from './place.ts';
-import { fieldOf, isNothing, typeOf, type Entry, type Mapping } from './written.ts';
+import { isNothing, typeOf, type Entry, type Mapping } from './written.ts';
 
 /** What `auth` says of a registry or of repositories in it. Of user name and password there are both or none. */
 export interface SyncCredential {
@@ -117,7 +117,7 @@ function readText(
   name: 'username' | 'password',
   { file, env, findings }: CredentialContext,
 ): string | undefined {
-  const field = fieldOf(mapping, name);
+  const field = fieldOf(mapping, name, file.name, findings);
   if (field === undefined) return undefined;
   const { value, line } = field;
   if (value.kind !== 'scalar' || (value.text === undefined && !isNothing(value))) {
@@ -141,7 +141,7 @@ function readText(
 }
 
 function readFlag(entry: Entry, mapping: Mapping, { file, findings }: CredentialContext): boolean {
-  const field = fieldOf(mapping, 'insecure');
+  const field = fieldOf(mapping, 'insecure', file.name, findings);
   if (field === undefined || isNothing(field.value)) return false;
   const { value, line } = field;
   if (value.kind === 'scalar' && value.type === 'boolean') return isTrue(value.source);

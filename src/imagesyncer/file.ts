@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import type { Findings } from './findings.ts';
-import { readJson } from './json.ts';
-import { isNothing, typeOf, type Mapping, type Reading, type Written } from './written.ts';
+import { readJson, repeated } from './json.ts';
+import {
+  fieldsOf,
+  isNothing,
+  typeOf,
+  type Entry,
+  type Mapping,
+  type Reading,
+  type Written,
+} from './written.ts';
 import { readYaml } from './yaml.ts';
 
 /** By exact suffix in lower case, as image-syncer tells them. */
@@ -68,4 +76,11 @@ export function mappingOf(
   if (!isNothing(value))
     findings.abort(`${what} should be a mapping, got ${typeOf(value)}`, file, value.line);
   return undefined;
+}
+
+/** The last of the fields with that name: JSON may write it again in other capitals. */
+export function fieldOf(mapping: Mapping, name: string, file: string, findings: Findings): Entry | undefined {
+  const [first, ...further] = fieldsOf(mapping, name);
+  for (const { key, line } of further) findings.warn(repeated(line, key).message, file, line);
+  return further.at(-1) ?? first;
 }

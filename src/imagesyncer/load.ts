@@ -7,11 +7,11 @@ import {
   type Defaults,
 } from './default-destination.ts';
 import type { FileMistake } from './error.ts';
-import { mappingOf, readSyncFile, type SyncFile } from './file.ts';
+import { fieldOf, mappingOf, readSyncFile, type SyncFile } from './file.ts';
 import { Findings } from './findings.ts';
 import type { SyncRule } from './pairs.ts';
 import { readRules, type ReadRule } from './rules.ts';
-import { fieldOf, type Mapping } from './written.ts';
+import type { Mapping } from './written.ts';
 
 /** image-syncer's three flags; an empty one is not given. */
 export interface SyncFiles {
@@ -95,7 +95,7 @@ function wholeOf(file: SyncFile | undefined): Section | undefined {
 function sectionsOf(file: SyncFile | undefined, findings: Findings): Sections {
   if (file === undefined) return {};
   const section = (name: string): Section => {
-    const field = file.content && fieldOf(file.content, name);
+    const field = file.content && fieldOf(file.content, name, file.name, findings);
     return { file, section: field && mappingOf(field.value, name, file.name, findings), isWhole: false };
   };
   return { auth: section('auth'), images: section('images') };

@@ -146,12 +146,10 @@ function destinationOfItem(
     return text === undefined ? [] : [{ line, text, isDefault: true }];
   }
   const { text, unset } = expandDestination(written.text, env);
-  for (const name of new Set(unset))
-    findings.abort(
-      `the environment variable ${name} is not set, or empty: the destination ${shown(written.text)} of ${shown(key)} needs it`,
-      file,
-      line,
-    );
+  for (const name of new Set(unset)) {
+    const message = `the environment variable ${name} is not set, or empty: the destination ${shown(written.text)} of ${shown(key)} needs it`;
+    findings.lose({ file, line, source: key, destination: written.text, message });
+  }
   return unset.length > 0 ? [] : [{ line, text, isDefault: false }];
 }
 

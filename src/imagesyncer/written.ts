@@ -53,10 +53,10 @@ export interface Remark {
 /** Levels of nesting: a file of image-syncer has five. */
 export const maxDepth = 100;
 
-/** The last of the fields with that name. */
-export function fieldOf(mapping: Mapping, name: string): Entry | undefined {
-  if (!mapping.anyCase) return mapping.entries.get(name);
-  return [...mapping.entries.values()].findLast(({ key }) => key.toLowerCase() === name);
+/** The fields with that name, of which the last one counts. */
+export function fieldsOf(mapping: Mapping, name: string): Entry[] {
+  const isNamed = ({ key }: Entry): boolean => (mapping.anyCase ? key.toLowerCase() : key) === name;
+  return [...mapping.entries.values()].filter(isNamed);
 }
 
 export function isNothing(value: Written): boolean {

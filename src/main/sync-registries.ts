@@ -1,6 +1,7 @@
 import { shared } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { BlobTraffic } from '../copy/blob.ts';
+import { at } from '../copy/error.ts';
 import { BlobLedger } from '../copy/ledger.ts';
 import type { Rehearsal } from '../copy/rehearsal.ts';
 import type { Credentials, SyncCredential } from '../imagesyncer/credentials.ts';
@@ -58,7 +59,10 @@ export class SyncRegistries {
   async ends(task: Task): Promise<Ends> {
     const from = { registry: task.source, repository: task.sourceRepository };
     const to = { registry: task.destination, repository: task.destinationRepository };
-    const [source, destination] = await Promise.all([this.#client(from), this.#client(to)]);
+    const [source, destination] = await Promise.all([
+      at('source', `reach ${from.registry}`, this.#client(from)),
+      at('destination', `reach ${to.registry}`, this.#client(to)),
+    ]);
     const { memory, rehearsal } = this.#options;
     const real = {
       source: source.registry.repository(from.repository, 'pull'),

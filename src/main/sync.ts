@@ -9,6 +9,7 @@ import type { Log } from '../log.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import { Journal } from '../sync/journal.ts';
 import type { RuleFailure } from '../sync/outcome.ts';
+import { planOf } from '../sync/plan.ts';
 import { reportOf } from '../sync/report.ts';
 import type { Report } from '../sync/report.ts';
 import { Run } from '../sync/run.ts';
@@ -22,7 +23,7 @@ export { DatabaseError } from '../state/error.ts';
 
 export interface SyncOptions {
   config: SyncConfig;
-  /** Lists asked for, tags copied, and requests in flight to each registry, at once. */
+  /** Requests in flight to each registry at once. */
   proc: number;
   /** Attempts beyond the first. */
   retries: number;
@@ -49,6 +50,12 @@ export interface Syncing {
 
 /** Milliseconds between attempts. */
 const backoff = { first: 1_000, max: 30_000 };
+
+/**
+ * Tags under way for each request that a registry may have in flight. A tag asks its two ends by turns: with one, either
+ * end would have half of what it may have. More than two gave nothing that could be measured.
+ */
+const inHand = 2;
 
 /** Begins a run of `tagferry sync`. Throws `ProxyError`, and `DatabaseError` for a state file that cannot be used. */
 export function startSync(options: SyncOptions, log: Log, clock: Clock = systemClock): Syncing {
@@ -79,13 +86,19 @@ interface Parts {
 
 function newRun(options: SyncOptions, { registries, memory, journal, clock }: Parts): Run {
   const { config, proc, retries, platforms, force, strict } = options;
+  const policy = { attempts: 1 + retries, ...backoff, impatient: true } as const;
   return new Run({
-    rules: config.rules,
-    tags: (place, signal) => registries.tags(place, signal),
+    plan: (signal, onRetry) => {
+      journal.expect(config.rules.length);
+      const tags = registries.tags.bind(registries);
+      const onRule = journal.rule.bind(journal);
+      const onFailed = journal.list.bind(journal);
+      return planOf(config.rules, { tags, width: proc, policy, clock, signal, onRetry, onRule, onFailed });
+    },
     ends: (task) => registries.ends(task),
     asked: { equivalent: !strict, ...(platforms && { platforms }) },
-    policy: { attempts: 1 + retries, ...backoff, impatient: true },
-    width: proc,
+    policy,
+    width: inHand * proc,
     force,
     clock,
     journal,

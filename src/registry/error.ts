@@ -66,6 +66,10 @@ export interface Refusal {
   retryAt?: number | undefined;
 }
 
+/** For a HEAD, whose answer has no words. These are those that `docker` has for it, and what they may mean. */
+const denied =
+  'requested access to the resource is denied: a wrong credential, no right to it, or no such repository';
+
 /** The error for an answer that was not the wanted one. */
 export function refused(refusal: Refusal): RegistryError {
   const { status, code, message } = refusal;
@@ -75,7 +79,8 @@ export function refused(refusal: Refusal): RegistryError {
       (row.code === undefined || row.code.test(code ?? '')) &&
       (row.text === undefined || row.text.test(message ?? '')),
   );
-  const said = [code, message].filter((part) => part !== undefined && part !== '').join(': ');
+  const words = [code, message].filter((part) => part !== undefined && part !== '').join(': ');
+  const said = words === '' && row?.fault === 'denied' ? denied : words;
   const text = `${refusal.method} ${refusal.url} answered ${status}${said === '' ? '' : ` (${said})`}`;
   return new RegistryError(row?.fault ?? 'protocol', text, {
     status,

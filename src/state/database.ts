@@ -7,6 +7,9 @@ import { checkVersion, migrate } from './migrate.ts';
 
 export type Connection = Sqlite.Database;
 
+/** Instead of a file: a database in memory, gone when it is closed. No configuration can name it. */
+export const inMemory = Symbol('in memory');
+
 /** Which file on the disk a connection writes to: its name may come to mean another one. */
 const identities = new WeakMap<Connection, string>();
 
@@ -21,7 +24,7 @@ export interface DatabaseOptions {
  * Opens the file, made with its folder when it is missing, for this process alone, and migrates it. Never
  * deletes or replaces what is there. Throws `DatabaseError`.
  */
-export function openDatabase(file: string, options: DatabaseOptions = {}): Connection {
+export function openDatabase(file: string | typeof inMemory, options: DatabaseOptions = {}): Connection {
   const connection = connect(file);
   try {
     // Exclusive before the first read: from then on another process finds the file locked. It also spares
@@ -30,11 +33,11 @@ export function openDatabase(file: string, options: DatabaseOptions = {}): Conne
     checkVersion(connection, options.migrations);
     configure(connection, options);
     migrate(connection, options.migrations);
-    identities.set(connection, identityOf(connection.name));
+    identities.set(connection, identityOf(connection));
     return connection;
   } catch (cause) {
     connection.close();
-    throw refusal(file, cause);
+    throw refusal(connection.name, cause);
   }
 }
 
@@ -66,7 +69,7 @@ function mayWorkLater(code: string): boolean {
 
 /** A file that was deleted or replaced takes every commit, and nobody finds them again after the next start. */
 function checkPlace(connection: Connection): void {
-  if (identityOf(connection.name) === identities.get(connection)) return;
+  if (identityOf(connection) === identities.get(connection)) return;
   throw new StorageError(
     `database ${connection.name} was deleted or replaced while in use, so that nothing can be kept; ` +
       'put the file back, or restart to go on with what is there',
@@ -74,7 +77,8 @@ function checkPlace(connection: Connection): void {
 }
 
 /** Device and number of the file, `none` when there is no file. */
-function identityOf(file: string): string {
+function identityOf({ name: file, memory }: Connection): string {
+  if (memory) return 'none';
   try {
     const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
     return stat === undefined ? 'none' : `${stat.dev}:${stat.ino}`;
@@ -85,7 +89,8 @@ function identityOf(file: string): string {
   }
 }
 
-function connect(file: string): Connection {
+function connect(file: string | typeof inMemory): Connection {
+  if (file === inMemory) return new Sqlite(':memory:');
   try {
     mkdirSync(dirname(file), { recursive: true });
     // Never one of the names that mean memory to SQLite (`:memory:`, nothing, blanks).

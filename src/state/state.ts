@@ -10,7 +10,7 @@ import type {
   TaskStore,
 } from '../task/store.ts';
 import { SqliteBlobStore } from './blob-store.ts';
-import { type DatabaseOptions, openDatabase, write } from './database.ts';
+import { type DatabaseOptions, type inMemory, openDatabase, write } from './database.ts';
 import { SqliteDispatchStore } from './dispatch-store.ts';
 import { SqliteEnqueueStore } from './enqueue-store.ts';
 import { SqlitePositionStore } from './position-store.ts';
@@ -44,8 +44,8 @@ export interface State {
   close(): void;
 }
 
-/** Opens the database, made when it is missing, for this process alone. Throws `DatabaseError`. */
-export function openState(file: string, options: DatabaseOptions = {}): State {
+/** Opens the database, made when it is missing, for this process alone; or one in memory. Throws `DatabaseError`. */
+export function openState(file: string | typeof inMemory, options: DatabaseOptions = {}): State {
   const connection = openDatabase(file, options);
   // Two commits: pages that are freed again in the same one never reach the disk, and prove nothing.
   const take = connection.prepare('INSERT INTO probe (room) VALUES (zeroblob(65536))');

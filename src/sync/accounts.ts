@@ -11,16 +11,16 @@ export class Accounts {
   readonly failures: readonly RuleFailure[];
   readonly #copies: readonly Copy[];
   readonly #ended: (TagOutcome | undefined)[];
-  readonly #collisions: readonly TagOutcome[];
+  readonly #skipped: readonly TagOutcome[];
 
-  constructor({ copies, collisions, failures }: Plan) {
+  constructor({ copies, skipped, failures }: Plan) {
     this.failures = failures;
     this.#copies = copies;
     this.#ended = copies.map(() => undefined);
-    this.#collisions = collisions.map(({ copy, message }) => ({
+    this.#skipped = skipped.map(({ copy, reason, message }) => ({
       ...endsOf(copy),
       outcome: 'skipped',
-      reason: 'name-collision',
+      reason,
       message,
       ...nothing,
     }));
@@ -32,7 +32,7 @@ export class Accounts {
     const { bytes, copied, mounted, skipped, startedAt, finishedAt, digest } = attempt;
     const tag = {
       ...endsOf(copy),
-      ...(result ? fateOf(copy, result) : failureOf(attempt)),
+      ...(result ? fateOf(copy, result) : failureOf(task)),
       ...(digest && { digest }),
       bytes,
       blobs: { copied, mounted, skipped },
@@ -59,11 +59,11 @@ export class Accounts {
     return copy;
   }
 
-  /** In the order of the file. What has not come to an end was interrupted. */
+  /** In the order of the plan, what is skipped last. What has not come to an end was interrupted. */
   get tags(): TagOutcome[] {
     const interrupted = { outcome: 'skipped', reason: 'interrupted', ...nothing } as const;
     const tags = this.#copies.map((copy, index) => this.#ended[index] ?? { ...endsOf(copy), ...interrupted });
-    return [...tags, ...this.#collisions];
+    return [...tags, ...this.#skipped];
   }
 }
 
@@ -79,7 +79,7 @@ function endsOf(copy: Copy): Pick<TagOutcome, 'source' | 'destination'> {
 
 type Fate = Pick<TagOutcome, 'outcome' | 'reason' | 'message' | 'destinationDigest'>;
 
-function fateOf({ of }: Copy, result: CopyResult): Fate {
+function fateOf({ named }: Copy, result: CopyResult): Fate {
   switch (result.outcome) {
     case 'copied':
       return { outcome: 'copied', ...(result.reduced && { destinationDigest: result.reduced }) };
@@ -88,7 +88,7 @@ function fateOf({ of }: Copy, result: CopyResult): Fate {
     case 'filtered':
       return { outcome: 'skipped', reason: 'filtered', message: 'no manifest fits platform filters' };
     case 'source-gone':
-      return gone(of.wanted.kind === 'listed');
+      return gone(named);
   }
 }
 
@@ -105,6 +105,6 @@ function gone(named: boolean): Fate {
   return { outcome: 'skipped', reason: 'source-gone', message: 'deleted since it was listed' };
 }
 
-function failureOf({ reason = 'internal', message }: Attempt): Fate {
+function failureOf({ reason = 'internal', message }: Task): Fate {
   return { outcome: 'failed', reason, ...(message && { message }) };
 }

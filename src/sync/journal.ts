@@ -45,7 +45,10 @@ export class Journal {
     const task = taskOf(tag);
     const why = [tag.reason, tag.message].filter((part) => part !== undefined).join(': ');
     if (tag.outcome === 'failed') return this.#failed(task, why);
-    this.#finished(task, tag.outcome === 'copied' ? '' : `${tag.outcome}${why === '' ? '' : `, ${why}`}`);
+    this.#finished(
+      task,
+      tag.outcome === 'copied' ? existing(tag) : `${tag.outcome}${why === '' ? '' : `, ${why}`}`,
+    );
   }
 
   /** A tag that is to be tried again. */
@@ -87,6 +90,11 @@ export class Journal {
 
 function taskOf({ source, destination }: Pick<TagOutcome, 'source' | 'destination'>): string {
   return `synchronizing manifest from ${source} to ${destination}`;
+}
+
+/** Blobs are no tasks here, so what is said of those that were not sent stands with their tag. */
+function existing({ blobs: { copied, mounted, skipped } }: TagOutcome): string {
+  return skipped === 0 ? '' : `ignore exist blob (${skipped} of ${copied + mounted + skipped})`;
 }
 
 /** As Go writes a duration: `1m2.5s`. */

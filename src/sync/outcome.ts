@@ -1,5 +1,4 @@
 import type { Reason } from '../copy/error.ts';
-import type { SyncRule } from '../imagesyncer/pairs.ts';
 import type { Place } from '../imagesyncer/place.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -52,9 +51,10 @@ export interface RuleFailure {
   message: string;
 }
 
-/** One tag that the rules come to. */
+/** One tag to be copied. */
 export interface Copy extends Wanted {
-  of: SyncRule;
+  /** Somebody has named the tag, and so expects it to be there; others are listed. */
+  named: boolean;
 }
 
 export function sourceOf({ source, sourceRepository, sourceTag }: Wanted): string {

@@ -26,16 +26,19 @@ export interface PlanOptions {
   onRule(rule: SyncRule, found: { tags: number } | RuleFailure): void;
 }
 
-/** What the rules come to, in the order of the file. */
+/** What is to be copied. */
 export interface Plan {
   /** Each destination tag once. */
   copies: Copy[];
-  /** Tags that give way: another line of the file, further down, sends another source tag to the same destination tag. */
-  collisions: { copy: Copy; message: string }[];
+  /** What is wanted, and is not copied. */
+  skipped: { copy: Copy; reason: 'name-collision' | 'name-invalid'; message: string }[];
   failures: RuleFailure[];
 }
 
-/** Asks for the lists of tags that the rules need, each once, and pairs them. Does not throw: a rule that fails is told as one. */
+/**
+ * Asks for the lists of tags that the rules need, each once, and pairs them, in the order of the file. Does not throw: a rule
+ * that fails is told as one.
+ */
 export async function planOf(rules: readonly SyncRule[], options: PlanOptions): Promise<Plan> {
   const lists = new Lists(options);
   const found = new Map<SyncRule, Copy[]>();
@@ -65,23 +68,24 @@ async function copiesOf(rule: SyncRule, lists: Lists): Promise<Copy[]> {
     destination: rule.to.registry,
     destinationRepository: rule.to.repository,
     destinationTag: destination,
-    of: rule,
+    named: rule.wanted.kind === 'listed',
   }));
 }
 
-/** The last line of the file has a destination tag: written in this order one by one, they would end so. */
-function settled(copies: readonly Copy[]): Pick<Plan, 'copies' | 'collisions'> {
+/**
+ * The last line of the file has a destination tag: written in this order one by one, they would end so. Other source tags
+ * for it, further up, give way.
+ */
+function settled(copies: readonly Copy[]): Pick<Plan, 'copies' | 'skipped'> {
   const last = new Map(copies.map((copy) => [destinationOf(copy), copy]));
-  const others = copies.filter((copy) => last.get(destinationOf(copy)) !== copy);
-  const collisions = others.flatMap((copy) => {
-    const winner = last.get(destinationOf(copy));
-    if (winner === undefined || sourceOf(winner) === sourceOf(copy)) return [];
-    return {
-      copy,
-      message: `${sourceOf(winner)} goes to ${destinationOf(copy)} as well, and stands further down`,
-    };
-  });
-  return { copies: [...last.values()], collisions };
+  const skipped = new Map<string, Plan['skipped'][number]>();
+  for (const copy of copies) {
+    const [from, to] = [sourceOf(copy), destinationOf(copy)];
+    const winner = sourceOf(last.get(to) ?? copy);
+    const message = `${winner} goes to ${to} as well, and stands further down`;
+    if (winner !== from) skipped.set(`${from} ${to}`, { copy, reason: 'name-collision', message });
+  }
+  return { copies: [...last.values()], skipped: [...skipped.values()] };
 }
 
 /** Lists of tags, each asked for once, and again after a failure that may pass. */

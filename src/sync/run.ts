@@ -1,7 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { CopyResult } from '../copy/copy.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { SyncRule } from '../imagesyncer/pairs.ts';
 import { Dispatcher } from '../task/dispatcher.ts';
 import type { TaskEvent } from '../task/dispatcher.ts';
 import { OneShot } from '../task/one-shot.ts';
@@ -11,19 +10,18 @@ import { Accounts } from './accounts.ts';
 import type { Journal } from './journal.ts';
 import { destinationOf, sourceOf } from './outcome.ts';
 import type { TagOutcome } from './outcome.ts';
-import { planOf } from './plan.ts';
-import type { Plan, PlanOptions } from './plan.ts';
+import type { Plan } from './plan.ts';
 import type { Task } from '../task/task.ts';
 
-export interface RunOptions
-  extends Pick<PlanOptions, 'tags' | 'policy'>, Pick<WorkerOptions, 'ends' | 'asked'> {
-  rules: readonly SyncRule[];
-  /** Lists asked for, and tags copied, at once. */
+export interface RunOptions extends Pick<WorkerOptions, 'ends' | 'asked' | 'policy'> {
+  /** What is to be copied, as far as it was found when the signal was aborted. `onRetry` is told of each further attempt. */
+  plan(signal: AbortSignal, onRetry: (attempt: number) => void): Promise<Plan>;
+  /** Tags copied at once. */
   width: number;
   /** Write manifests also where they are already. */
   force: boolean;
   clock: Clock;
-  journal: Journal;
+  journal: Pick<Journal, 'expect' | 'tag' | 'attempt' | 'retry' | 'warn'>;
   /** Told of every tag that is at its destination under the digest it has at the source. */
   onThere(task: Task, digest: Digest): void;
 }
@@ -38,14 +36,14 @@ export interface Progress {
   underWay: { source: string; age: number }[];
 }
 
-/** One run, from the rules to the outcome of every tag. */
+/** One run, from what is planned to the outcome of every tag. */
 export class Run {
   readonly #options: RunOptions;
   readonly #stop = new AbortController();
   readonly #underWay = new Map<number, { source: string; since: number }>();
   /** What copies came to, until their tasks are settled. */
   readonly #results = new Map<number, CopyResult>();
-  #accounts = new Accounts({ copies: [], collisions: [], failures: [] });
+  #accounts = new Accounts({ copies: [], skipped: [], failures: [] });
   #tags: number | undefined;
   #ended = 0;
   #failed = 0;
@@ -58,7 +56,7 @@ export class Run {
 
   /** To the end, or until it is stopped; never fails: what failed is in the accounts. */
   async run(): Promise<Accounts> {
-    const plan = await this.#plan();
+    const plan = await this.#options.plan(this.#stop.signal, (attempt) => this.#retrying(attempt));
     this.#accounts = new Accounts(plan);
     this.#tags = plan.copies.length;
     await this.#copy(plan);
@@ -80,22 +78,9 @@ export class Run {
     return { tags: this.#tags, ended: this.#ended, failed: this.#failed, underWay };
   }
 
-  #plan(): Promise<Plan> {
-    const { rules, width, journal } = this.#options;
-    journal.expect(rules.length);
-    return planOf(rules, {
-      ...this.#options,
-      width,
-      signal: this.#stop.signal,
-      onRetry: (attempt) => this.#retrying(attempt),
-      onFailed: (list, why) => journal.list(list, why),
-      onRule: (rule, found) => journal.rule(rule, found),
-    });
-  }
-
-  async #copy({ copies, collisions }: Plan): Promise<void> {
+  async #copy({ copies, skipped }: Plan): Promise<void> {
     const { width, force, clock, journal } = this.#options;
-    for (const { copy, message } of collisions)
+    for (const { copy, message } of skipped)
       journal.warn(`${sourceOf(copy)} is not copied to ${destinationOf(copy)}: ${message}`);
     journal.expect(copies.length);
     if (copies.length === 0 || this.stopped) return;

@@ -10,15 +10,16 @@ import type { Tally } from './tally.ts';
 import type { Cause } from './task.ts';
 import { wantedOf } from './wanted.ts';
 
-/** Requests that a sweep has under way at most: events come first. */
-export const width = 4;
-
 export interface ComparisonOptions {
   registries: Registries;
   /** The copies that the sweep wants of a tag; `of`: tags of the digest that a companion belongs to. */
   match(repository: string, tag: string, of?: readonly string[]): (Wanted | Refused)[];
   there: DestinationTags;
   tally: Tally;
+  /** Tags looked at at once. */
+  width: number;
+  /** Told of each copy before it is compared. */
+  onCompare?: ((copy: Wanted) => void) | undefined;
   now(): number;
   signal: AbortSignal;
 }
@@ -34,9 +35,10 @@ export interface Pair {
 /** Compares both ends of a copy, and keeps the accounts. Throws only what ends the sweep. */
 export async function compare(
   { copy, source, cause }: Pair,
-  { there, tally, signal }: ComparisonOptions,
+  { there, tally, signal, onCompare }: ComparisonOptions,
 ): Promise<void> {
   if ('reason' in copy) return tally.different(copy, undefined);
+  onCompare?.(copy);
   try {
     const found = await there.compare(copy, source);
     if (found.is === 'same') return tally.same();
@@ -74,6 +76,7 @@ export class RepositoryComparison {
   async run(which: 'all' | 'rest', cause: () => Promise<Cause>): Promise<void> {
     const seenAt = this.#options.now();
     const wanted = await this.#wanted();
+    const { width } = this.#options;
     const shown = which === 'rest' ? await this.#listHere() : new Map<string, Digest>();
     const here = wanted.filter(
       ({ sourceTag }) => companionOf(sourceTag) !== undefined || !shown.has(sourceTag),
@@ -85,7 +88,7 @@ export class RepositoryComparison {
   }
 
   async #wanted(): Promise<(Wanted | Refused)[]> {
-    const { registries, match, signal } = this.#options;
+    const { registries, match, width, signal } = this.#options;
     const tags: string[] = [];
     for await (const tag of registries.source(this.#registry, this.#repository).tags(signal)) tags.push(tag);
     const wanted = await wantedOf(tags, {

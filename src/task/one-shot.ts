@@ -39,7 +39,9 @@ export class OneShot implements DispatchStore {
   }
 
   settle(claimed: Task, attempt: Attempt, verdict: Verdict, now: number): Task {
-    const { outcome, reason, message, digest } = attempt;
+    const { outcome, reason, digest } = attempt;
+    // Who gives up says after how many attempts.
+    const { message } = verdict.kind === 'discard' ? verdict : attempt;
     const told = { ...(outcome && { outcome }), ...(reason && { reason }), ...(message && { message }) };
     const state: TaskState = ends[verdict.kind];
     const task: Task = { ...claimed, ...told, ...(digest && { digest }), state, bytes: attempt.bytes };

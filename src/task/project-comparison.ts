@@ -1,5 +1,5 @@
 import { companionOf } from '../oci/companion.ts';
-import { compare, width } from './comparison.ts';
+import { compare } from './comparison.ts';
 import type { ComparisonOptions, Pair } from './comparison.ts';
 import type { ListedArtifact, Listing } from './listing.ts';
 import { parallel } from './parallel.ts';
@@ -47,7 +47,7 @@ export class ProjectComparison {
       const wanted = artifacts.filter(({ repository }) => this.#options.isWanted(repository));
       await parallel(
         wanted.flatMap((artifact) => this.#pairs(artifact, seenAt)),
-        width,
+        this.#options.width,
         (pair) => compare(pair, this.#options),
       );
       const rest = wanted.filter((artifact) => this.#hasMore(artifact)).map(({ repository }) => repository);

@@ -55,6 +55,9 @@ const longestPause = 5 * 60_000;
 /** Permissions are changed by people: asking again within seconds only fills logs, here and there. */
 const deniedPause = 60_000;
 
+/** A run waits about as long as image-syncer for a registry that does not say when it may be asked again. */
+const limitedPause = 16_000;
+
 /** What to do with a task whose attempt failed with `error`. */
 export function verdictOf(error: unknown, task: Tried, policy: RetryPolicy, clock: Clock): Verdict {
   const reason = error instanceof CopyError ? error.reason : 'internal';
@@ -84,8 +87,13 @@ function gaveUp({ attempts }: Tried, message: string): string {
 /** Doubles with each attempt spent; between half and all of it, so that tasks that failed together part. */
 function failing(task: Tried, policy: RetryPolicy, clock: Clock, reason: Reason): number {
   const full = Math.min(policy.first * 2 ** Math.max(0, task.attempts - 1), policy.max);
-  const floor = reason.endsWith('-denied') ? Math.min(deniedPause, policy.max) : 0;
+  const floor = Math.min(floorOf(reason), policy.max);
   return Math.max(full, floor) * (0.5 + clock.random() / 2);
+}
+
+function floorOf(reason: Reason): number {
+  if (reason === 'rate-limited') return limitedPause;
+  return reason.endsWith('-denied') ? deniedPause : 0;
 }
 
 /** Half of the time since it was wanted: soon after a push, seldom in a long outage, and without a count of the waits. */

@@ -8,6 +8,9 @@ import type { Part, Sweep } from './store.ts';
 import type { SweepOptions } from './sweep.ts';
 import { Tally } from './tally.ts';
 
+/** Requests that a sweep has under way in a source, unless it is told otherwise. */
+const fewRequests = 4;
+
 /** Sweeps of everything are counted as positions are kept. */
 const turnOf = ['', 'turn'] as const;
 
@@ -80,6 +83,8 @@ export class SweepRun {
       now,
       signal,
       here,
+      width: this.#options.width ?? fewRequests,
+      onCompare: this.#options.onCompare,
       isWanted: (repository: string) => here.some((one) => rules.matchesRepository(one.rule, repository)),
     };
     return new SourceSweep(source, options, this.#options);

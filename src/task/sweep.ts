@@ -29,6 +29,10 @@ export interface SweepOptions {
   catchUp(source: string, account: Account, signal: AbortSignal): Promise<void>;
   /** Of trusted records and of repositories, from 0 to 1: what is looked at though nothing says that it has changed. */
   auditShare: number;
+  /** Tags of a source looked at at once; by default few, for events come first. */
+  width?: number;
+  /** Told of each copy that is compared, before it is. */
+  onCompare?(copy: Wanted): void;
   clock: Clock;
   /** Called when a sweep has ended. */
   listener(sweep: Sweep): void;

@@ -231,12 +231,14 @@ test('row 21: variables in destinations are replaced, in one file and in two', (
     assert.equal(outcome.config?.rules[0]?.destination, 't.io/n/x');
 });
 
-test('row 21: a variable that is unset or empty aborts the run', () => {
-  const outcome = loadConfig({ 'r.io/p/x:v1': ['${REG}/n/x', '$EMPTY/n/x'] }, { env: { EMPTY: '' } });
-  assert.deepEqual(abortedBy(outcome), [
-    'the environment variable REG is not set, or empty: the destination ${REG}/n/x of r.io/p/x:v1 needs it',
-    'the environment variable EMPTY is not set, or empty: the destination $EMPTY/n/x of r.io/p/x:v1 needs it',
+test('row 21: a variable that is unset or empty costs its rule', () => {
+  const images = { 'r.io/p/x:v1': ['${REG}/n/x', '$EMPTY/n/x', 't.io/n/y'] };
+  const outcome = loadConfig(images, { env: { EMPTY: '' } });
+  assert.deepEqual(outcome.mistakes, [
+    'c.json:9: the environment variable REG is not set, or empty: the destination ${REG}/n/x of r.io/p/x:v1 needs it',
+    'c.json:10: the environment variable EMPTY is not set, or empty: the destination $EMPTY/n/x of r.io/p/x:v1 needs it',
   ]);
+  assert.deepEqual(copies(outcome), ['r.io/p/x v1 -> t.io/n/y v1']);
 });
 
 test('row 21: sources are taken as they are written', () => {

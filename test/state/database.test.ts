@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import Sqlite from 'better-sqlite3';
-import { openDatabase } from '../../src/state/database.ts';
+import { inMemory, openDatabase } from '../../src/state/database.ts';
 import { DatabaseError } from '../../src/state/error.ts';
 import { openState } from '../../src/state/state.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -16,6 +16,16 @@ test('the folder is made, and what was stored is there after opening again', asy
   const { state, reopen } = await temporaryState(t);
   const { task } = enter(state, wanted());
   assert.deepEqual(reopen().tasks.get(task.id), { task, attempts: [] });
+});
+
+test('a state in memory takes what one in a file takes, and leaves no file', async (t) => {
+  const before = readdirSync('.');
+  const state = openState(inMemory);
+  t.after(() => state.close());
+  const { task } = enter(state, wanted());
+  assert.deepEqual(state.tasks.get(task.id), { task, attempts: [] });
+  state.writable();
+  assert.deepEqual(readdirSync('.'), before);
 });
 
 test('commits are durable and keys between tables are checked', async (t) => {

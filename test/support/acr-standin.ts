@@ -2,7 +2,7 @@ import { type Answer, type Call, json } from '../../src/demo/registry/call.ts';
 import { isDigest } from '../../src/oci/digest.ts';
 import { manifestTypes } from '../../src/oci/media-type.ts';
 import { type AcrAccounts, acrAccounts, acrTokens } from './acr-tokens.ts';
-import { type CallServer, startCallServer } from './call-server.ts';
+import { type CallServer, startCallServer, type Tls } from './call-server.ts';
 import { startDockerRegistry } from './docker-registry.ts';
 import { forward } from './forward.ts';
 import { type Storage, startStorage } from './storage.ts';
@@ -36,9 +36,12 @@ export interface Edge {
 }
 
 /** `imagesOnly` refuses what is no image, as the personal edition does; of EE it is not known. */
-export async function startAcr(t: Ending, options: { imagesOnly?: boolean } = {}): Promise<AcrStandIn> {
+export async function startAcr(
+  t: Ending,
+  { tls, ...options }: { imagesOnly?: boolean; tls?: Tls } = {},
+): Promise<AcrStandIn> {
   const accounts = acrAccounts();
-  const tokens = await startTokenServer(t, acrTokens(accounts));
+  const tokens = await startTokenServer(t, acrTokens(accounts), tls);
   const registry = await startDockerRegistry(t, { token: tokens.trust, ...options });
   const storage = await startStorage(t);
   const expired = new Set<string>();
@@ -49,15 +52,19 @@ export async function startAcr(t: Ending, options: { imagesOnly?: boolean } = {}
     redirectBlobs: true,
     expireTokens: () => seen.forEach((authorization) => expired.add(authorization)),
   };
-  const server = await startCallServer(t, async (call) => {
-    if (edge.whitelist === 'reset') call.reset();
-    if (edge.whitelist !== 'open') return new Promise<never>(() => undefined);
-    const { authorization = '' } = call.headers;
-    seen.add(authorization);
-    // The real registry then says what it says of an expired token.
-    if (expired.has(authorization)) call.headers.authorization = `Bearer ${tokens.expiredToken()}`;
-    return pass(call, { upstream: registry.url, edge, storage });
-  });
+  const server = await startCallServer(
+    t,
+    async (call) => {
+      if (edge.whitelist === 'reset') call.reset();
+      if (edge.whitelist !== 'open') return new Promise<never>(() => undefined);
+      const { authorization = '' } = call.headers;
+      seen.add(authorization);
+      // The real registry then says what it says of an expired token.
+      if (expired.has(authorization)) call.headers.authorization = `Bearer ${tokens.expiredToken()}`;
+      return pass(call, { upstream: registry.url, edge, storage });
+    },
+    tls,
+  );
   return { ...server, tokens, storage, accounts, edge };
 }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Answer, Call, RequestRecord } from '../../src/demo/registry/call.ts';
 import { refusalOf } from '../../src/demo/registry/error.ts';
 import { callOf, send } from '../../src/demo/registry/exchange.ts';
@@ -14,20 +15,30 @@ export interface CallServer {
   readonly faults: Faults;
 }
 
+/** PEM texts. */
+export interface Tls {
+  key: string;
+  cert: string;
+}
+
 export async function startCallServer(
   t: Ending,
   answer: (call: Call) => Answer | Promise<Answer>,
+  tls?: Tls,
 ): Promise<CallServer> {
+  const scheme = tls ? 'https' : 'http';
   const requests: RequestRecord[] = [];
   const faults = new Faults();
   const serve = async (incoming: IncomingMessage, response: ServerResponse) => {
-    const { call, record } = callOf(incoming, 'http');
+    const { call, record } = callOf(incoming, scheme);
     requests.push(record);
     const given = await faults.misbehave(call, async () => answer(call)).catch(refusalOf);
     if (given === 'reset') return call.reset();
     await send(given, response, record).catch(() => call.reset());
   };
-  const server = createServer({ requestTimeout: 0 }, (...exchange) => void serve(...exchange));
+  const listener = (...exchange: Parameters<typeof serve>) => void serve(...exchange);
+  const options = { requestTimeout: 0, ...tls };
+  const server = tls ? createTlsServer(options, listener) : createServer(options, listener);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {
@@ -36,7 +47,7 @@ export async function startCallServer(
   });
   const address = server.address();
   return {
-    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : address}`,
+    url: `${scheme}://127.0.0.1:${typeof address === 'object' ? address?.port : address}`,
     requests,
     faults,
   };

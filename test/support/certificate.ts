@@ -63,15 +63,26 @@ function subject(name: string): string[] {
   return ['-subj', `/CN=${name}`];
 }
 
-/** A certificate that was good until yesterday, for 127.0.0.1. */
-export async function expiredCertificate(): Promise<{ key: string; cert: string }> {
+let lonely: Promise<Signer> | undefined;
+
+/** A certificate for 127.0.0.1 that nobody but itself has signed. The same one in this process. */
+export function selfSigned(): Promise<Signer> {
+  return (lonely ??= makeSelfSigned(2));
+}
+
+/** The same, good until yesterday. */
+export function expiredCertificate(): Promise<Signer> {
+  return makeSelfSigned(-1);
+}
+
+async function makeSelfSigned(days: number): Promise<Signer> {
   const cwd = await makeTemporary();
   const openssl = (...args: string[]) => run('openssl', args, { cwd });
   try {
     await writeFile(join(cwd, 'extensions'), 'subjectAltName=IP:127.0.0.1');
     const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'key'];
-    await openssl('req', '-new', ...key, '-subj', '/CN=expired', '-out', 'request');
-    const sign = ['-in', 'request', '-key', 'key', '-extfile', 'extensions', '-days', '-1'];
+    await openssl('req', '-new', ...key, '-subj', '/CN=alone', '-out', 'request');
+    const sign = ['-in', 'request', '-key', 'key', '-extfile', 'extensions', '-days', String(days)];
     await openssl('x509', '-req', ...sign, '-out', 'cert');
     const texts = await Promise.all(['key', 'cert'].map((name) => readFile(join(cwd, name), 'utf8')));
     return { key: texts[0] ?? '', cert: texts[1] ?? '' };
@@ -80,6 +91,13 @@ export async function expiredCertificate(): Promise<{ key: string; cert: string 
   }
 }
 
+/** All that the tests' own clients trust: what was made so far. */
+export async function authorities(): Promise<string[]> {
+  const alone = await lonely;
+  return [(await certificate()).ca, ...(alone ? [alone.cert] : [])];
+}
+
+/** PEM texts. */
 export interface Signer {
   key: string;
   cert: string;

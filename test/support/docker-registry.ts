@@ -15,6 +15,8 @@ export interface DockerRegistryOptions {
   imagesOnly?: boolean;
   /** Takes Docker's schema 1, too. */
   schema1?: boolean;
+  /** Told of each request as it has been answered, by a line of the access log. */
+  onAccess?: (line: string) => void;
 }
 
 export interface DockerRegistry {
@@ -48,6 +50,7 @@ export async function startDockerRegistry(
     await removeTemporary(folder);
   };
   t.after(stop);
+  if (options.onAccess && child.stdout) createInterface({ input: child.stdout }).on('line', options.onAccess);
   const address = await addressOf(child);
   return { url: `${options.tls ? 'https' : 'http'}://${address}`, pid: child.pid ?? 0, stop };
 }
@@ -61,17 +64,18 @@ async function launch(folder: string, options: DockerRegistryOptions): Promise<C
   // JSON is YAML.
   await writeFile(path, JSON.stringify(configuration(folder, options)));
   return spawn('docker-registry', ['serve', path], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', options.onAccess === undefined ? 'ignore' : 'pipe', 'pipe'],
     // Signs the state in an upload's Location; without it each start would make its own.
     env: { ...process.env, REGISTRY_HTTP_SECRET: 'not a secret' },
   });
 }
 
-function configuration(folder: string, { tls, token, imagesOnly, schema1 }: DockerRegistryOptions) {
+function configuration(folder: string, options: DockerRegistryOptions) {
+  const { tls, token, imagesOnly, schema1, onAccess } = options;
   const { rootCertificate: _, ...auth } = token ?? { rootCertificate: '' };
   return {
     version: '0.1',
-    log: { level: 'info', accesslog: { disabled: true } },
+    log: { level: 'info', accesslog: { disabled: onAccess === undefined } },
     storage: {
       filesystem: { rootdirectory: join(folder, 'storage') },
       delete: { enabled: true },

@@ -2,13 +2,18 @@ import * as http from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { Answer, Call } from '../../src/demo/registry/call.ts';
 
-/** Passes the call on; `Host` stays, so that each `Location` leads back here. */
-export async function forward(upstream: string, call: Call): Promise<Answer> {
+/** Passes the call on; host and scheme stay known there, so that each `Location` leads back here. */
+export async function forward(
+  upstream: string,
+  call: Call,
+  agent: http.Agent | false = false,
+): Promise<Answer> {
   const query = call.query.toString();
   const url = new URL(`${call.path}${query === '' ? '' : `?${query}`}`, upstream);
   const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
-  const host = new URL(call.origin).host;
-  const options = { method: call.method, headers: { ...endToEnd(call.headers), host }, agent: false };
+  const { host, protocol } = new URL(call.origin);
+  const headers = { ...endToEnd(call.headers), host, 'x-forwarded-proto': protocol.replace(':', '') };
+  const options = { method: call.method, headers, agent };
   const request = http.request(url, options, resolve);
   request.on('error', reject);
   if (call.method === 'HEAD' || call.method === 'GET') request.end();

@@ -2,7 +2,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { certificate } from './certificate.ts';
+import { authorities } from './certificate.ts';
 
 export interface Sent {
   method?: string;
@@ -18,7 +18,7 @@ export interface Received {
 
 /**
  * One request by Node's own client, so that what the tests compare with does not depend on the product's.
- * Follows nothing, retries nothing. `https` trusts the tests' authority.
+ * Follows nothing, retries nothing. `https` trusts what the tests have made.
  */
 export async function send(
   url: string | URL,
@@ -40,8 +40,7 @@ async function open(
   answered: (answer: http.IncomingMessage) => void,
 ): Promise<http.ClientRequest> {
   if (url.protocol === 'http:') return http.request(url, { ...options, agent: false }, answered);
-  const { ca } = await certificate();
-  return https.request(url, { ...options, agent: false, ca }, answered);
+  return https.request(url, { ...options, agent: false, ca: await authorities() }, answered);
 }
 
 /** What a server answered is not what the test's preparation needs. */

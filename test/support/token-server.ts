@@ -1,7 +1,7 @@
 import { X509Certificate, createSign, randomUUID } from 'node:crypto';
 import type { Answer, Call } from '../../src/demo/registry/call.ts';
 import { type ForeignScope, parseScopes } from '../../src/oci/scope.ts';
-import { type CallServer, startCallServer } from './call-server.ts';
+import { type CallServer, startCallServer, type Tls } from './call-server.ts';
 import { type Signer, tokenSigner } from './certificate.ts';
 import type { Ending } from './temporary.ts';
 
@@ -46,7 +46,7 @@ export interface TokenServer extends CallServer {
 }
 
 /** Signs tokens that docker-registry takes, as the policy decides. */
-export async function startTokenServer(t: Ending, policy: TokenPolicy): Promise<TokenServer> {
+export async function startTokenServer(t: Ending, policy: TokenPolicy, tls?: Tls): Promise<TokenServer> {
   const signer = await tokenSigner();
   const questions: TokenRequest[] = [];
   const token = (life: number, subject: string, access: readonly ForeignScope[]) =>
@@ -55,14 +55,18 @@ export async function startTokenServer(t: Ending, policy: TokenPolicy): Promise<
     const life = tokens.tokenLife;
     return { token: token(life, subject, access), expires_in: life > 0 ? life : 300 };
   };
-  const server = await startCallServer(t, (call) => {
-    if (call.path !== policy.path) return { status: 404, headers: {} };
-    const refused = policy.refuse(call);
-    if (refused) return refused;
-    const question = read(call);
-    questions.push(question);
-    return policy.answer(question, sign);
-  });
+  const server = await startCallServer(
+    t,
+    (call) => {
+      if (call.path !== policy.path) return { status: 404, headers: {} };
+      const refused = policy.refuse(call);
+      if (refused) return refused;
+      const question = read(call);
+      questions.push(question);
+      return policy.answer(question, sign);
+    },
+    tls,
+  );
   const trust = {
     realm: server.url + policy.path,
     service: policy.service,

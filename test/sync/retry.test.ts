@@ -4,6 +4,7 @@ import { BlobTraffic } from '../../src/copy/blob.ts';
 import { json, type Call } from '../../src/demo/registry/call.ts';
 import { Registry } from '../../src/registry/registry.ts';
 import { Journal } from '../../src/sync/journal.ts';
+import { planOf } from '../../src/sync/plan.ts';
 import { Run } from '../../src/sync/run.ts';
 import { loadConfig } from '../imagesyncer/files.ts';
 import { ociImage } from '../support/image.ts';
@@ -142,9 +143,19 @@ test('row 60a: an exception inside a worker is a failed task, and the others are
   const place = (registry: Registry | undefined, name: string) =>
     registry?.repository(name, 'push') ?? assert.fail(name);
   const rules = loadRules(hostOf(source), hostOf(destination));
+  const policy = { attempts: 1, first: 1, max: 1, impatient: true } as const;
   const accounts = await new Run({
-    rules,
-    tags: ({ registry, repository }, signal) => place(registries.get(registry), repository).tags(signal),
+    plan: (signal, onRetry) =>
+      planOf(rules, {
+        tags: ({ registry, repository }, signal) => place(registries.get(registry), repository).tags(signal),
+        width: 2,
+        policy,
+        clock: hastyClock,
+        signal,
+        onRetry,
+        onFailed: () => undefined,
+        onRule: () => undefined,
+      }),
     ends: (task) => {
       if (task.sourceTag === 'a') throw new TypeError('nobody thought of that');
       return {
@@ -153,7 +164,7 @@ test('row 60a: an exception inside a worker is a failed task, and the others are
         traffic: new BlobTraffic(),
       };
     },
-    policy: { attempts: 1, first: 1, max: 1, impatient: true },
+    policy,
     width: 2,
     force: false,
     clock: hastyClock,

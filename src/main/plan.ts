@@ -1,0 +1,213 @@
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { noSessions } from '../copy/upload-session.ts';
+import { redactor } from '../log.ts';
+import type { Log } from '../log.ts';
+import type { Digest } from '../oci/digest.ts';
+import { proxiesOf } from '../registry/proxy.ts';
+import { Ruleset } from '../rule/match.ts';
+import { inMemory } from '../state/database.ts';
+import { openState } from '../state/state.ts';
+import type { State } from '../state/state.ts';
+import { Differences } from '../sync/differences.ts';
+import type { TagOutcome } from '../sync/outcome.ts';
+import type { Plan } from '../sync/plan.ts';
+import { reportOf } from '../sync/report.ts';
+import type { Report } from '../sync/report.ts';
+import { Run } from '../sync/run.ts';
+import type { Progress } from '../sync/run.ts';
+import type { Sweep } from '../task/store.ts';
+import { Sweeper } from '../task/sweep.ts';
+import { ConfiguredRegistries } from './registries.ts';
+import { RehearsedRegistries } from './rehearsed-registries.ts';
+
+export interface PlanOptions {
+  /** Only the rule of that name. */
+  rule: string | undefined;
+  /** For `HTTP_PROXY` and the like. */
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/** A tag for which a sweep would make a task. */
+export interface PlannedTag extends TagOutcome {
+  rule: string;
+  /** Of what would be copied: the destination has no such tag, or one that names something else. */
+  why?: 'missing' | 'different';
+  /** What the destination tag names now. */
+  replaces?: Digest;
+}
+
+/** `--json`. Members may be added, never taken away. */
+export interface PlanReport extends Report {
+  /** Only this rule was looked at. */
+  rule?: string;
+  /** Without those that are unchanged, which are only counted. */
+  tags: PlannedTag[];
+  /** Source repositories that meet in one destination repository. */
+  collisions: string[];
+  /** What could not be compared, the first lines; `counts.failed` has them all. */
+  errors: string[];
+}
+
+/** A plan that is being made. */
+export interface Planning {
+  readonly progress: Progress & { /** Wanted copies. */ compared: number };
+  /** When it is made, or was stopped. */
+  readonly report: Promise<PlanReport>;
+  /** Ends what is under way. */
+  stop(): void;
+}
+
+const ignore = (): void => undefined;
+
+/** Of a plan somebody waits for the end; milliseconds. */
+const policy = { attempts: 3, first: 1_000, max: 5_000, impatient: true } as const;
+
+/**
+ * Finds out what a sweep of a mirror without a memory would copy, by the sweep itself and a rehearsal of the copies. It has a
+ * database in memory, so it may run beside the mirror. Throws `ProxyError`, and what files that cannot be read throw.
+ */
+export function startPlan(
+  config: Config,
+  options: PlanOptions,
+  log: Log,
+  clock: Clock = systemClock,
+): Planning {
+  const parts = new Parts(config, options, log, clock);
+  return {
+    get progress() {
+      return parts.progress;
+    },
+    report: parts.report(),
+    stop: () => parts.run.stop(),
+  };
+}
+
+class Parts {
+  readonly run: Run;
+  readonly #options: PlanOptions;
+  readonly #clock: Clock;
+  readonly #redact: (text: string) => string;
+  readonly #state: State = openState(inMemory);
+  readonly #registries: ConfiguredRegistries;
+  readonly #rehearsed: RehearsedRegistries;
+  readonly #differences = new Differences();
+  readonly #sweeper: Sweeper;
+  #sweep: Sweep | undefined;
+  #plan: Plan = { copies: [], skipped: [], failures: [] };
+
+  constructor(config: Config, options: PlanOptions, log: Log, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#redact = redactor(config.secrets);
+    const proxies = proxiesOf(options.env);
+    this.#registries = new ConfiguredRegistries(config.registries, clock, ignore, noSessions, proxies);
+    this.#rehearsed = new RehearsedRegistries(this.#registries);
+    this.#sweeper = this.#newSweeper(config);
+    this.run = new Run({
+      plan: (signal) => this.#compare(signal),
+      ends: (task) => this.#rehearsed.ends(task),
+      policy,
+      width: config.dispatch.concurrency,
+      force: false,
+      clock,
+      journal: {
+        expect: ignore,
+        tag: ignore,
+        retry: ignore,
+        warn: ignore,
+        attempt: ({ source }, why) => log.warn(`${source} is looked at again: ${why}`),
+      },
+      onThere: ignore,
+    });
+  }
+
+  get progress(): Planning['progress'] {
+    return { ...this.run.progress, compared: this.#differences.compared };
+  }
+
+  async report(): Promise<PlanReport> {
+    const startedAt = this.#clock.now();
+    try {
+      const accounts = await this.run.run();
+      const [interrupted, finishedAt, redact] = [this.run.stopped, this.#clock.now(), this.#redact];
+      const facts = { dryRun: true, interrupted, startedAt, finishedAt, mistaken: [], redact };
+      return this.#extended(reportOf(accounts, facts));
+    } finally {
+      await this.#registries.close();
+      this.#state.close();
+    }
+  }
+
+  /** No record is known and no event, so every tag is asked for; what is found goes nowhere. */
+  #newSweeper(config: Config): Sweeper {
+    const { sweeps: store, positions, records } = this.#state;
+    return new Sweeper({
+      store,
+      positions,
+      records,
+      registries: this.#rehearsed,
+      rules: new Ruleset(config.rules),
+      submit: async ({ wanted }) => {
+        this.#differences.add(wanted);
+        return { tasks: [], created: wanted.length, refused: 0 };
+      },
+      announced: () => [],
+      catchUp: async () => undefined,
+      // All repositories have their turn to be looked at for tags that no list shows.
+      auditShare: 1,
+      width: config.dispatch.concurrency,
+      onCompare: (copy) => this.#differences.compares(copy),
+      clock: this.#clock,
+      listener: () => undefined,
+    });
+  }
+
+  /** What has been found until it is stopped counts. */
+  async #compare(signal: AbortSignal): Promise<Plan> {
+    const { rule } = this.#options;
+    const request = { dryRun: false, trigger: 'admin', ...(rule !== undefined && { rule }) } as const;
+    const id = this.#sweeper.start(request) ?? 0;
+    signal.addEventListener('abort', () => void this.#sweeper.stop(), { once: true });
+    await this.#sweeper.idle();
+    this.#sweep = this.#state.sweeps.get(id);
+    this.#plan = { ...this.#differences.plan(), failures: [] };
+    return this.#plan;
+  }
+
+  #extended(report: Report): PlanReport {
+    const { rule } = this.#options;
+    const { unchanged = 0, failed = 0, state, errors = [] } = this.#sweep ?? {};
+    const { counts } = report;
+    // A sweep that has failed as a whole has a line more than failures.
+    const more = failed + (state === 'failed' ? 1 : 0);
+    return {
+      ...report,
+      ...(rule !== undefined && { rule }),
+      counts: { ...counts, unchanged: counts.unchanged + unchanged, failed: counts.failed + more },
+      tags: this.#tags(report),
+      collisions: this.#differences.collisions,
+      errors: errors.map(this.#redact),
+    };
+  }
+
+  /** The accounts are in the order of the plan. */
+  #tags({ tags }: Report): PlannedTag[] {
+    const copies = [...this.#plan.copies, ...this.#plan.skipped.map(({ copy }) => copy)];
+    return copies.flatMap((copy, index) => {
+      const tag = tags[index];
+      if (tag === undefined) return [];
+      const replaces = this.#rehearsed.found(copy);
+      const why = replaces === undefined ? ('missing' as const) : ('different' as const);
+      return [
+        {
+          rule: copy.rule,
+          ...tag,
+          ...(tag.outcome === 'copied' && { why }),
+          ...(replaces !== undefined && { replaces }),
+        },
+      ];
+    });
+  }
+}
