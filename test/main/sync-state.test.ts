@@ -58,16 +58,25 @@ async function stand(t: TestContext) {
 
 type Stand = Awaited<ReturnType<typeof stand>>;
 
-/** Three tags, the second of which has a blob that hangs. */
+/** Three tags, of which only the first can be written. */
 async function threeTags({ source, hang }: Stand): Promise<{ images: Image[]; hangs: Promise<void> }> {
   const images = ['one', 'two', 'three'].map((seed) => ociImage(seed));
   for (const [index, image] of images.entries()) await push(source.url, 'p/x', `v${index + 1}`, image);
-  return { images, hangs: hang(isUploadOf(images[1])) };
+  return { images, hangs: hang(isLaterTag) };
 }
 
-function isUploadOf(image: Image | undefined) {
-  const digests = new Set<string>(image?.blobs.map(({ descriptor }) => descriptor.digest));
-  return ({ method, query }: Call) => method === 'PUT' && digests.has(query.get('digest') ?? '');
+function isLaterTag({ method, path }: Call): boolean {
+  return method === 'PUT' && /\/manifests\/v[23]$/.test(path);
+}
+
+/** Resolves when the first tag is told as copied, and another one hangs. */
+async function middle(
+  hangs: Promise<void>,
+  running: { onLine(listener: (line: string) => void): void },
+): Promise<void> {
+  const { promise: copied, resolve } = Promise.withResolvers<void>();
+  running.onLine((line) => /Finish synchronizing manifest from \S+:v1 to/.test(line) && resolve());
+  await Promise.all([copied, hangs]);
 }
 
 /** Runs to the end in this process; `requests`: what both ends were asked, as `METHOD path`. */
@@ -104,8 +113,8 @@ function assertGoesOn({ report, atSource, atDestination, lines }: Awaited<Return
 test('a run that was stopped goes on where it was', async (t) => {
   const all = await stand(t);
   const { hangs } = await threeTags(all);
-  const first = await sync(t, all.given, { state: all.state, proc: 1 });
-  await hangs;
+  const first = await sync(t, all.given, { state: all.state, proc: 3 });
+  await middle(hangs, first);
   first.stop();
   assert.deepEqual(outcomes(await first.report), ['copied', 'skipped', 'skipped']);
   all.ease();
@@ -116,8 +125,8 @@ test('a run that was killed goes on where it was', async (t) => {
   const all = await stand(t);
   const { hangs } = await threeTags(all);
   const config = await writeConfig(t, all.given);
-  const running = start(t, ['sync', `--config=${config}`, `--state=${all.state}`, '--proc=1']);
-  await hangs;
+  const running = start(t, ['sync', `--config=${config}`, `--state=${all.state}`, '--proc=3']);
+  await middle(hangs, running);
   running.kill('SIGKILL');
   await running.ended;
   all.ease();
@@ -175,18 +184,18 @@ test('a big blob that was cut goes on in its upload session', async (t) => {
 test('the state of another configuration does no harm', async (t) => {
   const all = await stand(t);
   const { images, hangs } = await threeTags(all);
-  const first = await sync(t, all.given, { state: all.state, proc: 1 });
-  await hangs;
+  const first = await sync(t, all.given, { state: all.state, proc: 3 });
+  await middle(hangs, first);
   first.stop();
   await first.report;
   // Another source for the same destination tags, interrupted as well.
   const others = ['four', 'five'].map((seed) => ociImage(seed));
   for (const [index, image] of others.entries()) await push(all.source.url, 'p/y', `v${index + 1}`, image);
   all.ease();
-  const again = all.hang(isUploadOf(others[1]));
+  const again = all.hang(isLaterTag);
   const other = { images: { [`${hostOf(all.source)}/p/y`]: `${hostOf(all.destination)}/n/x` } };
-  const second = await sync(t, { ...all.given, ...other }, { state: all.state, proc: 1 });
-  await again;
+  const second = await sync(t, { ...all.given, ...other }, { state: all.state, proc: 3 });
+  await middle(again, second);
   second.stop();
   assert.deepEqual(outcomes(await second.report), ['copied', 'skipped']);
   all.ease();
