@@ -35,7 +35,9 @@ export class Journal {
   /** A rule that cannot be begun. */
   mistake({ source, destination, message }: RuleFailure): void {
     this.#tasks++;
-    this.#failed(`analyzing image rule for ${source} -> ${destination}`, message);
+    // Of a source with a mistake in it the destinations are not told one by one.
+    const rule = destination === '' ? source : `${source} -> ${destination}`;
+    this.#failed(`analyzing image rule for ${rule}`, message);
   }
 
   /** A tag at its end. */

@@ -140,10 +140,11 @@ export class Run {
     }
     const tag = this.#accounts.settle(task, attempt, this.#results.get(task.id));
     this.#results.delete(task.id);
-    this.#ends(tag);
     const { digest, destinationDigest } = tag;
     const isThere = tag.outcome === 'copied' || tag.outcome === 'unchanged';
+    // Before it is told: whoever reads that it is there may kill this process.
     if (isThere && digest !== undefined && destinationDigest === undefined) onThere(task, digest);
+    this.#ends(tag);
   }
 
   #ends(tag: TagOutcome): void {

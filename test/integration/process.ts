@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Ending } from '../support/temporary.ts';
 
-const program = fileURLToPath(new URL('../../src/cli/tagferry.ts', import.meta.url));
+const ours = fileURLToPath(new URL('../../src/cli/tagferry.ts', import.meta.url));
 
 export interface RunOptions {
   /** Besides the test's own. */
@@ -12,6 +12,8 @@ export interface RunOptions {
   cwd?: string;
   /** Largest file that the process may write, in KiB: as full as a disk. `liftFileLimit` makes room. */
   fileLimit?: number;
+  /** What is started, instead of the command line by its own name. */
+  program?: string;
 }
 
 export interface Ended {
@@ -86,7 +88,7 @@ export async function liftFileLimit({ pid }: Running): Promise<void> {
   await promisify(execFile)('prlimit', [`--pid=${pid}`, '--fsize=unlimited']);
 }
 
-function launch(args: readonly string[], { env, cwd, fileLimit }: RunOptions): ChildProcess {
+function launch(args: readonly string[], { env, cwd, fileLimit, program = ours }: RunOptions): ChildProcess {
   const options: SpawnOptions = {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -34,7 +34,7 @@ async function stopped(
   const folder = await temporaryFolder(t);
   const report = join(folder, 'report.json');
   const config = await writeConfig(t, { ...given, folder });
-  const args = ['sync', `--config=${config}`, `--report=${report}`, '--proc=1', ...(options.args ?? [])];
+  const args = ['sync', `--config=${config}`, `--report=${report}`, '--proc=3', ...(options.args ?? [])];
   const running = start(t, args);
   await reached(running);
   const killed = performance.now();
@@ -63,20 +63,28 @@ function hanging(which: (call: Call) => boolean) {
   return { misbehave, hangs };
 }
 
+function until(running: Running, pattern: RegExp): Promise<void> {
+  return new Promise((resolve) => {
+    running.onLine((line) => pattern.test(line) && resolve());
+  });
+}
+
 test('SIGINT in the middle of a blob: what is done is told as done, the rest as interrupted', async (t) => {
   const source = await startRegistry(t);
   const images = ['one', 'two', 'three'].map((seed) => ociImage(seed));
   for (const [index, image] of images.entries()) await push(source.url, 'p/x', `v${index}`, image);
   const layer = images[1]?.blobs[0]?.descriptor.digest ?? '';
   const { misbehave, hangs } = hanging(
-    ({ method, query }) => method === 'PUT' && query.get('digest') === layer,
+    ({ method, path, query }) =>
+      method === 'PUT' && (query.get('digest') === layer || path.endsWith('/manifests/v2')),
   );
   const destination = await startRegistry(t, { misbehave });
   const given = {
     images: { [`${hostOf(source)}/p/x`]: `${hostOf(destination)}/n/x` },
     registries: [source, destination],
   };
-  const { tags, running } = await stopped(t, given, () => hangs);
+  const reached = (running: Running) => Promise.all([hangs, until(running, /Finish .*:v0 to /)]);
+  const { tags, running } = await stopped(t, given, reached);
   assert.deepEqual(tags, ['p/x:v0 copied', 'p/x:v1 skipped interrupted', 'p/x:v2 skipped interrupted']);
   assert.equal(
     running.stdout.at(-1)?.replace(/; [\d.]+ KiB in [\d.]+ s/, ''),
@@ -118,10 +126,7 @@ test('SIGINT in the pause before a retry', async (t) => {
         : next(),
   });
   const images = { [`${hostOf(source)}/p/x:v1`]: `${hostOf(source)}/n/x` };
-  const failed = (running: Running) =>
-    new Promise<void>((resolve) => {
-      running.onLine((line) => line.includes('Failed to executed') && resolve());
-    });
+  const failed = (running: Running) => until(running, /Failed to executed/);
   const { tags } = await stopped(t, { images, registries: [source] }, failed, { args: ['--retries=5'] });
   assert.deepEqual(tags, ['p/x:v1 skipped interrupted']);
 });

@@ -57,7 +57,10 @@ test('row 55: a PUT that always fails is tried N+1 times, N rounds of them retri
     tags.map(({ attempts }) => attempts),
     [3, 3, 3],
   );
-  assert.match(tags[0]?.message ?? '', /^write a at the destination: PUT .* answered 500/);
+  assert.match(
+    tags[0]?.message ?? '',
+    /^gave up after 3 attempts: write a at the destination: PUT .* answered 500/,
+  );
   assert.equal(starts(run.lines), 2, 'one line a round, not one a tag');
   const last = run.lines.at(-1) ?? '';
   assert.match(last, /msg="Synchronization finished, 3 tasks failed, cost [\dhm.]+s\."$/);

@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { DatabaseSync } from 'node:sqlite';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import type { Call, Misbehaviour } from '../../src/demo/registry/call.ts';
+import type { EmbeddedRegistry } from '../../src/demo/registry/registry.ts';
+import { DatabaseError } from '../../src/main/sync.ts';
+import { openState } from '../../src/state/state.ts';
+import { run, start } from '../integration/process.ts';
+import { type Image, ociImage, ociImageOf } from '../support/image.ts';
+import { digestOfTag, push } from '../support/push.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { type Given, hostOf, startRegistry, sync, writeConfig } from '../sync/embedded.ts';
+
+/** Two registries, of which the destination can be made to hang, and a state file. */
+async function stand(t: TestContext) {
+  let which: ((call: Call) => boolean) | undefined;
+  let hangs = Promise.withResolvers<void>();
+  let release = Promise.withResolvers<void>();
+  const misbehave: Misbehaviour = async (call, next) => {
+    if (which?.(call) !== true) return next();
+    hangs.resolve();
+    await release.promise;
+    return next();
+  };
+  const source = await startRegistry(t);
+  const destination = await startRegistry(t, { misbehave });
+  const state = join(await temporaryFolder(t), 'state.db');
+  const given: Given = {
+    images: { [`${hostOf(source)}/p/x`]: `${hostOf(destination)}/n/x` },
+    registries: [source, destination],
+  };
+  return {
+    source,
+    destination,
+    state,
+    given,
+    /** Resolves when such a request has come, which is answered after `release`, if ever. */
+    hang(next: (call: Call) => boolean): Promise<void> {
+      which = next;
+      hangs = Promise.withResolvers();
+      release = Promise.withResolvers();
+      return hangs.promise;
+    },
+    /** What hangs goes on hanging; nothing else does. */
+    ease(): void {
+      which = undefined;
+    },
+    release(): void {
+      which = undefined;
+      release.resolve();
+    },
+  };
+}
+
+type Stand = Awaited<ReturnType<typeof stand>>;
+
+/** Three tags, of which only the first can be written. */
+async function threeTags({ source, hang }: Stand): Promise<{ images: Image[]; hangs: Promise<void> }> {
+  const images = ['one', 'two', 'three'].map((seed) => ociImage(seed));
+  for (const [index, image] of images.entries()) await push(source.url, 'p/x', `v${index + 1}`, image);
+  return { images, hangs: hang(isLaterTag) };
+}
+
+function isLaterTag({ method, path }: Call): boolean {
+  return method === 'PUT' && /\/manifests\/v[23]$/.test(path);
+}
+
+/** Resolves when the first tag is told as copied, and another one hangs. */
+async function middle(
+  hangs: Promise<void>,
+  running: { onLine(listener: (line: string) => void): void },
+): Promise<void> {
+  const { promise: copied, resolve } = Promise.withResolvers<void>();
+  running.onLine((line) => /Finish synchronizing manifest from \S+:v1 to/.test(line) && resolve());
+  await Promise.all([copied, hangs]);
+}
+
+/** Runs to the end in this process; `requests`: what both ends were asked, as `METHOD path`. */
+async function whole(
+  t: TestContext,
+  { source, destination, state, given }: Stand,
+  other: Partial<Given> = {},
+) {
+  const before = [source, destination].map(({ requests }) => requests.length);
+  const { report, lines } = await sync(t, { ...given, ...other }, { state, proc: 1 });
+  const asked = ({ requests }: EmbeddedRegistry, from: number) =>
+    requests.slice(from).map(({ method, path }) => `${method} ${path}`);
+  return {
+    report: await report,
+    lines,
+    atSource: asked(source, before[0] ?? 0),
+    atDestination: asked(destination, before[1] ?? 0),
+  };
+}
+
+const outcomes = (report: { tags: { outcome: string }[] }) => report.tags.map(({ outcome }) => outcome);
+
+/** What is there costs one request at the source, and none at the destination. */
+function assertGoesOn({ report, atSource, atDestination, lines }: Awaited<ReturnType<typeof whole>>): void {
+  assert.deepEqual(outcomes(report), ['unchanged', 'copied', 'copied']);
+  assert.deepEqual(
+    atSource.filter((request) => request.includes('/manifests/v1')),
+    ['HEAD /v2/p/x/manifests/v1'],
+  );
+  assert.ok(!atDestination.some((request) => request.includes('/v1')), atDestination.join('\n'));
+  assert.ok(lines.some((line) => line.includes('going on with the run that was interrupted')));
+}
+
+test('a run that was stopped goes on where it was', async (t) => {
+  const all = await stand(t);
+  const { hangs } = await threeTags(all);
+  const first = await sync(t, all.given, { state: all.state, proc: 3 });
+  await middle(hangs, first);
+  first.stop();
+  assert.deepEqual(outcomes(await first.report), ['copied', 'skipped', 'skipped']);
+  all.ease();
+  assertGoesOn(await whole(t, all));
+});
+
+test('a run that was killed goes on where it was', async (t) => {
+  const all = await stand(t);
+  const { hangs } = await threeTags(all);
+  const config = await writeConfig(t, all.given);
+  const running = start(t, ['sync', `--config=${config}`, `--state=${all.state}`, '--proc=3']);
+  await middle(hangs, running);
+  running.kill('SIGKILL');
+  await running.ended;
+  all.ease();
+  assertGoesOn(await whole(t, all));
+});
+
+test('after a run that came to its end everything is looked at anew: what was deleted comes back', async (t) => {
+  const all = await stand(t);
+  const image = ociImage('one');
+  await push(all.source.url, 'p/x', 'v1', image);
+  assert.deepEqual(outcomes((await whole(t, all)).report), ['copied']);
+  const port = Number(new URL(all.destination.url).port);
+  await all.destination.close();
+  const destination = await startRegistry(t, { port });
+  const given = { ...all.given, registries: [all.source, destination] };
+  const { report, lines } = await whole(t, { ...all, destination, given });
+  assert.deepEqual(outcomes(report), ['copied']);
+  assert.ok(!lines.some((line) => line.includes('going on')));
+  assert.equal(await digestOfTag(destination.url, 'n/x', 'v1'), image.descriptor.digest);
+});
+
+test('what is known of the destination’s blobs spares the next run its questions', async (t) => {
+  const all = await stand(t);
+  const first = ociImage('one');
+  const [config, ...layers] = first.blobs;
+  assert.ok(config);
+  await push(all.source.url, 'p/x', 'v1', first);
+  await whole(t, all);
+  await push(all.source.url, 'p/x', 'v2', ociImageOf(config, layers, { annotations: { version: '2' } }));
+  const { report, atDestination } = await whole(t, all);
+  assert.deepEqual(outcomes(report), ['unchanged', 'copied']);
+  assert.deepEqual(
+    atDestination.filter((request) => request.includes('/blobs/')),
+    [],
+  );
+});
+
+test('a big blob that was cut goes on in its upload session', async (t) => {
+  const all = await stand(t);
+  const size = 65 * 1024 * 1024;
+  await push(all.source.url, 'p/x', 'v1', ociImage('big', { layers: [size] }));
+  let pieces = 0;
+  const hangs = all.hang(({ method }) => method === 'PATCH' && ++pieces === 3);
+  const first = await sync(t, all.given, { state: all.state });
+  await hangs;
+  first.stop();
+  await first.report;
+  all.ease();
+  const before = all.destination.requests.length;
+  assert.deepEqual(outcomes((await whole(t, all)).report), ['copied']);
+  const sent = all.destination.requests.slice(before).reduce((sum, { bytesIn }) => sum + bytesIn, 0);
+  assert.ok(sent < size - 30 * 1024 * 1024, `${sent} bytes`);
+});
+
+test('the state of another configuration does no harm', async (t) => {
+  const all = await stand(t);
+  const { images, hangs } = await threeTags(all);
+  const first = await sync(t, all.given, { state: all.state, proc: 3 });
+  await middle(hangs, first);
+  first.stop();
+  await first.report;
+  // Another source for the same destination tags, interrupted as well.
+  const others = ['four', 'five'].map((seed) => ociImage(seed));
+  for (const [index, image] of others.entries()) await push(all.source.url, 'p/y', `v${index + 1}`, image);
+  all.ease();
+  const again = all.hang(isLaterTag);
+  const other = { images: { [`${hostOf(all.source)}/p/y`]: `${hostOf(all.destination)}/n/x` } };
+  const second = await sync(t, { ...all.given, ...other }, { state: all.state, proc: 3 });
+  await middle(again, second);
+  second.stop();
+  assert.deepEqual(outcomes(await second.report), ['copied', 'skipped']);
+  all.ease();
+  assert.deepEqual(outcomes((await whole(t, all)).report), ['copied', 'copied', 'copied']);
+  assert.equal(await digestOfTag(all.destination.url, 'n/x', 'v1'), images[0]?.descriptor.digest);
+});
+
+const unusable: Record<string, [make: (file: string, t: TestContext) => unknown, expected: RegExp]> = {
+  'no database': [(file) => writeFile(file, 'tags: [v1]\n'.repeat(100)), /is not a database; move it away/],
+  'of a newer version': [
+    (file) => {
+      openState(file).close();
+      const database = new DatabaseSync(file);
+      database.exec('PRAGMA user_version = 999');
+      database.close();
+    },
+    /999/,
+  ],
+  'in use by another process': [
+    (file, t) => {
+      const state = openState(file);
+      t.after(() => state.close());
+    },
+    /is in use by another process/,
+  ],
+};
+
+for (const [what, [make, expected]] of Object.entries(unusable))
+  test(`a state file that is ${what} is refused before anything is asked`, async (t) => {
+    const all = await stand(t);
+    await make(all.state, t);
+    await assert.rejects(whole(t, all), (error) => {
+      assert.ok(error instanceof DatabaseError);
+      assert.match(error.message, expected);
+      return true;
+    });
+    assert.deepEqual(all.source.requests, []);
+  });
+
+test('a state file where none can be: exit 2, and what to do', async (t) => {
+  const all = await stand(t);
+  const config = await writeConfig(t, all.given);
+  const within = join(config, 'state.db');
+  const { code, stderr } = await run(t, ['sync', `--config=${config}`, `--state=${within}`]);
+  assert.equal(code, 2, stderr);
+  assert.match(
+    stderr,
+    /^tagferry: --state: database .*state\.db: cannot be opened for writing; see to the folder/m,
+  );
+});
+
+test('a disk that is full at the start: exit 2; one that becomes so: a warning, and all is copied', async (t) => {
+  const all = await stand(t);
+  const { hangs } = await threeTags(all);
+  const config = await writeConfig(t, all.given);
+  const args = ['sync', `--config=${config}`, `--state=${all.state}`, '--proc=1'];
+  const { code } = await run(t, args, { fileLimit: 8 });
+  assert.equal(code, 2);
+  const running = start(t, args);
+  await hangs;
+  await promisify(execFile)('prlimit', [`--pid=${running.pid}`, '--fsize=1']);
+  all.release();
+  assert.deepEqual(await running.ended, { code: 0, signal: null });
+  const log = running.stderr.join('\n');
+  assert.equal(
+    log.match(/the state file does not take it: the next run has to do more again/g)?.length,
+    1,
+    log,
+  );
+  assert.match(running.stdout.at(-1) ?? '', /^copied 3, unchanged 0, skipped 0, failed 0; /);
+});
