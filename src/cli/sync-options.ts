@@ -50,7 +50,7 @@ export function withFlags(command: Command): Command {
     .option('--images <file>', 'file with rules: source → destination')
     .option('--registry <host>', 'where destinations that are "" go (else $DEFAULT_REGISTRY)')
     .option('--namespace <name>', 'and below which namespace (else $DEFAULT_NAMESPACE)')
-    .option('-p, --proc <number>', 'tags copied, and requests to each registry, at once', '5')
+    .option('-p, --proc <number>', 'requests to each registry at once', '5')
     .option('-r, --retries <number>', 'further attempts at what failed', '2')
     .option('--log <file>', 'log there, from an empty file on, instead of standard error')
     .option(

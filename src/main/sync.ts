@@ -19,7 +19,7 @@ import { SyncRegistries } from './sync-registries.ts';
 
 export interface SyncOptions {
   config: SyncConfig;
-  /** Lists asked for, tags copied, and requests in flight to each registry, at once. */
+  /** Requests in flight to each registry at once. */
   proc: number;
   /** Attempts beyond the first. */
   retries: number;
@@ -46,6 +46,14 @@ export interface Syncing {
 
 /** Milliseconds between attempts. */
 const backoff = { first: 1_000, max: 30_000 };
+
+/**
+ * Tags under way: so many that one of their two ends always has all the requests that it may have, for each asks now one end,
+ * now the other. With one request at a time it is one tag at a time.
+ */
+function widthOf(proc: number): number {
+  return 2 * proc - 1;
+}
 
 /** Begins a run of `tagferry sync`. Throws `ProxyError`, and `DatabaseError` for a state file that cannot be used. */
 export function startSync(options: SyncOptions, log: Log, clock: Clock = systemClock): Syncing {
@@ -82,7 +90,7 @@ function newRun(options: SyncOptions, { registries, memory, journal, clock }: Pa
     ends: (task) => registries.ends(task),
     asked: { equivalent: !strict, ...(platforms && { platforms }) },
     policy: { attempts: 1 + retries, ...backoff, impatient: true },
-    width: proc,
+    width: widthOf(proc),
     force,
     clock,
     journal,
