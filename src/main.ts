@@ -25,7 +25,6 @@ import { StorageError } from './task/store.ts';
 import type { Task } from './task/task.ts';
 import { work } from './task/worker.ts';
 
-
 const hour = 3_600_000;
 
 /** A running mirror. */

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { systemClock } from '../clock.ts';
+import { startDemo } from '../demo/demo.ts';
 import type { Demo } from '../demo/demo.ts';
 import { demoImage } from '../demo/image.ts';
 import { basic, password } from '../demo/login.ts';
@@ -23,8 +24,6 @@ export function demoCommand(): Command {
 }
 
 async function demo(once: boolean): Promise<void> {
-  // What this command alone needs is read when it is run: the others would spend a quarter of their start on it.
-  const { startDemo } = await import('../demo/demo.ts');
   const running = await startDemo({ verbose: !once });
   try {
     await show(running);

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { findConfig, loadConfig } from '../config.ts';
 import { createLog } from '../log.ts';
+import { startMirror } from '../main.ts';
 import { stopSignal } from './stop-signal.ts';
 
 export function serveCommand(): Command {
@@ -16,8 +17,6 @@ export function serveCommand(): Command {
 async function serve(file: string | undefined): Promise<void> {
   const config = loadConfig(findConfig(file, process.env, process.cwd()), process.env);
   const log = createLog(config.log, config.secrets);
-  // Read when it is needed, as in `demo`.
-  const { startMirror } = await import('../main.ts');
   const mirror = await startMirror(config, log);
   console.log(`tagferry listens on ${mirror.url}`);
   await stopSignal();

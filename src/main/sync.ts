@@ -52,10 +52,12 @@ export interface Syncing {
 const backoff = { first: 1_000, max: 30_000 };
 
 /**
- * Tags under way for each request that a registry may have in flight. A tag asks its two ends by turns: with one, either
- * end would have half of what it may have. More than two gave nothing that could be measured.
+ * Tags under way: so many that one of their two ends always has all the requests that it may have, for each asks now one end,
+ * now the other. With one request at a time it is one tag at a time.
  */
-const inHand = 2;
+function widthOf(proc: number): number {
+  return 2 * proc - 1;
+}
 
 /** Begins a run of `tagferry sync`. Throws `ProxyError`, and `DatabaseError` for a state file that cannot be used. */
 export function startSync(options: SyncOptions, log: Log, clock: Clock = systemClock): Syncing {
@@ -98,7 +100,7 @@ function newRun(options: SyncOptions, { registries, memory, journal, clock }: Pa
     ends: (task) => registries.ends(task),
     asked: { equivalent: !strict, ...(platforms && { platforms }) },
     policy,
-    width: inHand * proc,
+    width: widthOf(proc),
     force,
     clock,
     journal,
