@@ -156,6 +156,8 @@ export class World {
   async settle(): Promise<void> {
     this.#calm = true;
     if (this.#mirror === undefined) this.#start();
+    // What has just been claimed has not asked anybody yet.
+    await quiet();
     for (let turn = 0; this.clock.next !== undefined; turn++) {
       assert.ok(turn < 500, 'the queue does not come to rest');
       await this.pass(60_000);
