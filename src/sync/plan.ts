@@ -88,6 +88,9 @@ function settled(copies: readonly Copy[]): Pick<Plan, 'copies' | 'skipped'> {
   return { copies: [...last.values()], skipped: [...skipped.values()] };
 }
 
+/** `v2` before `v10`. */
+const byNumbers = new Intl.Collator('en', { numeric: true }).compare;
+
 /** Lists of tags, each asked for once, and again after a failure that may pass. */
 class Lists {
   readonly #options: PlanOptions;
@@ -125,7 +128,8 @@ class Lists {
   async #once(place: Place, name: string): Promise<string[]> {
     const tags: string[] = [];
     for await (const tag of this.#options.tags(place, this.#options.signal)) tags.push(tag);
-    if (tags.length > 0) return tags;
+    // Some registries list them in no order at all.
+    if (tags.length > 0) return tags.sort(byNumbers);
     throw new RegistryError('not-found', `${name} has no tags; is there such a repository?`);
   }
 }

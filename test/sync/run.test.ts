@@ -18,3 +18,14 @@ test('all tags of a repository are copied, and a second run says that nothing is
   assert.equal(second.code, 0);
   assert.deepEqual(second.report.counts, { copied: 0, unchanged: 2, skipped: 0, failed: 0, rulesFailed: 0 });
 });
+
+test('tags are told in an order that people expect, whatever the registry lists', async (t) => {
+  const { source, destination, auth } = await startEnds(t);
+  for (const tag of ['v10', 'v9', 'v1', 'latest']) await push(source.url, 'p/x', tag, ociImage('one'));
+  const config = { auth, images: { [`${source.host}/p/x`]: `${destination.host}/p/x` } };
+  const { report } = await sync(t, { files: { config } });
+  assert.deepEqual(
+    report.tags.map((tag) => tag.source.split(':').at(-1)),
+    ['latest', 'v1', 'v9', 'v10'],
+  );
+});
