@@ -261,7 +261,7 @@ test('a disk that is full at the start: exit 2; one that becomes so: a warning, 
   assert.deepEqual(await running.ended, { code: 0, signal: null });
   const log = running.stderr.join('\n');
   assert.equal(
-    log.match(/the state file does not take it: the next run has to do more again/g)?.length,
+    log.match(/the state file cannot be read or written: the next run has to do more again/g)?.length,
     1,
     log,
   );

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { createLog } from '../../src/log.ts';
-import { forgivingLedger } from '../../src/main/ledger.ts';
+import { forgivingLedger } from '../../src/main/forgiving.ts';
 import { digestOf, temporaryState } from '../state/open.ts';
 
 test('a ledger that cannot be kept is a warning, and nothing is known', async (t) => {
