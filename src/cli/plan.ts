@@ -3,7 +3,7 @@ import { findConfig, loadConfig } from '../config.ts';
 import type { Config } from '../config.ts';
 import { createLog } from '../log.ts';
 import { startPlan } from '../main/plan.ts';
-import type { PlannedTag, PlanReport } from '../main/plan.ts';
+import type { PlannedTag, PlanReport } from '../main/plan-report.ts';
 import { Ended, exit, UsageError } from './exit.ts';
 import { print, printJson } from './print.ts';
 import { canShowProgress, ProgressDisplay } from './progress.ts';
