@@ -59,7 +59,7 @@ export async function planOf(rules: readonly SyncRule[], options: PlanOptions): 
 }
 
 async function copiesOf(rule: SyncRule, lists: Lists): Promise<Copy[]> {
-  const tags = rule.wanted.kind === 'listed' ? [] : await lists.of(rule.from);
+  const tags = rule.selection.kind === 'listed' ? [] : await lists.of(rule.from);
   return pairsOf(rule, tags).map(({ source, destination }) => ({
     rule: `${rule.source} -> ${rule.destination}`,
     source: rule.from.registry,
@@ -68,7 +68,7 @@ async function copiesOf(rule: SyncRule, lists: Lists): Promise<Copy[]> {
     destination: rule.to.registry,
     destinationRepository: rule.to.repository,
     destinationTag: destination,
-    named: rule.wanted.kind === 'listed',
+    named: rule.selection.kind === 'listed',
   }));
 }
 
