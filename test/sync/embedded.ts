@@ -1,6 +1,5 @@
 import { loadSyncConfig } from '../../src/imagesyncer/load.ts';
 import type { Defaults } from '../../src/imagesyncer/default-destination.ts';
-import { reasonOf } from '../../src/abort.ts';
 import type { Clock } from '../../src/clock.ts';
 import { EmbeddedRegistry, type RegistryOptions } from '../../src/demo/registry/registry.ts';
 import { createLog } from '../../src/log.ts';
@@ -84,26 +83,3 @@ export async function sync(
     onLine,
   };
 }
-
-/** Time runs a hundred times as fast. */
-export const hastyClock: Clock = {
-  now: () => Math.trunc(performance.timeOrigin + performance.now() * 100),
-  random: () => 0,
-  after(ms, wake) {
-    const timer = setTimeout(wake, ms / 100).unref();
-    return { cancel: () => clearTimeout(timer) };
-  },
-  sleep(ms, signal) {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(resolve, ms / 100);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          clearTimeout(timer);
-          reject(reasonOf(signal));
-        },
-        { once: true },
-      );
-    });
-  },
-};
