@@ -71,6 +71,9 @@ export interface Copy extends Wanted {
   named: boolean;
 }
 
+/** The order in which people expect names: `v9` before `v10`. */
+export const byNumbers = new Intl.Collator('en', { numeric: true }).compare;
+
 export function sourceOf({ source, sourceRepository, sourceTag }: Wanted): string {
   return nameOf({ registry: source, repository: sourceRepository }, sourceTag);
 }
