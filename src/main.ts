@@ -3,10 +3,10 @@ import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
+import { forgivingUploads } from './main/forgiving.ts';
 import { Journal } from './main/journal.ts';
 import { ConfiguredRegistries } from './main/registries.ts';
 import { Sweeping } from './main/sweeping.ts';
-import { forgiving } from './main/uploads.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { proxiesOf } from './registry/proxy.ts';
@@ -79,7 +79,7 @@ class Parts {
       clock,
       (registry, method, status) =>
         this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status),
-      forgiving(state.uploads, log),
+      forgivingUploads(state.uploads, log),
       proxiesOf(process.env),
     );
     this.#dispatcher = this.#newDispatcher(journal);

@@ -3,12 +3,12 @@ import { findConfig, loadConfig } from '../config.ts';
 import type { Config } from '../config.ts';
 import { createLog } from '../log.ts';
 import { startPlan } from '../main/plan.ts';
-import type { PlannedTag, PlanReport } from '../main/plan.ts';
+import type { PlannedTag, PlanReport } from '../main/plan-report.ts';
 import { Ended, exit, UsageError } from './exit.ts';
 import { print, printJson } from './print.ts';
 import { canShowProgress, ProgressDisplay } from './progress.ts';
 import { stopSignal } from './stop-signal.ts';
-import { countsOf, rowOf, tagsToTell, written } from './sync-summary.ts';
+import { totalsOf, rowOf, tagsToTell, written } from './sync-summary.ts';
 import type { Row, Style } from './sync-summary.ts';
 
 interface PlanFlags {
@@ -68,7 +68,7 @@ function linesOf(report: PlanReport, style: Style): string[] {
     ...collisions.map((line) => `name-collision: ${line}`),
     ...errors.map((line) => `not compared: ${line}`),
     ...(untold > 0 ? [`not compared: ${untold} more`] : []),
-    countsOf(report),
+    totalsOf(report),
     ...(counts.failed > 0 ? [`${counts.failed} could not be looked at, as said above`] : []),
   ];
 }

@@ -1,3 +1,4 @@
+import { hasFailed, nameOfRule, whyOf } from '../sync/outcome.ts';
 import type { RuleFailure, TagOutcome } from '../sync/outcome.ts';
 import type { Report } from '../sync/report.ts';
 import { sizeOf } from './amount.ts';
@@ -12,9 +13,8 @@ export interface Style {
 /** What is said at the end of a run: every tag that is not at its destination, why, and the counts. */
 export function summaryOf(report: Report, style: Style): string[] {
   const rows = tagsToTell(report).map(rowOf);
-  const failedRules = report.rules.filter(({ reason }) => reason !== 'interrupted');
-  const lines = [...written(rows, style), ...failedRules.map(ruleLine), countsOf(report)];
-  return report.counts.failed + failedRules.length > 0 ? [...lines, 'failed tasks exist'] : lines;
+  const lines = [...written(rows, style), ...report.rules.filter(hasFailed).map(ruleLine), totalsOf(report)];
+  return report.counts.failed + report.counts.rulesFailed > 0 ? [...lines, 'failed tasks exist'] : lines;
 }
 
 /** In a dry run what would be copied; then what is skipped, and last what has failed. */
@@ -33,10 +33,11 @@ export function tagsToTell<Tag extends TagOutcome>({
 /** One tag: what becomes of it, its two ends, and what is to be said of it. */
 export type Row = [verb: string, source: string, destination: string, ...told: string[]];
 
-export function rowOf({ outcome, source, destination, reason, message, bytes, blobs }: TagOutcome): Row {
+export function rowOf(tag: TagOutcome): Row {
+  const { outcome, source, destination, bytes, blobs } = tag;
   if (outcome === 'copied')
     return ['would copy', source, destination, `${sizeOf(bytes)} in ${blobs.copied} blobs`];
-  return [outcome, source, destination, [reason, message].filter((part) => part !== undefined).join(': ')];
+  return [outcome, source, destination, whyOf(tag)];
 }
 
 export function written(rows: readonly Row[], { columns }: Style): string[] {
@@ -49,12 +50,11 @@ export function written(rows: readonly Row[], { columns }: Style): string[] {
   );
 }
 
-function ruleLine({ source, destination, reason, message }: RuleFailure): string {
-  const rule = destination === '' ? source : `${source} -> ${destination}`;
-  return `failed rule ${rule}  ${reason}: ${message}`;
+function ruleLine(rule: RuleFailure): string {
+  return `failed rule ${nameOfRule(rule)}  ${rule.reason}: ${rule.message}`;
 }
 
-export function countsOf({ dryRun, interrupted, counts, bytes, seconds, ...report }: Report): string {
+export function totalsOf({ dryRun, interrupted, counts, bytes, seconds, ...report }: Report): string {
   const parts = [
     `${dryRun ? 'would copy' : 'copied'} ${counts.copied}`,
     `unchanged ${counts.unchanged}`,

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { dockerList, essence, isIndex } from '../oci/media-type.ts';
-import { isObject, type JsonObject, objectOf, objectsOf } from './json.ts';
+import { isObject, type JsonObject, objectOf, objectsOf } from '../oci/json.ts';
 
 /*
  * image-syncer writes the manifest of an image as it read it, but an index as its own library prints it: compact,

@@ -90,6 +90,12 @@ export class CopyError extends Error {
   }
 }
 
+/** What is said of any failure: what is no `CopyError` is a mistake of this program. */
+export function failureOf(error: unknown): { reason: Reason; message: string } {
+  const message = error instanceof Error ? error.message : String(error);
+  return { reason: error instanceof CopyError ? error.reason : 'internal', message };
+}
+
 /** Waits for one step of a copy; its failure says which step it was, and at which end. */
 export async function at<T>(side: Side, operation: string, step: Promise<T>): Promise<T> {
   try {

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, objectOf, objectsOf } from './json.ts';
+import { isObject, type JsonObject, objectOf, objectsOf } from '../oci/json.ts';
 
 /** A name, alone or with what it must be followed by: `windows:10.0.17763.1`, `arm:v7`. */
 interface Pattern {

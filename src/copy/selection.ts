@@ -3,7 +3,7 @@ import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts';
 import { dockerManifest, isIndex, isSchema1 } from '../oci/media-type.ts';
 import { Bounds } from './bounds.ts';
 import { at, RegistryError } from './error.ts';
-import { isObject, type JsonObject, objectOf } from './json.ts';
+import { isObject, type JsonObject, objectOf } from '../oci/json.ts';
 import { type Manifests, successorsOf, understood } from './manifests.ts';
 import { fits, type PlatformFilter, reduceIndex } from './platform.ts';
 import type { Source } from './repository.ts';

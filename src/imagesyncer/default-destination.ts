@@ -48,7 +48,7 @@ export class DefaultDestination {
   }
 
   /** The destination of one source, with the same references; `undefined` when that cannot be made for any. */
-  of({ place, wanted }: Reference): string | undefined {
+  of({ place, selection }: Reference): string | undefined {
     this.#isUsable ??= this.#check();
     if (!this.#isUsable) return undefined;
     const { repository } = place;
@@ -56,9 +56,9 @@ export class DefaultDestination {
       this.#namespace === undefined
         ? repository
         : `${this.#namespace}/${repository.slice(repository.indexOf('/') + 1)}`;
-    if (wanted.kind !== 'listed') return `${this.#registry}/${kept}`;
-    const separator = isDigest(wanted.references[0] ?? '') ? '@' : ':';
-    return `${this.#registry}/${kept}${separator}${wanted.references.join(',')}`;
+    if (selection.kind !== 'listed') return `${this.#registry}/${kept}`;
+    const separator = isDigest(selection.references[0] ?? '') ? '@' : ':';
+    return `${this.#registry}/${kept}${separator}${selection.references.join(',')}`;
   }
 
   /** Once, before all rules fail for the same reason. */

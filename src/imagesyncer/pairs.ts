@@ -1,6 +1,6 @@
 import { isDigest } from '../oci/digest.ts';
 import type { Place } from './place.ts';
-import type { Wanted } from './reference.ts';
+import type { Selection } from './reference.ts';
 
 /** What is to be copied from one repository to one other. */
 export interface SyncRule {
@@ -9,7 +9,7 @@ export interface SyncRule {
   destination: string;
   from: Place;
   to: Place;
-  wanted: Wanted;
+  selection: Selection;
   /** At the destination, paired left to right with the source's; empty: the same as there. */
   references: readonly string[];
 }
@@ -30,13 +30,13 @@ export class PairingError extends Error {
  * An expression that selects nothing makes none. Throws `PairingError`.
  */
 export function pairsOf(rule: SyncRule, tags: readonly string[]): Pair[] {
-  const selected = selectedOf(rule.wanted, tags);
-  if (selected.length === 0 && rule.wanted.kind === 'matching') return [];
+  const selected = selectedOf(rule.selection, tags);
+  if (selected.length === 0 && rule.selection.kind === 'matching') return [];
   const destinations = rule.references.length === 0 ? selected : rule.references;
   if (destinations.length !== selected.length)
     throw new PairingError(
       'the number of tags of source and destination is not matched: ' +
-        `${countOf(rule.wanted, selected.length)}, and ${destinations.length} at the destination; name as many there, or none to keep their names`,
+        `${countOf(rule.selection, selected.length)}, and ${destinations.length} at the destination; name as many there, or none to keep their names`,
     );
   const pairs = new Map<string, Pair>();
   for (const [index, source] of selected.entries()) {
@@ -47,14 +47,14 @@ export function pairsOf(rule: SyncRule, tags: readonly string[]): Pair[] {
   return [...pairs.values()];
 }
 
-function selectedOf(wanted: Wanted, tags: readonly string[]): readonly string[] {
-  if (wanted.kind === 'listed') return wanted.references;
-  return wanted.kind === 'all' ? tags : tags.filter((tag) => wanted.matches(tag));
+function selectedOf(selection: Selection, tags: readonly string[]): readonly string[] {
+  if (selection.kind === 'listed') return selection.references;
+  return selection.kind === 'all' ? tags : tags.filter((tag) => selection.matches(tag));
 }
 
-function countOf(wanted: Wanted, count: number): string {
-  if (wanted.kind === 'listed') return `${count} at the source`;
-  return wanted.kind === 'all'
+function countOf(selection: Selection, count: number): string {
+  if (selection.kind === 'listed') return `${count} at the source`;
+  return selection.kind === 'all'
     ? `all tags of the source are ${count}`
     : `the regex selects ${count} of the source`;
 }
@@ -73,6 +73,6 @@ function checkDigest(source: string, destination: string): void {
 
 /** What is wrong whatever tags the source has. Throws `PairingError`. */
 export function checkPairing(rule: SyncRule): void {
-  if (rule.wanted.kind === 'listed') pairsOf(rule, []);
+  if (rule.selection.kind === 'listed') pairsOf(rule, []);
   else for (const reference of rule.references) checkDigest('all tags', reference);
 }

@@ -4,15 +4,15 @@ import { compileExpression, PatternError } from '../rule/pattern.ts';
 import { parsePlace, type Place } from './place.ts';
 
 /** What a source or a destination says behind its repository. References are tags or digests, as often as written. */
-export type Wanted =
+export type Selection =
   | { kind: 'all' }
   | { kind: 'listed'; references: readonly string[] }
-  | { kind: 'matching'; expression: string; matches(tag: string): boolean };
+  | { kind: 'matching'; matches(tag: string): boolean };
 
 /** A source or destination, understood. */
 export interface Reference {
   place: Place;
-  wanted: Wanted;
+  selection: Selection;
   /** The registry is Docker Hub only because none is named. */
   isImplied: boolean;
   /** A tag that stands beside a digest, and means nothing. */
@@ -50,7 +50,11 @@ function parseMatching(url: string, colon: number): Reference {
       `invalid tag regex url format ${shown(url)}, only one regex is possible: join them as (?:A|B), or make two rules`,
     );
   const { place, isImplied } = explained(url, () => parsePlace(url.slice(0, colon)));
-  return { place, isImplied, wanted: { kind: 'matching', expression, matches: compiled(url, expression) } };
+  return {
+    place,
+    isImplied,
+    selection: { kind: 'matching', matches: compiled(url, expression) },
+  };
 }
 
 function expressionFormat(url: string): string {
@@ -69,10 +73,10 @@ function compiled(url: string, expression: string): (tag: string) => boolean {
 /** `REPOSITORY:TAG,…`: further elements are tags or digests. */
 function parseList(url: string, elements: readonly string[]): Reference {
   const [first = '', ...further] = elements.map((element) => element.trim());
-  const { place, isImplied, wanted } = explained(url, () => parseSingle(elements[0]?.trimEnd() ?? ''));
+  const { place, isImplied, selection } = explained(url, () => parseSingle(elements[0]?.trimEnd() ?? ''));
   if (first.includes('@'))
     throw unparsable(url, 'a list begins with REPOSITORY:TAG; digests may follow, or write a rule for each');
-  if (wanted.kind !== 'listed')
+  if (selection.kind !== 'listed')
     throw unparsable(url, 'a list begins with REPOSITORY:TAG, and the first tag is missing');
   for (const element of further) {
     if (element === '')
@@ -82,7 +86,11 @@ function parseList(url: string, elements: readonly string[]): Reference {
     if (!isTag(element) && !isDigest(element))
       throw new SyntaxError(`failed to parese canonical url ${shown(url)}: ${wrongTag(element)}`);
   }
-  return { place, isImplied, wanted: { kind: 'listed', references: [...wanted.references, ...further] } };
+  return {
+    place,
+    isImplied,
+    selection: { kind: 'listed', references: [...selection.references, ...further] },
+  };
 }
 
 /** `REPOSITORY[:TAG][@DIGEST]` */
@@ -99,10 +107,10 @@ function parseSingle(text: string): Reference {
   if (digest !== undefined && !isDigest(digest))
     throw new SyntaxError('a digest is sha256: and 64, or sha512: and 128 lower-case hexadecimal digits');
   const reference = digest ?? tag;
-  const wanted: Wanted =
+  const selection: Selection =
     reference === undefined ? { kind: 'all' } : { kind: 'listed', references: [reference] };
   const isDropped = digest !== undefined && tag !== undefined;
-  return { place, isImplied, wanted, ...(isDropped ? { droppedTag: tag } : {}) };
+  return { place, isImplied, selection, ...(isDropped ? { droppedTag: tag } : {}) };
 }
 
 function wrongTag(tag: string): string {

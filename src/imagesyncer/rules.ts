@@ -61,12 +61,12 @@ function ruleOf(
 }
 
 function paired(source: string, destination: string, from: Reference, to: Reference): SyncRule {
-  if (to.wanted.kind === 'matching')
+  if (to.selection.kind === 'matching')
     throw new SyntaxError(
       `a regex selects nothing at a destination: write ${shown(destination.slice(0, destination.indexOf(':/')))}, and the regex behind the source ${shown(source)}`,
     );
-  const references = to.wanted.kind === 'listed' ? to.wanted.references : [];
-  const rule = { source, destination, from: from.place, to: to.place, wanted: from.wanted, references };
+  const references = to.selection.kind === 'listed' ? to.selection.references : [];
+  const rule = { source, destination, from: from.place, to: to.place, selection: from.selection, references };
   checkPairing(rule);
   return rule;
 }
@@ -93,7 +93,7 @@ function attempt<T>(
 /** What is right, but perhaps not meant. */
 function remark(
   url: string,
-  { place, wanted, isImplied, droppedTag }: Reference,
+  { place, isImplied, droppedTag }: Reference,
   line: number,
   { file, findings }: RuleContext,
 ): void {
@@ -104,7 +104,7 @@ function remark(
       file,
       line,
     );
-  if (droppedTag === undefined || wanted.kind !== 'listed') return;
+  if (droppedTag === undefined) return;
   findings.warn(
     `the tag ${droppedTag} of ${shown(url)} means nothing beside a digest: it is copied by digest, and the tag is not made`,
     file,

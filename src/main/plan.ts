@@ -4,21 +4,20 @@ import type { Config } from '../config.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import { redactor } from '../log.ts';
 import type { Log } from '../log.ts';
-import type { Digest } from '../oci/digest.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import { Ruleset } from '../rule/match.ts';
 import { inMemory } from '../state/database.ts';
 import { openState } from '../state/state.ts';
 import type { State } from '../state/state.ts';
 import { Differences } from '../sync/differences.ts';
-import type { TagOutcome } from '../sync/outcome.ts';
 import type { Plan } from '../sync/plan.ts';
 import { reportOf } from '../sync/report.ts';
-import type { Report } from '../sync/report.ts';
 import { Run } from '../sync/run.ts';
 import type { Progress } from '../sync/run.ts';
 import type { Sweep } from '../task/store.ts';
 import { Sweeper } from '../task/sweep.ts';
+import { planReportOf } from './plan-report.ts';
+import type { PlanReport } from './plan-report.ts';
 import { ConfiguredRegistries } from './registries.ts';
 import { RehearsedRegistries } from './rehearsed-registries.ts';
 
@@ -27,27 +26,6 @@ export interface PlanOptions {
   rule: string | undefined;
   /** For `HTTP_PROXY` and the like. */
   env: Readonly<Record<string, string | undefined>>;
-}
-
-/** A tag for which a sweep would make a task. */
-export interface PlannedTag extends TagOutcome {
-  rule: string;
-  /** Of what would be copied: the destination has no such tag, or one that names something else. */
-  why?: 'missing' | 'different';
-  /** What the destination tag names now. */
-  replaces?: Digest;
-}
-
-/** `--json`. Members may be added, never taken away. */
-export interface PlanReport extends Report {
-  /** Only this rule was looked at. */
-  rule?: string;
-  /** Without those that are unchanged, which are only counted. */
-  tags: PlannedTag[];
-  /** Source repositories that meet in one destination repository. */
-  collisions: string[];
-  /** What could not be compared, the first lines; `counts.failed` has them all. */
-  errors: string[];
 }
 
 /** A plan that is being made. */
@@ -74,17 +52,18 @@ export function startPlan(
   log: Log,
   clock: Clock = systemClock,
 ): Planning {
-  const parts = new Parts(config, options, log, clock);
+  const preview = new Preview(config, options, log, clock);
   return {
     get progress() {
-      return parts.progress;
+      return preview.progress;
     },
-    report: parts.report(),
-    stop: () => parts.run.stop(),
+    report: preview.report(),
+    stop: () => preview.run.stop(),
   };
 }
 
-class Parts {
+/** The sweep, whose differences are the plan of a run that rehearses them. */
+class Preview {
   readonly run: Run;
   readonly #options: PlanOptions;
   readonly #clock: Clock;
@@ -133,7 +112,14 @@ class Parts {
       const accounts = await this.run.run();
       const [interrupted, finishedAt, redact] = [this.run.stopped, this.#clock.now(), this.#redact];
       const facts = { dryRun: true, interrupted, startedAt, finishedAt, mistaken: [], redact };
-      return this.#extended(reportOf(accounts, facts));
+      return planReportOf(reportOf(accounts, facts), {
+        rule: this.#options.rule,
+        sweep: this.#sweep,
+        plan: this.#plan,
+        collisions: this.#differences.collisions,
+        found: (copy) => this.#rehearsed.found(copy),
+        redact,
+      });
     } finally {
       await this.#registries.close();
       this.#state.close();
@@ -174,40 +160,5 @@ class Parts {
     this.#sweep = this.#state.sweeps.get(id);
     this.#plan = { ...this.#differences.plan(), failures: [] };
     return this.#plan;
-  }
-
-  #extended(report: Report): PlanReport {
-    const { rule } = this.#options;
-    const { unchanged = 0, failed = 0, state, errors = [] } = this.#sweep ?? {};
-    const { counts } = report;
-    // A sweep that has failed as a whole has a line more than failures.
-    const more = failed + (state === 'failed' ? 1 : 0);
-    return {
-      ...report,
-      ...(rule !== undefined && { rule }),
-      counts: { ...counts, unchanged: counts.unchanged + unchanged, failed: counts.failed + more },
-      tags: this.#tags(report),
-      collisions: this.#differences.collisions,
-      errors: errors.map(this.#redact),
-    };
-  }
-
-  /** The accounts are in the order of the plan. */
-  #tags({ tags }: Report): PlannedTag[] {
-    const copies = [...this.#plan.copies, ...this.#plan.skipped.map(({ copy }) => copy)];
-    return copies.flatMap((copy, index) => {
-      const tag = tags[index];
-      if (tag === undefined) return [];
-      const replaces = this.#rehearsed.found(copy);
-      const why = replaces === undefined ? ('missing' as const) : ('different' as const);
-      return [
-        {
-          rule: copy.rule,
-          ...tag,
-          ...(tag.outcome === 'copied' && { why }),
-          ...(replaces !== undefined && { replaces }),
-        },
-      ];
-    });
   }
 }

@@ -9,8 +9,7 @@ import type { State } from '../state/state.ts';
 import type { Seen } from '../task/record.ts';
 import { StorageError } from '../task/store.ts';
 import type { Task } from '../task/task.ts';
-import { forgivingLedger } from './ledger.ts';
-import { forgiving } from './uploads.ts';
+import { forgivingLedger, forgivingUploads } from './forgiving.ts';
 
 /** What a run need not do again, as earlier ones left it. */
 export interface SyncMemory {
@@ -68,7 +67,7 @@ class FileMemory implements SyncMemory {
     this.#state = state;
     this.#log = log;
     this.#clock = clock;
-    this.sessions = forgiving(state.uploads, log);
+    this.sessions = forgivingUploads(state.uploads, log);
     this.#since = this.#interrupted();
     if (this.#since === undefined) this.#mark(began);
     else log.info('going on with the run that was interrupted', { since: new Date(this.#since) });
@@ -86,9 +85,7 @@ class FileMemory implements SyncMemory {
   }
 
   saw(task: Task, digest: Digest): void {
-    const { source, sourceRepository, sourceTag, destination, destinationRepository, destinationTag } = task;
-    const copy = { source, sourceRepository, sourceTag, destination, destinationRepository, destinationTag };
-    this.#seen.push({ copy, digest, at: this.#clock.now() });
+    this.#seen.push({ copy: task, digest, at: this.#clock.now() });
     const due = this.#savedAt + pace - this.#clock.now();
     if (due <= 0) this.#save();
     else this.#saving ??= this.#clock.after(due, () => this.#save());
@@ -129,7 +126,9 @@ class FileMemory implements SyncMemory {
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       if (!this.#failing)
-        this.#log.warn('the state file does not take it: the next run has to do more again', { error });
+        this.#log.warn('the state file cannot be read or written: the next run has to do more again', {
+          error,
+        });
       this.#failing = true;
       return undefined;
     }

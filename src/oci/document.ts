@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isDigest } from './digest.ts';
+import { jsonOf } from './json.ts';
 
 /** The bytes are not the manifest that they were said to be. */
 export class ManifestError extends Error {
@@ -27,7 +28,7 @@ export function readDocument<T>(bytes: Uint8Array, schema: z.ZodType<T>): T {
 
 function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return jsonOf(bytes);
   } catch (cause) {
     throw new ManifestError(`manifest: expected JSON, got ${bytes.length} bytes of something else`, {
       cause,

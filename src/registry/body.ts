@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { RegistryError } from '../copy/error.ts';
+import { isObject, type JsonObject } from '../oci/json.ts';
 import { printable } from '../printable.ts';
 import { maskOf } from './mask.ts';
 
@@ -35,7 +36,7 @@ export async function readWhole(body: Readable, cap: number, url: string): Promi
 }
 
 /** A JSON object; anything else is the registry's mistake. */
-export function parseObject(bytes: Uint8Array, url: string): Record<string, unknown> {
+export function parseObject(bytes: Uint8Array, url: string): JsonObject {
   const start = Buffer.from(bytes.subarray(0, 40))
     .toString()
     .replace(/[^ -~]/g, '.');
@@ -43,11 +44,11 @@ export function parseObject(bytes: Uint8Array, url: string): Record<string, unkn
 }
 
 /** As `parseObject`, without a word of what came instead: in the wrong form it may be a token all the same. */
-export function parseSecret(bytes: Uint8Array, url: string): Record<string, unknown> {
+export function parseSecret(bytes: Uint8Array, url: string): JsonObject {
   return objectOf(bytes, url, `${bytes.length} bytes of something else`);
 }
 
-function objectOf(bytes: Uint8Array, url: string, got: string): Record<string, unknown> {
+function objectOf(bytes: Uint8Array, url: string, got: string): JsonObject {
   const value = parseJson(bytes);
   if (isObject(value)) return value;
   throw new RegistryError('protocol', `${url}: expected a JSON object, got ${got}`);
@@ -81,10 +82,6 @@ export function believeAbsent(bytes: Uint8Array, url: string): void {
   if (absent.test(parseErrors(bytes, maskOf(undefined)).code ?? '')) return;
   const message = `GET ${url}: expected an answer, or 404 with a registry's error of an unknown name, got 404 without one; is a proxy answering for it?`;
   throw new RegistryError('unreachable', message, { status: 404 });
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function parseJson(bytes: Uint8Array): unknown {

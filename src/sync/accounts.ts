@@ -1,4 +1,5 @@
 import type { CopyResult } from '../copy/copy.ts';
+import { failureOf } from '../copy/error.ts';
 import type { Attempt, Task } from '../task/task.ts';
 import { destinationOf, sourceOf } from './outcome.ts';
 import type { Copy, Outcome, RuleFailure, TagOutcome } from './outcome.ts';
@@ -32,7 +33,7 @@ export class Accounts {
     const { bytes, copied, mounted, skipped, startedAt, finishedAt, digest } = attempt;
     const tag = {
       ...endsOf(copy),
-      ...(result ? fateOf(copy, result) : failureOf(task)),
+      ...(result ? fateOf(copy, result) : givenUp(task)),
       ...(digest && { digest }),
       bytes,
       blobs: { copied, mounted, skipped },
@@ -45,9 +46,9 @@ export class Accounts {
 
   /** A task that met a mistake of this program. */
   fault(task: Task, error: unknown): TagOutcome {
-    const message = error instanceof Error ? error.message : String(error);
-    const fate = { outcome: 'failed', reason: 'internal', message } as const;
-    const tag = { ...endsOf(this.#copyOf(task)), ...nothing, ...fate, attempts: task.attempts };
+    const { attempts } = task;
+    const failed = { outcome: 'failed', ...failureOf(error) } as const;
+    const tag = { ...endsOf(this.#copyOf(task)), ...nothing, ...failed, attempts };
     this.#ended[task.id - 1] = tag;
     return tag;
   }
@@ -105,6 +106,6 @@ function gone(named: boolean): Fate {
   return { outcome: 'skipped', reason: 'source-gone', message: 'deleted since it was listed' };
 }
 
-function failureOf({ reason = 'internal', message }: Task): Fate {
+function givenUp({ reason = 'internal', message }: Task): Fate {
   return { outcome: 'failed', reason, ...(message && { message }) };
 }

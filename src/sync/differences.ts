@@ -1,6 +1,6 @@
 import { collisionsOf } from '../rule/collision.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
-import { destinationOf, sourceOf } from './outcome.ts';
+import { byNumbers, destinationOf, sourceOf } from './outcome.ts';
 import type { Copy } from './outcome.ts';
 import type { Plan } from './plan.ts';
 
@@ -12,8 +12,6 @@ interface Mapped {
   /** Tags that are the same at both ends. */
   same: number;
 }
-
-const { compare } = new Intl.Collator('en', { numeric: true });
 
 /** What a sweep compares and would enqueue, kept to be looked at: the plan of a mirror that has done nothing yet. */
 export class Differences {
@@ -89,5 +87,5 @@ function repositoryOf({ source, sourceRepository }: Wanted): string {
 }
 
 function bySource(one: Wanted, other: Wanted): number {
-  return compare(sourceOf(one), sourceOf(other)) || compare(destinationOf(one), destinationOf(other));
+  return byNumbers(sourceOf(one), sourceOf(other)) || byNumbers(destinationOf(one), destinationOf(other));
 }

@@ -1,11 +1,12 @@
 import type { Log } from '../log.ts';
 import type { SyncRule } from '../imagesyncer/pairs.ts';
+import { nameOfRule, whyOf } from './outcome.ts';
 import type { RuleFailure, TagOutcome } from './outcome.ts';
 
 /**
  * The lines of image-syncer's log that scripts look for, in its words (its spelling, too):
  * https://github.com/AliyunContainerService/image-syncer/blob/v1.5.5/pkg/client/client.go
- * A task is a rule, or a tag.
+ * Its *task* is a rule, or a tag.
  */
 export class Journal {
   readonly #log: Log;
@@ -20,10 +21,10 @@ export class Journal {
     this.#tasks += tasks;
   }
 
-  rule({ source, destination }: SyncRule, found: { tags: number } | RuleFailure): void {
-    const task = `analyzing image rule for ${source} -> ${destination}`;
+  rule(rule: SyncRule, found: { tags: number } | RuleFailure): void {
+    const task = `analyzing image rule for ${nameOfRule(rule)}`;
     if ('message' in found) return this.#failed(task, `${found.reason}: ${found.message}`);
-    if (found.tags === 0) this.#log.warn(`${source} -> ${destination}: the rule selects no tag`);
+    if (found.tags === 0) this.#log.warn(`${nameOfRule(rule)}: the rule selects no tag`);
     this.#finished(task, `${found.tags} tags`);
   }
 
@@ -33,22 +34,18 @@ export class Journal {
   }
 
   /** A rule that cannot be begun. */
-  mistake({ source, destination, message }: RuleFailure): void {
+  mistake(failure: RuleFailure): void {
     this.#tasks++;
-    // Of a source with a mistake in it the destinations are not told one by one.
-    const rule = destination === '' ? source : `${source} -> ${destination}`;
-    this.#failed(`analyzing image rule for ${rule}`, message);
+    this.#failed(`analyzing image rule for ${nameOfRule(failure)}`, failure.message);
   }
 
   /** A tag at its end. */
   tag(tag: TagOutcome): void {
     const task = taskOf(tag);
-    const why = [tag.reason, tag.message].filter((part) => part !== undefined).join(': ');
+    const why = whyOf(tag);
     if (tag.outcome === 'failed') return this.#failed(task, why);
-    this.#finished(
-      task,
-      tag.outcome === 'copied' ? existing(tag) : `${tag.outcome}${why === '' ? '' : `, ${why}`}`,
-    );
+    if (tag.outcome === 'copied') return this.#finished(task, existing(tag));
+    this.#finished(task, why === '' ? tag.outcome : `${tag.outcome}, ${why}`);
   }
 
   /** A tag that is to be tried again. */

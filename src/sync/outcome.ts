@@ -6,19 +6,18 @@ import type { Wanted } from '../rule/rule.ts';
 
 /*
  * Words. A *rule* is one source and one of its destinations in image-syncer's file. A *tag* is one source tag (or digest) at
- * one destination: what the rules come to. Every tag and every rule ends with one outcome, and nothing else is counted.
+ * one destination: what the rules come to. Every tag ends with one outcome, every rule that cannot be carried out is a
+ * failure of its own, and nothing else is counted. `tagferry plan` has the tags only: its rules are the configuration's.
  */
 export const outcomes = ['copied', 'unchanged', 'skipped', 'failed'] as const;
 export type Outcome = (typeof outcomes)[number];
 
-/** Why a tag was skipped, beside the reasons of failures. */
-export type Skipped =
+/** Why a tag was skipped, beside the reasons that failures have as well. */
+export type SkipReason =
   /** No platform of it is wanted (`--os`, `--arch`). */
   | 'filtered'
   /** It was listed, and is no longer there. */
   | 'source-gone'
-  /** Another source tag goes to the same destination tag, by a later line of the file. */
-  | 'name-collision'
   /** The run was stopped. */
   | 'interrupted';
 
@@ -29,7 +28,7 @@ export interface TagOutcome {
   destination: string;
   outcome: Outcome;
   /** Of what was skipped or failed; `equivalent` of what is unchanged but for the layout of its JSON. */
-  reason?: Reason | Skipped | 'equivalent';
+  reason?: Reason | SkipReason | 'equivalent';
   message?: string;
   /** What the source names. */
   digest?: Digest;
@@ -51,11 +50,29 @@ export interface RuleFailure {
   message: string;
 }
 
+/** Of a source with a mistake in it the destinations are not told one by one. */
+export function nameOfRule({ source, destination }: Pick<RuleFailure, 'source' | 'destination'>): string {
+  return destination === '' ? source : `${source} -> ${destination}`;
+}
+
+/** A rule that was not come to has not failed. */
+export function hasFailed({ reason }: RuleFailure): boolean {
+  return reason !== 'interrupted';
+}
+
+/** `REASON: MESSAGE`, as far as there are any. */
+export function whyOf({ reason, message }: Pick<TagOutcome, 'reason' | 'message'>): string {
+  return [reason, message].filter((part) => part !== undefined).join(': ');
+}
+
 /** One tag to be copied. */
 export interface Copy extends Wanted {
   /** Somebody has named the tag, and so expects it to be there; others are listed. */
   named: boolean;
 }
+
+/** The order in which people expect names: `v9` before `v10`. */
+export const byNumbers = new Intl.Collator('en', { numeric: true }).compare;
 
 export function sourceOf({ source, sourceRepository, sourceTag }: Wanted): string {
   return nameOf({ registry: source, repository: sourceRepository }, sourceTag);

@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.ts';
-import { at, CopyError, RegistryError } from '../copy/error.ts';
+import { at, failureOf, RegistryError } from '../copy/error.ts';
 import { pairsOf, PairingError } from '../imagesyncer/pairs.ts';
 import type { SyncRule } from '../imagesyncer/pairs.ts';
 import type { Place } from '../imagesyncer/place.ts';
 import { parallel } from '../task/parallel.ts';
 import { verdictOf } from '../task/retry.ts';
 import type { RetryPolicy } from '../task/retry.ts';
-import { destinationOf, sourceOf } from './outcome.ts';
+import { byNumbers, destinationOf, sourceOf } from './outcome.ts';
 import type { Copy, RuleFailure } from './outcome.ts';
 
 export interface PlanOptions {
@@ -49,7 +49,7 @@ export async function planOf(rules: readonly SyncRule[], options: PlanOptions): 
       found.set(rule, copies);
       options.onRule(rule, { tags: copies.length });
     } catch (error) {
-      const failure = options.signal.aborted ? interrupted(rule) : failureOf(rule, error);
+      const failure = options.signal.aborted ? interrupted(rule) : failed(rule, error);
       failures.set(rule, failure);
       if (!options.signal.aborted) options.onRule(rule, failure);
     }
@@ -59,7 +59,7 @@ export async function planOf(rules: readonly SyncRule[], options: PlanOptions): 
 }
 
 async function copiesOf(rule: SyncRule, lists: Lists): Promise<Copy[]> {
-  const tags = rule.wanted.kind === 'listed' ? [] : await lists.of(rule.from);
+  const tags = rule.selection.kind === 'listed' ? [] : await lists.of(rule.from);
   return pairsOf(rule, tags).map(({ source, destination }) => ({
     rule: `${rule.source} -> ${rule.destination}`,
     source: rule.from.registry,
@@ -68,7 +68,7 @@ async function copiesOf(rule: SyncRule, lists: Lists): Promise<Copy[]> {
     destination: rule.to.registry,
     destinationRepository: rule.to.repository,
     destinationTag: destination,
-    named: rule.wanted.kind === 'listed',
+    named: rule.selection.kind === 'listed',
   }));
 }
 
@@ -87,9 +87,6 @@ function settled(copies: readonly Copy[]): Pick<Plan, 'copies' | 'skipped'> {
   }
   return { copies: [...last.values()], skipped: [...skipped.values()] };
 }
-
-/** `v2` before `v10`. */
-const byNumbers = new Intl.Collator('en', { numeric: true }).compare;
 
 /** Lists of tags, each asked for once, and again after a failure that may pass. */
 class Lists {
@@ -139,9 +136,8 @@ function interrupted({ source, destination }: SyncRule): RuleFailure {
   return { source, destination, reason: 'interrupted', message };
 }
 
-function failureOf({ source, destination }: SyncRule, error: unknown): RuleFailure {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof CopyError) return { source, destination, reason: error.reason, message };
-  if (error instanceof PairingError) return { source, destination, reason: 'configuration', message };
-  return { source, destination, reason: 'internal', message };
+function failed({ source, destination }: SyncRule, error: unknown): RuleFailure {
+  const failure = failureOf(error);
+  const reason = error instanceof PairingError ? 'configuration' : failure.reason;
+  return { source, destination, reason, message: failure.message };
 }

@@ -1,5 +1,6 @@
 import { countsOf } from './accounts.ts';
 import type { Accounts } from './accounts.ts';
+import { hasFailed } from './outcome.ts';
 import type { Outcome, RuleFailure, TagOutcome } from './outcome.ts';
 
 /** `--report`: one JSON document. Members may be added, never taken away. */
@@ -47,10 +48,6 @@ export function reportOf(accounts: Accounts, facts: RunFacts): Report {
     tags,
     rules,
   };
-}
-
-function hasFailed({ reason }: RuleFailure): boolean {
-  return reason !== 'interrupted';
 }
 
 /** `--output-success-images`, as image-syncer's: source → destinations, those that were written in this run. */

@@ -4,6 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { Dispatcher } from '../task/dispatcher.ts';
 import type { TaskEvent } from '../task/dispatcher.ts';
 import { OneShot } from '../task/one-shot.ts';
+import type { Task } from '../task/task.ts';
 import { work } from '../task/worker.ts';
 import type { WorkerOptions } from '../task/worker.ts';
 import { Accounts } from './accounts.ts';
@@ -11,7 +12,6 @@ import type { Journal } from './journal.ts';
 import { destinationOf, sourceOf } from './outcome.ts';
 import type { TagOutcome } from './outcome.ts';
 import type { Plan } from './plan.ts';
-import type { Task } from '../task/task.ts';
 
 export interface RunOptions extends Pick<WorkerOptions, 'ends' | 'asked' | 'policy'> {
   /** What is to be copied, as far as it was found when the signal was aborted. `onRetry` is told of each further attempt. */
@@ -40,7 +40,7 @@ export interface Progress {
 export class Run {
   readonly #options: RunOptions;
   readonly #stop = new AbortController();
-  readonly #underWay = new Map<number, { source: string; since: number }>();
+  readonly #underWay = new Map<number, Task>();
   /** What copies came to, until their tasks are settled. */
   readonly #results = new Map<number, CopyResult>();
   #accounts = new Accounts({ copies: [], skipped: [], failures: [] });
@@ -74,7 +74,9 @@ export class Run {
 
   get progress(): Progress {
     const now = this.#options.clock.now();
-    const underWay = [...this.#underWay.values()].map(({ source, since }) => ({ source, age: now - since }));
+    const underWay = [...this.#underWay.values()].map((task) => {
+      return { source: sourceOf(task), age: now - (task.startedAt ?? now) };
+    });
     return { tags: this.#tags, ended: this.#ended, failed: this.#failed, underWay };
   }
 
@@ -128,7 +130,7 @@ export class Run {
   }
 
   #started(task: Task): void {
-    this.#underWay.set(task.id, { source: sourceOf(task), since: this.#options.clock.now() });
+    this.#underWay.set(task.id, task);
     this.#retrying(task.attempts);
   }
 

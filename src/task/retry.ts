@@ -1,4 +1,4 @@
-import { CopyError } from '../copy/error.ts';
+import { CopyError, failureOf } from '../copy/error.ts';
 import type { Reason } from '../copy/error.ts';
 import type { Clock } from '../clock.ts';
 import type { Verdict } from './store.ts';
@@ -10,7 +10,7 @@ export interface RetryPolicy {
   /** Milliseconds after the first failure, and at most. */
   first: number;
   max: number;
-  /** Of a run. */
+  /** Somebody waits for the end: what a run does, and no mirror. */
   impatient?: true;
 }
 
@@ -60,8 +60,7 @@ const limitedPause = 16_000;
 
 /** What to do with a task whose attempt failed with `error`. */
 export function verdictOf(error: unknown, task: Tried, policy: RetryPolicy, clock: Clock): Verdict {
-  const reason = error instanceof CopyError ? error.reason : 'internal';
-  const message = error instanceof Error ? error.message : String(error);
+  const { reason, message } = failureOf(error);
   const kind = kinds[reason][policy.impatient ? 'run' : 'mirror'];
   if (kind === 'never') return { kind: 'discard', reason, message };
   if (kind === 'count' && task.attempts >= policy.attempts) {

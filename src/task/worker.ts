@@ -1,6 +1,6 @@
 import type { BlobCounts, BlobTraffic } from '../copy/blob.ts';
 import { copy, type CopyRequest, type CopyResult } from '../copy/copy.ts';
-import { CopyError } from '../copy/error.ts';
+import { failureOf } from '../copy/error.ts';
 import type { Destination, Source } from '../copy/repository.ts';
 import { shared } from '../abort.ts';
 import type { Clock } from '../clock.ts';
@@ -90,9 +90,4 @@ function attempt(task: Task, ends: Ends, { counts, ...rest }: How): Promise<Copy
 /** The rules changed while it waited: by now the destination may belong to another source repository. */
 function unwanted({ source, sourceRepository, destination, destinationRepository }: Task): string {
   return `no rule sends ${source}/${sourceRepository} to ${destination}/${destinationRepository} any more`;
-}
-
-function failureOf(error: unknown): Pick<Attempt, 'reason' | 'message'> {
-  const message = error instanceof Error ? error.message : String(error);
-  return { reason: error instanceof CopyError ? error.reason : 'internal', message };
 }

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { planCommand } from '../../src/cli/plan.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { Call } from '../../src/demo/registry/call.ts';
 import { createLog } from '../../src/log.ts';
-import { type PlanReport, startPlan } from '../../src/main/plan.ts';
+import type { PlanReport } from '../../src/main/plan-report.ts';
+import { startPlan } from '../../src/main/plan.ts';
 import { eventually } from '../integration/eventually.ts';
 import { startHarborStand } from '../integration/harbor-stand.ts';
 import { environment, serve, token } from '../integration/mirror.ts';
@@ -17,7 +18,8 @@ import { startDockerRegistry } from '../support/docker-registry.ts';
 import { forward } from '../support/forward.ts';
 import { cosignSignature, cosignTag, layer, multiPlatform, ociImage, ociImageOf } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
-import { type Ending, temporaryFolder } from '../support/temporary.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { wholeFile } from '../support/whole-file.ts';
 
 /*
  * Two real registries, and a rule from one to the other; of a second rule nobody answers at the source.
@@ -27,8 +29,7 @@ let source: End;
 let destination: End;
 let file: string;
 let database: string;
-const endings: (() => void | Promise<void>)[] = [];
-const whole: Ending = { after: (end) => void endings.push(end) };
+const whole = wholeFile();
 
 before(async () => {
   const folder = await temporaryFolder(whole);
@@ -37,10 +38,6 @@ before(async () => {
   file = join(folder, 'tagferry.yaml');
   await writeFile(file, JSON.stringify(configuration()));
   await fill();
-});
-
-after(async () => {
-  for (const end of endings.toReversed()) await end();
 });
 
 /** A registry, and the way to it that remembers what is asked. */

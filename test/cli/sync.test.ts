@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { codeOf } from '../../src/cli/sync.ts';
@@ -13,10 +11,11 @@ import { formatSuccessList } from '../../src/imagesyncer/success-list.ts';
 import { successList } from '../../src/sync/report.ts';
 import { run } from '../integration/process.ts';
 import { ends, environment, writeExample } from '../integration/mirror.ts';
+import { logLines } from '../support/log-lines.ts';
 import { ociImage } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { hostOf, startRegistry, sync, writeConfig } from '../sync/embedded.ts';
+import { begin, hostOf, startRegistry, writeConfig } from '../sync/embedded.ts';
 
 const line = /^time="\d{4}-\d\d-\d\d \d\d:\d\d:\d\d" level=(info|warning|error) msg="/;
 
@@ -110,38 +109,13 @@ test('row 58: everything is in the log file and nothing on standard error; each 
   assert.equal(told[4], 'failed tasks exist');
 });
 
-function memory() {
-  const lines: string[] = [];
-  const stream = new Writable({
-    write(chunk, _encoding, done) {
-      lines.push(String(chunk));
-      done();
-    },
-  });
-  return { lines, stream };
-}
-
-test('row 58: a log that cannot be opened: its lines go to standard error, which is told why', async (t) => {
-  const folder = await temporaryFolder(t);
-  const { lines, stream } = memory();
-  const { log, close } = openSyncLog(join(folder, 'no', 'log'), [], { stream, level: 'info' });
-  log.info('a line');
-  await close();
-  assert.match(
-    lines[0] ?? '',
-    /level=warning msg="--log: ENOENT: .*\/no\/log'; the log goes to standard error"/,
-  );
-  assert.match(lines[1] ?? '', /level=info msg="a line"/);
-  assert.ok(!existsSync(join(folder, 'no')), 'the folder is not made');
-});
-
 test('a log that breaks off is no reason not to copy, and is told', async () => {
-  const { lines, stream } = memory();
+  const { lines, stream } = logLines();
   const { log, close } = openSyncLog('/dev/full', [], { stream, level: 'info' });
   log.info('a line');
   log.info('another line');
   await close();
-  assert.equal(lines.length, 1, lines.join(''));
+  assert.equal(lines.length, 1, lines.join('\n'));
   assert.match(lines[0] ?? '', /level=warning msg="--log: ENOSPC: .*; the lines from here on are lost"/);
 });
 
@@ -175,7 +149,7 @@ test('nothing wrong but mistakes in the files: exit 2, although the other rules 
   const host = hostOf(registry);
   await push(registry.url, 'p/x', 'v1', ociImage('one'));
   const images = { [`${host}/p/x:/(/`]: `${host}/n/y`, [`${host}/p/x`]: `${host}/n/x` };
-  const report = await (await sync(t, { images, registries: [registry] })).report;
+  const report = await (await begin(t, { images, registries: [registry] })).report;
   assert.equal(report.counts.copied, 1);
   assert.equal(codeOf(report), 2);
   assert.equal(summaryOf(report, { columns: false }).at(-1), 'failed tasks exist');
@@ -186,9 +160,9 @@ test('nothing is to do: exit 0, said so, and an empty success list', async (t) =
   const host = hostOf(registry);
   await push(registry.url, 'p/x', 'v1', ociImage('one'));
   const given = { images: { [`${host}/p/x`]: `${host}/n/x` }, registries: [registry] };
-  const first = await (await sync(t, given)).report;
+  const first = await (await begin(t, given)).report;
   assert.equal(formatSuccessList(successList(first), 'yaml'), `${host}/p/x:v1:\n  - ${host}/n/x:v1\n`);
-  const second = await (await sync(t, given)).report;
+  const second = await (await begin(t, given)).report;
   assert.equal(codeOf(second), 0);
   assert.match(
     summaryOf(second, { columns: false }).join('\n'),
@@ -210,7 +184,7 @@ test('outcomes stand in the order of the file, however the copies end', async (t
   const names = ['r0', 'r3', 'r1', 'r2'];
   for (const name of names) await push(registry.url, `p/${name}`, 'v1', ociImage(name));
   const images = Object.fromEntries(names.map((name) => [`${host}/p/${name}`, `${host}/n/${name}`]));
-  const { report, lines } = await sync(t, { images, registries: [registry] }, { proc: 4 });
+  const { report, lines } = await begin(t, { images, registries: [registry] }, { proc: 4 });
   const { tags } = await report;
   assert.deepEqual(
     tags.map(({ source }) => source),

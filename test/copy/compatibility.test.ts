@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { type BlobCounts, BlobTraffic } from '../../src/copy/blob.ts';
 import { copy, type CopyRequest, type CopyResult } from '../../src/copy/copy.ts';
 import { CopyError } from '../../src/copy/error.ts';
@@ -22,6 +22,7 @@ import {
   rewritten,
 } from '../support/image.ts';
 import { contentsOf, digestOfTag, push } from '../support/push.ts';
+import { wholeFile } from '../support/whole-file.ts';
 
 /*
  * Rows of the compatibility table between two processes of CNCF Distribution 2.8. Each test has a repository of its
@@ -29,8 +30,7 @@ import { contentsOf, digestOfTag, push } from '../support/push.ts';
  */
 let source: End;
 let destination: End;
-const endings: (() => void | Promise<void>)[] = [];
-const file = { after: (end: () => void | Promise<void>) => void endings.push(end) };
+const file = wholeFile();
 
 interface End {
   url: string;
@@ -50,10 +50,6 @@ async function startEnd(): Promise<End> {
 
 before(async () => {
   [source, destination] = await Promise.all([startEnd(), startEnd()]);
-});
-
-after(async () => {
-  for (const end of endings.toReversed()) await end();
 });
 
 interface Row {

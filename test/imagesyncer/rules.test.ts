@@ -15,7 +15,7 @@ test('row 1: a tag keeps its name, or gets another', () => {
 
 test('row 2: without a tag, all tags of the source keep their names', () => {
   const outcome = loadConfig({ 'r.io/p/x': 't.io/n/x' });
-  assert.equal(outcome.config?.rules[0]?.wanted.kind, 'all');
+  assert.equal(outcome.config?.rules[0]?.selection.kind, 'all');
   assert.deepEqual(copies(outcome, ['v1', 'v2']), [
     'r.io/p/x v1 -> t.io/n/x v1',
     'r.io/p/x v2 -> t.io/n/x v2',

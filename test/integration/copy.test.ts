@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type AcrStandIn, startAcr } from '../support/acr-standin.ts';
 import { ociManifest } from '../../src/oci/media-type.ts';
@@ -18,7 +18,8 @@ import {
   ociImage,
 } from '../support/image.ts';
 import { contentsOf, digestOfTag, push } from '../support/push.ts';
-import { type Ending, temporaryFolder } from '../support/temporary.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { wholeFile } from '../support/whole-file.ts';
 import { type Harbor, developer, startHarbor } from './harbor.ts';
 import { eventually } from './eventually.ts';
 import { type Mirror, type TaskJson, announce, ends, serve, writeExample } from './mirror.ts';
@@ -30,18 +31,13 @@ import { type Mirror, type TaskJson, announce, ends, serve, writeExample } from 
 let harbor: Harbor;
 let acr: AcrStandIn;
 let mirror: Mirror;
-const endings: (() => void | Promise<void>)[] = [];
-const file: Ending = { after: (end) => void endings.push(end) };
+const file = wholeFile();
 
 before(async () => {
   harbor = await startHarbor(file);
   acr = await startAcr(file);
   const there = { url: acr.url, realm: acr.tokens.trust.realm };
   mirror = await serve(file, await writeExample(await temporaryFolder(file), ends(harbor, there)));
-});
-
-after(async () => {
-  for (const end of endings.toReversed()) await end();
 });
 
 /** Pushes, announces, waits, and compares everything below the tag. */

@@ -13,7 +13,7 @@ import { run, start } from '../integration/process.ts';
 import { type Image, ociImage, ociImageOf } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { type Given, hostOf, startRegistry, sync, writeConfig } from '../sync/embedded.ts';
+import { begin, type Given, hostOf, startRegistry, writeConfig } from '../sync/embedded.ts';
 
 /** Two registries, of which the destination can be made to hang, and a state file. */
 async function stand(t: TestContext) {
@@ -86,7 +86,7 @@ async function whole(
   other: Partial<Given> = {},
 ) {
   const before = [source, destination].map(({ requests }) => requests.length);
-  const { report, lines } = await sync(t, { ...given, ...other }, { state, proc: 1 });
+  const { report, lines } = await begin(t, { ...given, ...other }, { state, proc: 1 });
   const asked = ({ requests }: EmbeddedRegistry, from: number) =>
     requests.slice(from).map(({ method, path }) => `${method} ${path}`);
   return {
@@ -113,7 +113,7 @@ function assertGoesOn({ report, atSource, atDestination, lines }: Awaited<Return
 test('a run that was stopped goes on where it was', async (t) => {
   const all = await stand(t);
   const { hangs } = await threeTags(all);
-  const first = await sync(t, all.given, { state: all.state, proc: 3 });
+  const first = await begin(t, all.given, { state: all.state, proc: 3 });
   await middle(hangs, first);
   first.stop();
   assert.deepEqual(outcomes(await first.report), ['copied', 'skipped', 'skipped']);
@@ -170,7 +170,7 @@ test('a big blob that was cut goes on in its upload session', async (t) => {
   await push(all.source.url, 'p/x', 'v1', ociImage('big', { layers: [size] }));
   let pieces = 0;
   const hangs = all.hang(({ method }) => method === 'PATCH' && ++pieces === 3);
-  const first = await sync(t, all.given, { state: all.state });
+  const first = await begin(t, all.given, { state: all.state });
   await hangs;
   first.stop();
   await first.report;
@@ -184,7 +184,7 @@ test('a big blob that was cut goes on in its upload session', async (t) => {
 test('the state of another configuration does no harm', async (t) => {
   const all = await stand(t);
   const { images, hangs } = await threeTags(all);
-  const first = await sync(t, all.given, { state: all.state, proc: 3 });
+  const first = await begin(t, all.given, { state: all.state, proc: 3 });
   await middle(hangs, first);
   first.stop();
   await first.report;
@@ -194,7 +194,7 @@ test('the state of another configuration does no harm', async (t) => {
   all.ease();
   const again = all.hang(isLaterTag);
   const other = { images: { [`${hostOf(all.source)}/p/y`]: `${hostOf(all.destination)}/n/x` } };
-  const second = await sync(t, { ...all.given, ...other }, { state: all.state, proc: 3 });
+  const second = await begin(t, { ...all.given, ...other }, { state: all.state, proc: 3 });
   await middle(again, second);
   second.stop();
   assert.deepEqual(outcomes(await second.report), ['copied', 'skipped']);
@@ -261,7 +261,7 @@ test('a disk that is full at the start: exit 2; one that becomes so: a warning, 
   assert.deepEqual(await running.ended, { code: 0, signal: null });
   const log = running.stderr.join('\n');
   assert.equal(
-    log.match(/the state file does not take it: the next run has to do more again/g)?.length,
+    log.match(/the state file cannot be read or written: the next run has to do more again/g)?.length,
     1,
     log,
   );

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, beforeEach, test } from 'node:test';
+import { before, beforeEach, test } from 'node:test';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { harborTokens } from '../support/harbor-tokens.ts';
@@ -9,6 +9,7 @@ import { ociImage } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
 import { type Ending, temporaryFolder } from '../support/temporary.ts';
 import { type TokenServer, startTokenServer } from '../support/token-server.ts';
+import { wholeFile } from '../support/whole-file.ts';
 import { type SyncEnd, sync } from './stand.ts';
 import { type Watched, watch } from './watched.ts';
 
@@ -36,8 +37,7 @@ let source: Watched;
 let destination: Watched;
 /** The destination under HTTPS, by a certificate that nobody knows. */
 let secure: Watched;
-const endings: (() => void | Promise<void>)[] = [];
-const file: Ending = { after: (end) => void endings.push(end) };
+const file = wholeFile();
 const image = ociImage('credentials', { layers: [500] });
 
 before(async () => {
@@ -51,10 +51,6 @@ before(async () => {
   secure = await watch(file, open.url, await selfSigned());
   for (const project of ['wide', 'narrow', 'narrower', 'open', 'closed'])
     await push(source.direct, `${project}/app`, 'v1', image, owner);
-});
-
-after(async () => {
-  for (const end of endings.toReversed()) await end();
 });
 
 beforeEach(() => {

@@ -1,14 +1,11 @@
-import { loadSyncConfig } from '../../src/imagesyncer/load.ts';
-import type { Defaults } from '../../src/imagesyncer/default-destination.ts';
-import { reasonOf } from '../../src/abort.ts';
-import type { Clock } from '../../src/clock.ts';
-import { EmbeddedRegistry, type RegistryOptions } from '../../src/demo/registry/registry.ts';
-import { createLog } from '../../src/log.ts';
-import { startSync, type Syncing, type SyncOptions } from '../../src/main/sync.ts';
 import { writeFileSync } from 'node:fs';
-import { Writable } from 'node:stream';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { EmbeddedRegistry, type RegistryOptions } from '../../src/demo/registry/registry.ts';
+import { loadSyncConfig } from '../../src/imagesyncer/load.ts';
+import { createLog } from '../../src/log.ts';
+import { startSync, type Syncing, type SyncOptions } from '../../src/main/sync.ts';
+import { logLines } from '../support/log-lines.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 export async function startRegistry(
@@ -29,7 +26,6 @@ export interface Given {
   /** Of the registries, by host; what is not told: insecure and anonymous. */
   auth?: Record<string, object>;
   registries?: readonly { url: string }[];
-  defaults?: Defaults;
   /** An existing folder for the files. */
   folder?: string;
 }
@@ -44,31 +40,21 @@ export async function writeConfig(t: TestContext, given: Given): Promise<string>
   return file;
 }
 
-/** A run in this process, with the lines of its log. */
-export async function sync(
+/** Begins a run in this process, which a test may watch, and stop. */
+export async function begin(
   t: TestContext,
   given: Given,
   options: Partial<SyncOptions> = {},
-  clock?: Clock,
 ): Promise<Syncing & { lines: string[]; onLine: (listener: (line: string) => void) => void }> {
-  const config = loadSyncConfig({ config: await writeConfig(t, given) }, given.defaults ?? {}, {});
-  const lines: string[] = [];
+  const config = loadSyncConfig({ config: await writeConfig(t, given) }, {}, {});
   const listeners: ((line: string) => void)[] = [];
-  const stream = new Writable({
-    write(chunk, _encoding, done) {
-      const line = String(chunk).trimEnd();
-      lines.push(line);
-      for (const listener of listeners) listener(line);
-      done();
-    },
+  const { stream, lines } = logLines((line) => {
+    for (const listener of listeners) listener(line);
   });
   const plain = { proc: 2, retries: 0, platforms: undefined, force: false, strict: false, dryRun: false };
   const all = { ...plain, state: undefined, env: {}, ...options, config };
-  const running = startSync(
-    all,
-    createLog({ level: 'info', format: 'logrus', stream }, config.secrets),
-    clock,
-  );
+  const log = createLog({ level: 'info', format: 'logrus', stream }, config.secrets);
+  const running = startSync(all, log);
   t.after(async () => {
     running.stop();
     await running.report.catch(() => undefined);
@@ -84,26 +70,3 @@ export async function sync(
     onLine,
   };
 }
-
-/** Time runs a hundred times as fast. */
-export const hastyClock: Clock = {
-  now: () => Math.trunc(performance.timeOrigin + performance.now() * 100),
-  random: () => 0,
-  after(ms, wake) {
-    const timer = setTimeout(wake, ms / 100).unref();
-    return { cancel: () => clearTimeout(timer) };
-  },
-  sleep(ms, signal) {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(resolve, ms / 100);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          clearTimeout(timer);
-          reject(reasonOf(signal));
-        },
-        { once: true },
-      );
-    });
-  },
-};

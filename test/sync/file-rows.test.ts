@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { after, test, type TestContext } from 'node:test';
 import { openSyncLog } from '../../src/cli/sync-log.ts';
 import { EmbeddedRegistry } from '../../src/demo/registry/registry.ts';
 import { run as runCommand } from '../integration/process.ts';
+import { logLines } from '../support/log-lines.ts';
 import { multiPlatform } from '../support/image.ts';
 import { contentsOf, push } from '../support/push.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -130,21 +130,15 @@ test('row 58: without --log the lines go to standard error, without colour and w
 });
 
 test('row 58: a log that cannot be written is said once, where the log then goes, and its folder is not made', async (t) => {
-  const lines: string[] = [];
-  const stream = new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      lines.push(chunk.toString().trimEnd());
-      done();
-    },
-  });
+  const { stream, lines } = logLines();
   const folder = join(await temporaryFolder(t), 'logs');
   const { log, close } = openSyncLog(join(folder, 'log'), [], { stream, level: 'info' });
-  log.warn('a line');
+  log.info('a line');
   await close();
   const [first = '', ...more] = said({ log: lines });
-  assert.match(first, /^warning: --log: ENOENT: .*; the log goes to standard error$/);
-  assert.deepEqual(more, ['warning: a line']);
-  assert.ok(!existsSync(folder));
+  assert.match(first, /^warning: --log: ENOENT: .*\/logs\/log'; the log goes to standard error$/);
+  assert.deepEqual(more, ['info: a line']);
+  assert.ok(!existsSync(folder), 'the folder is not made');
 });
 
 test('row 47: a list with commas behind --arch is taken as one', async (t) => {

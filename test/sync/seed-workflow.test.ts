@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { before, beforeEach, describe, test } from 'node:test';
 import type { RequestRecord } from '../../src/demo/registry/call.ts';
 import { summaryOf } from '../../src/cli/sync-summary.ts';
 import { run } from '../integration/process.ts';
@@ -18,6 +18,7 @@ import {
 } from '../support/image.ts';
 import { contentsOf, digestOfTag, push } from '../support/push.ts';
 import { type Ending, makeTemporary, removeTemporary } from '../support/temporary.ts';
+import { wholeFile } from '../support/whole-file.ts';
 import { startSecureHarbor } from './harbor.ts';
 import { sync } from './stand.ts';
 
@@ -47,8 +48,7 @@ let harbor: CallServer;
 let acr: AcrStandIn;
 let folder: string;
 const hosts = { harbor: '', acr: '' };
-const endings: (() => void | Promise<void>)[] = [];
-const file: Ending = { after: (end) => void endings.push(end) };
+const file = wholeFile();
 
 before(async () => {
   folder = await makeTemporary();
@@ -68,10 +68,6 @@ before(async () => {
     { ...clerk, grants: [{ repositories, actions: ['pull', 'push'] }] },
   );
   for (const [tag, image] of images) await push(harbor.url, 'library/nginx', tag, image, admin);
-});
-
-after(async () => {
-  for (const end of endings.toReversed()) await end();
 });
 
 beforeEach(() => {

@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { Command } from 'commander';
 import { codeOf } from '../../src/cli/sync.ts';
 import { withFlags } from '../../src/cli/sync-flags.ts';
@@ -13,6 +12,7 @@ import { createLog } from '../../src/log.ts';
 import { startSync } from '../../src/main/sync.ts';
 import type { Report } from '../../src/sync/report.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
+import { logLines } from '../support/log-lines.ts';
 import { type Ending, temporaryFolder } from '../support/temporary.ts';
 
 /** Two real registries, and what image-syncer's files call them. */
@@ -68,17 +68,11 @@ export async function sync(
   const command = withFlags(new Command('sync').exitOverride().allowExcessArguments());
   command.parse([...given, ...flags], { from: 'user' });
   const read = flagsOf(command.opts<Written>(), command.args);
-  const log: string[] = [];
-  const stream = new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      log.push(...chunk.toString().trimEnd().split('\n'));
-      done();
-    },
-  });
+  const { stream, lines: log } = logLines();
   try {
     const config = loadSyncConfig(read.files, read.defaults, env);
-    const lines = createLog({ level: 'info', format: 'logrus', stream }, config.secrets);
-    const report = await startSync({ ...read, config, env }, lines, clock).report;
+    const kept = createLog({ level: 'info', format: 'logrus', stream }, config.secrets);
+    const report = await startSync({ ...read, config, env }, kept, clock).report;
     return { code: codeOf(report), report, log, refusal: '' };
   } catch (error) {
     if (!(error instanceof SyncConfigError)) throw error;

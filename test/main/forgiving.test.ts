@@ -1,20 +1,14 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
-import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { createLog } from '../../src/log.ts';
-import { forgivingLedger } from '../../src/main/ledger.ts';
+import { forgivingLedger } from '../../src/main/forgiving.ts';
 import { digestOf, temporaryState } from '../state/open.ts';
+import { logLines } from '../support/log-lines.ts';
 
 test('a ledger that cannot be kept is a warning, and nothing is known', async (t) => {
   const { state, file } = await temporaryState(t);
-  const lines: string[] = [];
-  const stream = new Writable({
-    write: (chunk, _encoding, done) => {
-      lines.push(String(chunk));
-      done();
-    },
-  });
+  const { stream, lines } = logLines();
   const log = createLog({ level: 'warn', format: 'json', stream });
   const ledger = forgivingLedger(state.blobs('https://acr.example'), log);
   const lesson = { kind: 'seen', repository: 'mirror/app', digest: digestOf(1), seenAt: 1_000 } as const;

@@ -4,9 +4,14 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The document that the bytes spell. Throws where they spell none, or no object. */
+/** What the bytes spell. Throws where that is no JSON, or no UTF-8. */
+export function jsonOf(bytes: Uint8Array): unknown {
+  return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+}
+
+/** As `jsonOf`; throws also where it is no object. */
 export function objectOf(bytes: Uint8Array): JsonObject {
-  const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  const value = jsonOf(bytes);
   if (isObject(value)) return value;
   throw new SyntaxError('expected a JSON object, got another value');
 }

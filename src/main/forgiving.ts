@@ -1,0 +1,41 @@
+import type { LedgerStore } from '../copy/ledger.ts';
+import type { UploadSessions } from '../copy/upload-session.ts';
+import type { Log } from '../log.ts';
+import { StorageError } from '../task/store.ts';
+
+/*
+ * What is in the database only so that less has to be done again: where that one fails, a copy does not.
+ */
+
+export function forgivingUploads(store: UploadSessions, log: Log): UploadSessions {
+  const attempt = attempting(
+    log,
+    'upload session not kept: after a restart its blob is sent from the beginning',
+  );
+  return {
+    find: (key) => attempt(() => store.find(key)),
+    keep: (key, session) => attempt(() => store.keep(key, session)),
+    forget: (key) => attempt(() => store.forget(key)),
+  };
+}
+
+export function forgivingLedger(store: LedgerStore, log: Log): LedgerStore {
+  const attempt = attempting(log, 'the blobs of a registry were not read or kept: they are asked for again');
+  return {
+    load: (since) => attempt(() => store.load(since)) ?? [],
+    save: (lessons) => attempt(() => store.save(lessons)),
+  };
+}
+
+/** Runs something against the database; of a failure `message` is warned, and nothing comes of it. */
+function attempting(log: Log, message: string): <T>(run: () => T) => T | undefined {
+  return (run) => {
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      log.warn(message, { error });
+      return undefined;
+    }
+  };
+}
