@@ -34,6 +34,8 @@ export interface CopyRequest {
   signal: AbortSignal;
   /** Told what the source tag names, as soon as it is known: also a copy that fails was one of that digest. */
   onResolved?: (digest: Descriptor['digest']) => void;
+  /** Told before the destination tag is written: also a copy that fails afterwards may have moved it. */
+  onWrite?: () => void;
 }
 
 export type CopyResult =
@@ -177,11 +179,14 @@ class Graph {
 
   /** `reference`: the tag for the root, the digest itself for all others. */
   async write(descriptor: Descriptor, reference: string, depth: number): Promise<void> {
-    const { destination, signal } = this.#request;
+    const { destination, signal, onWrite } = this.#request;
     this.#bounds.take(descriptor, depth);
     const bytes = await this.#manifests.read(descriptor);
-    const put = () =>
-      at('destination', `write ${reference}`, destination.putManifest(reference, descriptor, bytes, signal));
+    const put = () => {
+      if (depth === 0) onWrite?.();
+      const written = destination.putManifest(reference, descriptor, bytes, signal);
+      return at('destination', `write ${reference}`, written);
+    };
     await this.#successors(descriptor, bytes, depth);
     try {
       await put();

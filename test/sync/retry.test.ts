@@ -38,6 +38,42 @@ test('row 55: a PUT that fails once succeeds in the next round', async (t) => {
   assert.ok(0 < failed && failed < start && start < finish, run.lines.join('\n'));
 });
 
+test('a tag whose first PUT lost its answer was copied all the same, and its blobs with all their bytes', async (t) => {
+  let loses = 1;
+  const source = await startRegistry(t);
+  const destination = await startRegistry(t, {
+    misbehave: async (call, next) => {
+      const answer = await next();
+      if (isPut(call) && loses-- > 0) answer.headers['docker-content-digest'] = `sha256:${'0'.repeat(64)}`;
+      return answer;
+    },
+  });
+  await push(source.url, 'p/x', 'v1', image);
+  const images = { [`${hostOf(source)}/p/x:v1`]: `${hostOf(destination)}/n/x` };
+  const run = await sync(t, { images, registries: [source, destination] }, { retries: 1 }, hastyClock);
+  const { tags, counts, bytes } = await run.report;
+  assert.deepEqual(counts, { copied: 1, unchanged: 0, skipped: 0, failed: 0, rulesFailed: 0 });
+  assert.deepEqual(tags[0]?.blobs, { copied: image.blobs.length, mounted: 0, skipped: 0 });
+  assert.equal(
+    bytes,
+    image.blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0),
+  );
+});
+
+test('what an attempt brought that failed later is counted, and not as skipped', async (t) => {
+  let fails = 2; // the request itself is sent twice
+  const source = await startRegistry(t);
+  const destination = await startRegistry(t, {
+    misbehave: (call, next) =>
+      isPut(call) && fails-- > 0 ? Promise.resolve(json(500, { errors: [] })) : next(),
+  });
+  await push(source.url, 'p/x', 'v1', image);
+  const images = { [`${hostOf(source)}/p/x:v1`]: `${hostOf(destination)}/n/x` };
+  const run = await sync(t, { images, registries: [source, destination] }, { retries: 1 }, hastyClock);
+  const { tags } = await run.report;
+  assert.deepEqual(tags[0]?.blobs, { copied: image.blobs.length, mounted: 0, skipped: 0 });
+});
+
 test('row 55: a PUT that always fails is tried N+1 times, N rounds of them retries', async (t) => {
   const source = await startRegistry(t);
   const destination = await startRegistry(t, {
