@@ -2,6 +2,7 @@ import { createWriteStream, openSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { createLog } from '../log.ts';
 import type { Level, Log } from '../log.ts';
+import { standardStream } from './standard-stream.ts';
 
 export interface SyncLog {
   log: Log;
@@ -22,6 +23,11 @@ export function openSyncLog(
   { stream, level }: Fallback,
 ): SyncLog {
   const beside = createLog({ level, format: 'logrus', stream }, secrets);
+  const standard = file && standardStream(file);
+  if (standard) {
+    const log = createLog({ level: 'info', format: 'logrus', stream: standard }, secrets);
+    return { log, close: () => Promise.resolve() };
+  }
   const opened = file === undefined ? undefined : open(file);
   if (typeof opened === 'number') return toFile(opened, secrets, beside);
   if (opened !== undefined) beside.warn(`--log: ${opened.message}; the log goes to standard error`);

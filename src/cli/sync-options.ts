@@ -128,10 +128,12 @@ function unknownOf(written: Written): string[] {
   return Object.entries(folklore).flatMap(([name, text]) => (name in written ? [text] : []));
 }
 
-/** Files that the run would write over each other. */
-function clashesOf({ log, report, state, outputSuccessImages }: Written): string[] {
+/** Files that the run would write over each other, or over what it reads. */
+function clashesOf({ log, report, state, outputSuccessImages, ...read }: Written): string[] {
   const files = { '--log': log, '--report': report, '--state': state };
   const flags = new Map<string, string>();
+  for (const name of ['config', 'auth', 'images'] as const)
+    if (read[name]) flags.set(resolve(read[name]), `--${name}`);
   return Object.entries({ ...files, '--output-success-images': outputSuccessImages }).flatMap(
     ([flag, file]) => {
       if (!file || file.startsWith('/dev/')) return [];

@@ -12,6 +12,7 @@ import type { Report } from '../sync/report.ts';
 import { Ended, exit, UsageError } from './exit.ts';
 import { complain, print } from './print.ts';
 import { canShowProgress, ProgressDisplay } from './progress.ts';
+import { standardStream } from './standard-stream.ts';
 import { stopSignal } from './stop-signal.ts';
 import { openSyncLog } from './sync-log.ts';
 import { withFlags } from './sync-flags.ts';
@@ -33,7 +34,7 @@ async function sync(flags: SyncFlags): Promise<void> {
   for (const file of [flags.report, flags.successList?.file]) if (file !== undefined) probe(file);
   const report = await carryOut(flags, config);
   // The last lines are the outcome: whoever looks at them alone must not miss it.
-  const written = writeReports(flags, report);
+  const written = await writeReports(flags, report);
   for (const line of summaryOf(report, { columns: process.stdout.isTTY })) print(line);
   const code = written ? codeOf(report) : codeOf(report) || exit.failed;
   if (code !== exit.done) throw new Ended(code);
@@ -51,6 +52,7 @@ function configOf({ files, defaults }: SyncFlags): SyncConfig {
 
 /** After hours of copying it is too late to hear that a file cannot be written. */
 function probe(file: string): void {
+  if (standardStream(file) !== undefined) return;
   try {
     closeSync(openSync(file, 'a'));
   } catch (cause) {
@@ -92,22 +94,36 @@ function begin(flags: SyncFlags, config: SyncConfig, log: Log): Syncing {
 }
 
 /** Whether all of them were written: one that cannot be keeps no other. */
-function writeReports({ report: file, successList: list }: SyncFlags, report: Report): boolean {
+async function writeReports(
+  { report: file, successList: list }: SyncFlags,
+  report: Report,
+): Promise<boolean> {
   const texts = [
     file !== undefined && ([file, `${JSON.stringify(report, null, 2)}\n`] as const),
     list !== undefined && ([list.file, formatSuccessList(successList(report), list.format)] as const),
   ];
-  return texts.map((text) => text === false || wasWritten(...text)).every(Boolean);
+  const written = await Promise.all(texts.map(async (text) => text === false || wasWritten(...text)));
+  return written.every(Boolean);
 }
 
-function wasWritten(file: string, text: string): boolean {
+async function wasWritten(file: string, text: string): Promise<boolean> {
+  const stream = standardStream(file);
   try {
-    writeFileSync(file, text);
+    if (stream === undefined) writeFileSync(file, text);
+    else await writeTo(stream, text);
     return true;
   } catch (error) {
     complain(`tagferry: ${writing(file, error)}`);
     return false;
   }
+}
+
+async function writeTo(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  // Told to the callback as well; without a listener it would end the process.
+  stream.once('error', () => undefined);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  stream.write(text, (error) => (error ? reject(error) : resolve()));
+  await promise;
 }
 
 export function codeOf({ interrupted, counts, rules }: Report): number {

@@ -8,40 +8,43 @@ import { isObject, type JsonObject, objectOf, objectsOf } from '../oci/json.ts';
  * says the same. https://github.com/AliyunContainerService/image-syncer/blob/master/pkg/sync/manifest.go
  */
 
-/** Whether both manifests, of the same media type, say the same. */
-export function isEquivalent(one: Uint8Array, other: Uint8Array, mediaType: string): boolean {
-  const comparable = isIndex(mediaType) ? (index: JsonObject) => said(index, mediaType) : whole;
+/** Whether `there` says what `wanted`, of the same media type, says; but for members that an index lost to image-syncer. */
+export function isEquivalent(wanted: Uint8Array, there: Uint8Array, mediaType: string): boolean {
   try {
-    return isDeepStrictEqual(comparable(objectOf(one)), comparable(objectOf(other)));
+    const [one, other] = [objectOf(wanted), objectOf(there)];
+    if (!isIndex(mediaType)) return isDeepStrictEqual(one, other);
+    return isDeepStrictEqual(said(left(one, other, mediaType), mediaType), said(other, mediaType));
   } catch {
     // What cannot be read, or nests deeper than a stack is, is equal to nothing.
     return false;
   }
 }
 
-function whole(document: JsonObject): unknown {
-  return document;
-}
-
-/** What is left of an index by then. */
 function said(index: JsonObject, delivered: string): unknown {
   const type = index['mediaType'];
-  return stated({
-    schemaVersion: index['schemaVersion'],
-    mediaType: essence(typeof type === 'string' && type !== '' ? type : delivered),
-    manifests: objectsOf(index['manifests']).map((child) => childSaid(child, delivered)),
-    annotations: annotationsOf(index, delivered),
-  });
+  const mediaType = essence(typeof type === 'string' && type !== '' ? type : delivered);
+  return stated({ ...index, mediaType, manifests: objectsOf(index['manifests']) });
 }
 
-function childSaid(child: JsonObject, delivered: string): unknown {
-  const { mediaType, size, digest, urls, platform } = child;
-  return { mediaType, size, digest, urls, platform, annotations: annotationsOf(child, delivered) };
+/** The index without what its copy has not got and could have lost. */
+function left(index: JsonObject, copy: JsonObject, delivered: string): JsonObject {
+  const kept = essence(delivered) === dockerList ? known : [...known, 'annotations'];
+  const children = objectsOf(copy['manifests']);
+  const manifests = objectsOf(index['manifests']).map((child, place) =>
+    remaining(child, children[place] ?? {}, kept),
+  );
+  return { ...remaining(index, copy, kept), manifests };
 }
 
-/** Docker's list has none by its specification, though BuildKit writes some; image-syncer drops them. */
-function annotationsOf({ annotations }: JsonObject, delivered: string): unknown {
-  return essence(delivered) === dockerList ? undefined : annotations;
+/**
+ * Of an index and its children. Docker's list has no annotations by its specification, though BuildKit writes some;
+ * image-syncer drops them.
+ */
+const known = ['schemaVersion', 'mediaType', 'manifests', 'size', 'digest', 'urls', 'platform'];
+
+function remaining(document: JsonObject, copy: JsonObject, kept: readonly string[]): JsonObject {
+  const members = Object.entries(document);
+  return Object.fromEntries(members.filter(([name]) => kept.includes(name) || Object.hasOwn(copy, name)));
 }
 
 /** Without what is empty: Go writes it or leaves it out. */

@@ -16,6 +16,8 @@ export interface GraphOptions {
   /** Write everything again, also what the destination already has (blobs excepted). */
   force: boolean;
   signal: AbortSignal;
+  /** Told before the root is written: also a copy that fails afterwards may have moved its tag. */
+  onWrite?: () => void;
 }
 
 /** How registries answer a manifest whose blobs they lack: most by a code that means `not-found`. */
@@ -34,11 +36,14 @@ export class Graph {
 
   /** `reference`: the tag for the root, the digest itself for all others. */
   async write(descriptor: Descriptor, reference: string, depth: number): Promise<void> {
-    const { destination, signal } = this.#options;
+    const { destination, signal, onWrite } = this.#options;
     this.#bounds.take(descriptor, depth);
     const bytes = await this.#manifests.read(descriptor);
-    const put = () =>
-      at('destination', `write ${reference}`, destination.putManifest(reference, descriptor, bytes, signal));
+    const put = () => {
+      if (depth === 0) onWrite?.();
+      const written = destination.putManifest(reference, descriptor, bytes, signal);
+      return at('destination', `write ${reference}`, written);
+    };
     await this.#successors(descriptor, bytes, depth);
     try {
       await put();

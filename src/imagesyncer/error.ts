@@ -10,7 +10,7 @@ export interface FileMistake {
   /** The first is 1; a mistake of the whole file has none. */
   line?: number;
   message: string;
-  /** Both ends as written, of a mistake that has cost its rule only; no destination: all of that source. */
+  /** Both ends as written, without passwords, of a mistake that has cost its rule only; no destination: all of that source. */
   source?: string;
   destination?: string;
 }

@@ -36,9 +36,14 @@ export function parseReference(url: string): Reference {
   return explained(url, () => parseSingle(url));
 }
 
-/** For messages: quoted as image-syncer quotes it, but for a password in front of an `@`. */
+/** As it is written, but for a password in front of an `@`. */
+export function masked(url: string): string {
+  return url.replace(/^([a-z0-9+.-]*:\/\/)?[^/]*@(?!sha\d+:)/i, '$1***@');
+}
+
+/** For messages: quoted as image-syncer quotes it. */
 export function shown(url: string): string {
-  return url.replace(/^([a-z0-9+.-]*:\/\/)?[^/@]*@(?!sha\d+:)/i, '$1***@').slice(0, 200);
+  return masked(url).slice(0, 200);
 }
 
 function parseMatching(url: string, colon: number): Reference {

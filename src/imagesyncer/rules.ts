@@ -3,7 +3,7 @@ import type { DefaultDestination } from './default-destination.ts';
 import { expandDestination } from './expand.ts';
 import type { Findings } from './findings.ts';
 import { checkPairing, PairingError, type SyncRule } from './pairs.ts';
-import { parseReference, shown, type Reference } from './reference.ts';
+import { masked, parseReference, shown, type Reference } from './reference.ts';
 import type { Entry, Mapping, Written } from './written.ts';
 
 /** Where rules come from, and where what is wrong with them goes. */
@@ -85,9 +85,15 @@ function attempt<T>(
       error instanceof PairingError
         ? `${error.message} (${shown(place.source)} -> ${shown(place.destination ?? '')})`
         : error.message;
-    findings.lose({ file, ...place, message });
+    findings.lose({ file, ...maskedEnds(place), message });
     return undefined;
   }
+}
+
+function maskedEnds<Place extends { source: string; destination?: string }>(place: Place): Place {
+  const { source, destination } = place;
+  const to = destination === undefined ? {} : { destination: masked(destination) };
+  return { ...place, source: masked(source), ...to };
 }
 
 /** What is right, but perhaps not meant. */
@@ -148,7 +154,7 @@ function destinationOfItem(
   const { text, unset } = expandDestination(written.text, env);
   for (const name of new Set(unset)) {
     const message = `the environment variable ${name} is not set, or empty: the destination ${shown(written.text)} of ${shown(key)} needs it`;
-    findings.lose({ file, line, source: key, destination: written.text, message });
+    findings.lose({ file, ...maskedEnds({ line, source: key, destination: written.text }), message });
   }
   return unset.length > 0 ? [] : [{ line, text, isDefault: false }];
 }
@@ -170,7 +176,7 @@ function isText(value: Written): value is TextValue {
 /** As Go prints a value: scripts look for it. */
 function inGo(value: Written): string {
   if (value.kind === 'mapping') return 'map[…]';
-  if (value.kind === 'scalar') return value.type === 'null' ? '<nil>' : value.source.slice(0, 80);
+  if (value.kind === 'scalar') return value.type === 'null' ? '<nil>' : masked(value.source).slice(0, 80);
   const shownItems = value.items.slice(0, 5).map((item) => (item.kind === 'list' ? '[…]' : inGo(item)));
   return `[${shownItems.join(' ')}${value.items.length > 5 ? ' …' : ''}]`;
 }

@@ -7,12 +7,22 @@ import type { Plan } from './plan.ts';
 
 const nothing = { bytes: 0, blobs: { copied: 0, mounted: 0, skipped: 0 }, attempts: 0, seconds: 0 };
 
+/** What a tag's attempts have done together. */
+interface Done extends Pick<Attempt, 'bytes' | 'copied' | 'mounted' | 'skipped'> {
+  /** The destination tag was written, or may have been. */
+  wrote: boolean;
+}
+
+const nothingYet: Done = { bytes: 0, copied: 0, mounted: 0, skipped: 0, wrote: false };
+
 /** What became of everything that the rules come to: each tag is in it once, from the first moment on. */
 export class Accounts {
   readonly failures: readonly RuleFailure[];
   readonly #copies: readonly Copy[];
   readonly #ended: (TagOutcome | undefined)[];
   readonly #skipped: readonly TagOutcome[];
+  /** By the ids of tasks that have failed and go again. */
+  readonly #earlier = new Map<number, Done>();
 
   constructor({ copies, skipped, failures }: Plan) {
     this.failures = failures;
@@ -27,16 +37,24 @@ export class Accounts {
     }));
   }
 
+  /** A task goes again after this attempt. */
+  retry({ id }: Task, attempt: Attempt, wrote: boolean): void {
+    const earlier = this.#earlier.get(id) ?? nothingYet;
+    this.#earlier.set(id, { ...together(earlier, attempt), wrote: wrote || earlier.wrote });
+  }
+
   /** A task at its end; `result`: of the copy, if it came to one. */
   settle(task: Task, attempt: Attempt, result: CopyResult | undefined): TagOutcome {
     const copy = this.#copyOf(task);
-    const { bytes, copied, mounted, skipped, startedAt, finishedAt, digest } = attempt;
+    const { startedAt, finishedAt, digest } = attempt;
+    const earlier = this.#earlier.get(task.id) ?? nothingYet;
+    const { bytes, ...blobs } = together(earlier, attempt);
     const tag = {
       ...endsOf(copy),
-      ...(result ? fateOf(copy, result) : givenUp(task)),
+      ...(result ? fateOf(copy, result, earlier) : givenUp(task)),
       ...(digest && { digest }),
       bytes,
-      blobs: { copied, mounted, skipped },
+      blobs,
       attempts: task.attempts,
       seconds: (finishedAt - startedAt) / 1000,
     };
@@ -78,14 +96,25 @@ function endsOf(copy: Copy): Pick<TagOutcome, 'source' | 'destination'> {
   return { source: sourceOf(copy), destination: destinationOf(copy) };
 }
 
+/** What an attempt finds there that an earlier one has brought was not skipped. */
+function together(earlier: Done, attempt: Attempt): Omit<Done, 'wrote'> {
+  const brought = earlier.copied + earlier.mounted;
+  return {
+    bytes: earlier.bytes + attempt.bytes,
+    copied: earlier.copied + attempt.copied,
+    mounted: earlier.mounted + attempt.mounted,
+    skipped: Math.max(earlier.skipped, attempt.skipped - brought),
+  };
+}
+
 type Fate = Pick<TagOutcome, 'outcome' | 'reason' | 'message' | 'destinationDigest'>;
 
-function fateOf({ named }: Copy, result: CopyResult): Fate {
+function fateOf({ named }: Copy, result: CopyResult, { wrote }: Done): Fate {
   switch (result.outcome) {
     case 'copied':
       return { outcome: 'copied', ...(result.reduced && { destinationDigest: result.reduced }) };
     case 'unchanged':
-      return unchanged(result);
+      return unchanged(result, wrote);
     case 'filtered':
       return { outcome: 'skipped', reason: 'filtered', message: 'no manifest fits platform filters' };
     case 'source-gone':
@@ -93,11 +122,15 @@ function fateOf({ named }: Copy, result: CopyResult): Fate {
   }
 }
 
-function unchanged({ reduced, equivalent }: Extract<CopyResult, { outcome: 'unchanged' }>): Fate {
-  const outcome = 'unchanged';
+/** What is found as an earlier attempt has written it was copied in this run. */
+function unchanged(
+  { reduced, equivalent }: Extract<CopyResult, { outcome: 'unchanged' }>,
+  wrote: boolean,
+): Fate {
+  const outcome = wrote ? 'copied' : 'unchanged';
   if (equivalent === undefined) return { outcome, ...(reduced && { destinationDigest: reduced }) };
   const message = 'the same but for the layout of its JSON';
-  return { outcome, reason: 'equivalent', message, destinationDigest: equivalent };
+  return { outcome: 'unchanged', reason: 'equivalent', message, destinationDigest: equivalent };
 }
 
 /** Who names a tag expects it to be there; of those that were listed, one may be deleted meanwhile. */

@@ -1,12 +1,11 @@
 import type { Clock } from '../clock.ts';
-import type { CopyResult } from '../copy/copy.ts';
 import type { Digest } from '../oci/digest.ts';
 import { Dispatcher } from '../task/dispatcher.ts';
 import type { TaskEvent } from '../task/dispatcher.ts';
 import { OneShot } from '../task/one-shot.ts';
 import type { Task } from '../task/task.ts';
 import { work } from '../task/worker.ts';
-import type { WorkerOptions } from '../task/worker.ts';
+import type { Work, WorkerOptions } from '../task/worker.ts';
 import { Accounts } from './accounts.ts';
 import type { Journal } from './journal.ts';
 import { destinationOf, sourceOf } from './outcome.ts';
@@ -22,7 +21,7 @@ export interface RunOptions extends Pick<WorkerOptions, 'ends' | 'asked' | 'poli
   force: boolean;
   clock: Clock;
   journal: Pick<Journal, 'expect' | 'tag' | 'attempt' | 'retry' | 'warn'>;
-  /** Told of every tag that is at its destination under the digest it has at the source. */
+  /** Told of every tag that is at its destination, and of what it names there. */
   onThere(task: Task, digest: Digest): void;
 }
 
@@ -41,8 +40,8 @@ export class Run {
   readonly #options: RunOptions;
   readonly #stop = new AbortController();
   readonly #underWay = new Map<number, Task>();
-  /** What copies came to, until their tasks are settled. */
-  readonly #results = new Map<number, CopyResult>();
+  /** What attempts came to, until their tasks are settled. */
+  readonly #done = new Map<number, Pick<Work, 'result' | 'wrote'>>();
   #accounts = new Accounts({ copies: [], skipped: [], failures: [] });
   #tags: number | undefined;
   #ended = 0;
@@ -109,7 +108,7 @@ export class Run {
 
   async #work(task: Task, signal: AbortSignal): ReturnType<typeof work> {
     const done = await work(task, { ...this.#options, wanted: () => true }, signal);
-    if (done.result) this.#results.set(task.id, done.result);
+    this.#done.set(task.id, done);
     return done;
   }
 
@@ -136,16 +135,18 @@ export class Run {
 
   #settled({ task, attempt }: Extract<TaskEvent, { kind: 'settled' }>): void {
     const { journal, onThere } = this.#options;
+    const { result, wrote = false } = this.#done.get(task.id) ?? {};
+    this.#done.delete(task.id);
     if (task.state === 'retryable') {
+      this.#accounts.retry(task, attempt, wrote);
       const ends = { source: sourceOf(task), destination: destinationOf(task) };
       return journal.attempt(ends, `${task.reason}: ${task.message}`);
     }
-    const tag = this.#accounts.settle(task, attempt, this.#results.get(task.id));
-    this.#results.delete(task.id);
+    const tag = this.#accounts.settle(task, attempt, result);
     const { digest, destinationDigest } = tag;
     const isThere = tag.outcome === 'copied' || tag.outcome === 'unchanged';
     // Before it is told: whoever reads that it is there may kill this process.
-    if (isThere && digest !== undefined && destinationDigest === undefined) onThere(task, digest);
+    if (isThere && digest !== undefined) onThere(task, destinationDigest ?? digest);
     this.#ends(tag);
   }
 

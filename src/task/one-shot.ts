@@ -59,7 +59,9 @@ export class OneShot implements DispatchStore {
     for (const id of ids) this.#unfinished.delete(id);
   }
 
+  /** Nothing while something has not been claimed: what is waiting stands behind it anyway, and may be long. */
   promote(now: number, limit: number): number {
+    if (this.#hasAvailable) return 0;
     const due = [...this.#retryable.values()].filter(({ runAt }) => runAt <= now).slice(0, limit);
     for (const task of due) {
       this.#retryable.delete(task.id);
@@ -68,9 +70,15 @@ export class OneShot implements DispatchStore {
     return due.length;
   }
 
+  /** `undefined` also while something has not been claimed: the end of a task is waited for then. */
   nextRun(): number | undefined {
+    if (this.#hasAvailable) return undefined;
     const times = [...this.#retryable.values()].map(({ runAt }) => runAt);
     return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b));
+  }
+
+  get #hasAvailable(): boolean {
+    return this.#claimed < this.#available.length;
   }
 }
 

@@ -6,11 +6,17 @@ export async function parallel<T>(
 ): Promise<void> {
   const rest = items[Symbol.iterator]();
   const failures: unknown[] = [];
-  const worker = async (): Promise<void> => {
-    for (let next = rest.next(); !next.done && failures.length === 0; next = rest.next()) {
+  const worker = async (first: IteratorResult<T>): Promise<void> => {
+    for (let next = first; !next.done && failures.length === 0; next = rest.next()) {
       await work(next.value).catch((error: unknown) => failures.push(error));
     }
   };
-  await Promise.all(Array.from({ length: width }, worker));
+  // Somebody may allow far more at once than there is to do.
+  const workers: Promise<void>[] = [];
+  for (let next = rest.next(); !next.done; next = rest.next()) {
+    workers.push(worker(next));
+    if (workers.length >= width) break;
+  }
+  await Promise.all(workers);
   if (failures.length > 0) throw failures[0];
 }

@@ -35,6 +35,8 @@ export interface Work {
   verdict: Verdict;
   /** Of an attempt that came to its end: more than a task keeps. */
   result?: CopyResult;
+  /** The destination tag was written, or may have been. */
+  wrote: boolean;
 }
 
 /** One attempt at a task. Returns what it did and what should become of the task; throws only when aborted. */
@@ -44,24 +46,27 @@ export async function work(task: Task, options: WorkerOptions, signal: AbortSign
   const counts: BlobCounts = { copied: 0, mounted: 0, skipped: 0, bytes: 0 };
   const did = (): Attempt => ({ number: task.attempts, startedAt, finishedAt: clock.now(), ...counts });
   if (!options.wanted(task))
-    return { attempt: { ...did(), message: unwanted(task) }, verdict: { kind: 'cancel' } };
+    return { attempt: { ...did(), message: unwanted(task) }, verdict: { kind: 'cancel' }, wrote: false };
   let resolved: Digest | undefined;
+  let wrote = false;
+  const onWrite = (): void => void (wrote = true);
   const onResolved = (digest: Digest): void => void (resolved = digest);
   try {
-    const how = { ...options.asked, counts, signal, onResolved };
+    const how = { ...options.asked, counts, signal, onResolved, onWrite };
     const ends = await shared(Promise.resolve(options.ends(task)), signal);
     const result = await attempt(task, ends, how);
-    return { ...concluded(result, did()), result };
+    return { ...concluded(result, did()), result, wrote };
   } catch (error) {
     signal.throwIfAborted();
     return {
       attempt: { ...did(), ...failureOf(error), ...(resolved && { digest: resolved }) },
       verdict: verdictOf(error, task, options.policy, clock),
+      wrote,
     };
   }
 }
 
-function concluded(result: CopyResult, did: Attempt): Work {
+function concluded(result: CopyResult, did: Attempt): Pick<Work, 'attempt' | 'verdict'> {
   const digest = result.outcome === 'source-gone' ? {} : { digest: result.digest };
   if (result.outcome === 'filtered') {
     const message = 'no manifest fits the platforms that are wanted';
@@ -72,7 +77,10 @@ function concluded(result: CopyResult, did: Attempt): Work {
   return { attempt: { ...did, outcome, ...digest }, verdict: { kind: 'complete', outcome, again } };
 }
 
-type How = { counts: BlobCounts } & Pick<CopyRequest, 'signal' | 'onResolved' | 'platforms' | 'equivalent'>;
+type How = { counts: BlobCounts } & Pick<
+  CopyRequest,
+  'signal' | 'onResolved' | 'onWrite' | 'platforms' | 'equivalent'
+>;
 
 function attempt(task: Task, ends: Ends, { counts, ...rest }: How): Promise<CopyResult> {
   return copy({

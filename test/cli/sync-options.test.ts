@@ -89,6 +89,10 @@ const wrong: Record<string, [args: string[], expected: RegExp]> = {
     ['--log=./x', '--report', 'y/../x'],
     /^--log and --report: expected two files/,
   ],
+  'a file that is read and written': [
+    ['--images=x.yaml', '--output-success-images=./x.yaml'],
+    /^--images and --output-success-images: expected two files/,
+  ],
 };
 
 for (const [what, [args, expected]] of Object.entries(wrong))

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { codeOf } from '../../src/cli/sync.ts';
 import { openSyncLog } from '../../src/cli/sync-log.ts';
 import { summaryOf } from '../../src/cli/sync-summary.ts';
@@ -237,4 +239,21 @@ test('row 25: called by a link of image-syncer’s name it takes image-syncer’
   assert.deepEqual([code, stderr], [0, '']);
   assert.match(stdout, /^copied 1, /);
   assert.equal(await digestOfTag(registry.url, 'mirror/nginx', '1'), image.descriptor.digest);
+});
+
+test('what goes to standard output by its name stands behind what its file has', async (t) => {
+  const folder = await temporaryFolder(t);
+  const config = await writeConfig(t, { folder, images: { 'localhost:1/p/x:v1': 'localhost:1/n/x' } });
+  const file = join(folder, 'out');
+  await writeFile(file, 'of yesterday\n');
+  const program = fileURLToPath(new URL('../../src/cli/tagferry.ts', import.meta.url));
+  const outputs = ['--log=/dev/stdout', '--report=/dev/stdout', '--output-success-images=/dev/stdout'];
+  const args = [process.execPath, program, 'sync', `--config=${config}`, '--retries=0', ...outputs];
+  const ended = promisify(execFile)('sh', ['-c', `"$@" >> '${file}'`, 'sh', ...args]);
+  await assert.rejects(ended, { code: 1 });
+  const text = await readFile(file, 'utf8');
+  assert.match(
+    text,
+    /^of yesterday\ntime=.*Synchronization finished[^\n]*\n\{\n  "dryRun".*\n\}\n\{\}\nfailed localhost.*\nfailed tasks exist\n$/s,
+  );
 });

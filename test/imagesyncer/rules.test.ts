@@ -302,6 +302,19 @@ test('a mistake knows its rule, and costs only that', () => {
   assert.deepEqual(copies(outcome), ['r.io/p/x v1 -> t.io/n/y v1']);
 });
 
+test('a password in front of a name is not repeated with the mistake', () => {
+  const password = 'sw@rdfish';
+  const name = (host: string) => `https://me:${password}@${host}/p/x:v1`;
+  const { config } = loadConfig({
+    [name('r.io')]: 't.io/n/x',
+    'r.io/p/x': [name('t.io'), name('$NONE')],
+  });
+  assert.equal(config?.mistakes.length, 3);
+  assert.ok(!/sw|rdfish/.test(JSON.stringify(config?.mistakes)), JSON.stringify(config?.mistakes));
+  const aborted = abortedBy(loadConfig({ 'r.io/p/x': [name('t.io'), 5] }));
+  assert.ok(!/sw|rdfish/.test(JSON.stringify(aborted)), JSON.stringify(aborted));
+});
+
 test('all mistakes are told at once when one of them aborts the run', () => {
   const outcome = load({
     files: {

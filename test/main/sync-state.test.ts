@@ -5,12 +5,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { parsePlatforms } from '../../src/copy/platform.ts';
 import type { Call, Misbehaviour } from '../../src/demo/registry/call.ts';
 import type { EmbeddedRegistry } from '../../src/demo/registry/registry.ts';
 import { DatabaseError } from '../../src/main/sync.ts';
 import { openState } from '../../src/state/state.ts';
 import { run, start } from '../integration/process.ts';
-import { type Image, ociImage, ociImageOf } from '../support/image.ts';
+import { type Image, multiPlatform, ociImage, ociImageOf } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { begin, type Given, hostOf, startRegistry, writeConfig } from '../sync/embedded.ts';
@@ -266,4 +267,24 @@ test('a disk that is full at the start: exit 2; one that becomes so: a warning, 
     log,
   );
   assert.match(running.stdout.at(-1) ?? '', /^copied 3, unchanged 0, skipped 0, failed 0; /);
+});
+
+test('runs with other platforms that were interrupted in between are not taken for this one', async (t) => {
+  const all = await stand(t);
+  const image = multiPlatform('one');
+  await push(all.source.url, 'p/x', 'v1', image);
+  await push(all.source.url, 'p/x', 'v2', ociImage('two'));
+  const last = ({ method, path }: Call) => method === 'PUT' && path.endsWith('/manifests/v2');
+  const platforms = parsePlatforms({ os: [], arch: ['arm64'] });
+  for (const asked of [{}, { platforms }]) {
+    const hangs = all.hang(last);
+    const first = await begin(t, all.given, { state: all.state, proc: 3, ...asked });
+    await middle(hangs, first);
+    first.stop();
+    await first.report;
+    all.ease();
+  }
+  assert.notEqual(await digestOfTag(all.destination.url, 'n/x', 'v1'), image.descriptor.digest);
+  assert.deepEqual(outcomes((await whole(t, all)).report), ['copied', 'copied']);
+  assert.equal(await digestOfTag(all.destination.url, 'n/x', 'v1'), image.descriptor.digest);
 });

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../../src/clock.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -45,6 +46,7 @@ export async function begin(
   t: TestContext,
   given: Given,
   options: Partial<SyncOptions> = {},
+  clock: Clock = systemClock,
 ): Promise<Syncing & { lines: string[]; onLine: (listener: (line: string) => void) => void }> {
   const config = loadSyncConfig({ config: await writeConfig(t, given) }, {}, {});
   const listeners: ((line: string) => void)[] = [];
@@ -54,7 +56,7 @@ export async function begin(
   const plain = { proc: 2, retries: 0, platforms: undefined, force: false, strict: false, dryRun: false };
   const all = { ...plain, state: undefined, env: {}, ...options, config };
   const log = createLog({ level: 'info', format: 'logrus', stream }, config.secrets);
-  const running = startSync(all, log);
+  const running = startSync(all, log, clock);
   t.after(async () => {
     running.stop();
     await running.report.catch(() => undefined);

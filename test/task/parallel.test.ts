@@ -29,6 +29,12 @@ test('the first failure ends it once what runs has ended, and is the one that is
   assert.deepEqual(ended, [2, 3]);
 });
 
+test('far more may run at once than there is to do', async () => {
+  const done: number[] = [];
+  await parallel([1, 2], Number.POSITIVE_INFINITY, async (item) => void done.push(item));
+  assert.deepEqual(done, [1, 2]);
+});
+
 test('nothing to do', async () => {
   await parallel([], 4, () => assert.fail('no item'));
 });
