@@ -4,8 +4,10 @@ import { BlobTraffic } from '../copy/blob.ts';
 import { at } from '../copy/error.ts';
 import { BlobLedger } from '../copy/ledger.ts';
 import type { Rehearsal } from '../copy/rehearsal.ts';
+import type { Destination } from '../copy/repository.ts';
 import type { Credentials, SyncCredential } from '../imagesyncer/credentials.ts';
 import type { Place } from '../imagesyncer/place.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Registry } from '../registry/registry.ts';
 import { originOf } from '../registry/scheme.ts';
@@ -45,6 +47,8 @@ export class SyncRegistries {
   /** By host, then by credential. */
   readonly #clients = new Map<string, Map<SyncCredential | undefined, Promise<Client>>>();
 
+  /** By destination repository: whether it was found as it is remembered. */
+  readonly #confirmed = new Map<string, Promise<boolean>>();
   readonly #closing = new AbortController();
 
   constructor(options: SyncRegistryOptions) {
@@ -63,7 +67,7 @@ export class SyncRegistries {
       at('source', `reach ${from.registry}`, this.#client(from)),
       at('destination', `reach ${to.registry}`, this.#client(to)),
     ]);
-    const { memory, rehearsal } = this.#options;
+    const { rehearsal } = this.#options;
     const real = {
       source: source.registry.repository(from.repository, 'pull'),
       destination: destination.registry.repository(to.repository, 'push'),
@@ -72,7 +76,24 @@ export class SyncRegistries {
       source: rehearsal.source(real.source),
       destination: rehearsal.destination(real.destination, to.registry, to.repository),
     };
-    return { ...(noted ?? real), traffic: destination.traffic, holds: memory.holds(task) };
+    return {
+      ...(noted ?? real),
+      traffic: destination.traffic,
+      holds: await this.#held(task, real.destination),
+    };
+  }
+
+  /** What is remembered of a repository is believed when one of its tags is as it says: the whole may have gone since. */
+  async #held(task: Task, destination: Destination): Promise<Digest | undefined> {
+    const digest = this.#options.memory.holds(task);
+    if (digest === undefined) return undefined;
+    const place = `${task.destination}/${task.destinationRepository}`;
+    const look = async (): Promise<boolean> =>
+      (await destination.resolve(task.destinationTag, this.#closing.signal))?.digest === digest;
+    // Who could not be asked is asked again by the copy, which says why it fails.
+    const confirmed = this.#confirmed.get(place) ?? look().catch(() => false);
+    this.#confirmed.set(place, confirmed);
+    return (await confirmed) ? digest : undefined;
   }
 
   async close(): Promise<void> {
