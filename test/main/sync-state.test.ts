@@ -295,7 +295,7 @@ test('runs with other platforms that were interrupted in between are not taken f
 test('a repository that has gone since the run was interrupted is copied anew', async (t) => {
   const all = await stand(t);
   const { images, hangs } = await threeTags(all);
-  const first = await sync(t, all.given, { state: all.state, proc: 3 });
+  const first = await begin(t, all.given, { state: all.state, proc: 3 });
   await middle(hangs, first);
   first.stop();
   await first.report;
