@@ -90,8 +90,7 @@ function warningsOf(
   { force, args }: { force: boolean; args: readonly string[] },
 ): string[] {
   const warnings: string[] = [];
-  if (args.length > 0)
-    warnings.push(`${args.length} words that belong to no flag are ignored: ${args.join(' ')}`);
+  if (args.length > 0) warnings.push(`words that belong to no flag are ignored: ${args.join(' ')}`);
   if (written.records !== undefined)
     warnings.push('--records is ignored: what was copied is found at the destination, or in --state FILE');
   if (written.outputImagesFormat !== undefined && !written.outputSuccessImages)

@@ -62,8 +62,8 @@ export function totalsOf({ dryRun, interrupted, counts, bytes, seconds, ...repor
     `failed ${counts.failed + counts.rulesFailed}`,
   ];
   const stopped = interrupted ? `; ${interruptionOf(report)}` : '';
-  const nothing =
-    !interrupted && counts.copied + counts.failed + counts.rulesFailed === 0 ? '; nothing to do' : '';
+  const told = counts.copied + counts.skipped + counts.failed + counts.rulesFailed;
+  const nothing = !interrupted && told === 0 ? '; nothing to do' : '';
   return `${parts.join(', ')}; ${sizeOf(bytes)} in ${seconds.toFixed(1)} s${stopped}${nothing}`;
 }
 

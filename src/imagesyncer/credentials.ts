@@ -1,6 +1,6 @@
 import type { Environment } from '../config.ts';
 import { expandCredential } from './expand.ts';
-import { fieldOf, mappingOf, type SyncFile } from './file.ts';
+import { fieldOf, mappingOf, warnOfSlips, type SyncFile } from './file.ts';
 import type { Findings } from './findings.ts';
 import { isRegistry } from './place.ts';
 import { isNothing, typeOf, type Entry, type Mapping } from './written.ts';
@@ -99,6 +99,7 @@ function readCredential(entry: Entry, context: CredentialContext): SyncCredentia
   const { file, findings } = context;
   const mapping = mappingOf(entry.value, `${named(entry)}:`, file.name, findings);
   if (mapping === undefined) return undefined;
+  warnOfSlips(mapping, ['username', 'password', 'insecure'], file.name, findings);
   const username = readText(entry, mapping, 'username', context);
   const password = readText(entry, mapping, 'password', context);
   const insecure = readFlag(entry, mapping, context);

@@ -1,3 +1,4 @@
+import { nearest } from '../config/nearest.ts';
 import { readFileSync } from 'node:fs';
 import type { Findings } from './findings.ts';
 import { readJson, repeated } from './json.ts';
@@ -83,4 +84,19 @@ export function fieldOf(mapping: Mapping, name: string, file: string, findings: 
   const [first, ...further] = fieldsOf(mapping, name);
   for (const { key, line } of further) findings.warn(repeated(line, key).message, file, line);
   return further.at(-1) ?? first;
+}
+
+/** Fields that nobody knows mean nothing, as in image-syncer; but one that looks like a known one was meant to. */
+export function warnOfSlips(
+  mapping: Mapping,
+  known: readonly string[],
+  file: string,
+  findings: Findings,
+): void {
+  for (const { key, line } of mapping.entries.values()) {
+    const name = mapping.anyCase ? key.toLowerCase() : key;
+    const meant = known.includes(name) ? undefined : nearest(name, known);
+    if (meant !== undefined)
+      findings.warn(`the field ${JSON.stringify(key)} is ignored: is "${meant}" meant?`, file, line);
+  }
 }

@@ -7,7 +7,7 @@ import {
   type Defaults,
 } from './default-destination.ts';
 import type { FileMistake } from './error.ts';
-import { fieldOf, mappingOf, readSyncFile, type SyncFile } from './file.ts';
+import { fieldOf, mappingOf, readSyncFile, warnOfSlips, type SyncFile } from './file.ts';
 import { Findings } from './findings.ts';
 import type { SyncRule } from './pairs.ts';
 import { readRules, type ReadRule } from './rules.ts';
@@ -94,6 +94,7 @@ function wholeOf(file: SyncFile | undefined): Section | undefined {
 
 function sectionsOf(file: SyncFile | undefined, findings: Findings): Sections {
   if (file === undefined) return {};
+  if (file.content) warnOfSlips(file.content, ['auth', 'images'], file.name, findings);
   const section = (name: string): Section => {
     const field = file.content && fieldOf(file.content, name, file.name, findings);
     return { file, section: field && mappingOf(field.value, name, file.name, findings), isWhole: false };

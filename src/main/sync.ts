@@ -68,7 +68,7 @@ export function startSync(options: SyncOptions, log: Log, clock: Clock = systemC
   const rehearsal = dryRun ? new Rehearsal() : undefined;
   trustSystem();
   const registries = new SyncRegistries({ credentials, concurrency, proxies, memory, rehearsal, clock });
-  const journal = new Journal(log);
+  const journal = new Journal(log, dryRun);
   const run = newRun(options, { registries, memory, journal, clock });
   return {
     get progress() {

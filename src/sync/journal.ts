@@ -10,11 +10,13 @@ import type { RuleFailure, TagOutcome } from './outcome.ts';
  */
 export class Journal {
   readonly #log: Log;
+  readonly #dryRun: boolean;
   #processed = 0;
   #tasks = 0;
 
-  constructor(log: Log) {
+  constructor(log: Log, dryRun: boolean) {
     this.#log = log;
+    this.#dryRun = dryRun;
   }
 
   expect(tasks: number): void {
@@ -44,7 +46,8 @@ export class Journal {
     const task = taskOf(tag);
     const why = whyOf(tag);
     if (tag.outcome === 'failed') return this.#failed(task, why);
-    if (tag.outcome === 'copied') return this.#finished(task, existing(tag));
+    if (tag.outcome === 'copied')
+      return this.#finished(task, this.#dryRun ? 'would be copied' : existing(tag));
     this.#finished(task, why === '' ? tag.outcome : `${tag.outcome}, ${why}`);
   }
 

@@ -223,3 +223,15 @@ test('the log is told passwords, and what they look like in a header', () => {
   );
   assert.deepEqual(config?.secrets, ['hunter2', Buffer.from('u:hunter2').toString('base64')]);
 });
+
+test('a field that nobody knows is ignored, and one that looks like a known one is told', () => {
+  const { config } = loadAuth('{"r.io": {"username": "u", "pasword": "x", "insecur": true, "note": "ours"}}');
+  const told = config?.warnings.filter((line) => line.includes('is ignored')) ?? [];
+  assert.equal(told.length, 2, told.join('\n'));
+  assert.match(told[0] ?? '', /the field "pasword" is ignored: is "password" meant\?/);
+  assert.match(told[1] ?? '', /the field "insecur" is ignored: is "insecure" meant\?/);
+  const whole = load({ files: { 'c.json': '{"auths": {}, "images": {}}' }, flags: { config: 'c.json' } });
+  assert.ok(
+    whole.config?.warnings.some((line) => line.includes('the field "auths" is ignored: is "auth" meant?')),
+  );
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { summaryOf } from '../../src/cli/sync-summary.ts';
 import { multiPlatform, ociImage } from '../support/image.ts';
 import { push } from '../support/push.ts';
 import { startEnds, sync } from './stand.ts';
@@ -28,4 +29,16 @@ test('tags are told in an order that people expect, whatever the registry lists'
     report.tags.map((tag) => tag.source.split(':').at(-1)),
     ['latest', 'v1', 'v9', 'v10'],
   );
+});
+
+test('a dry run says what would be copied, in the log as well, and what is skipped is not "nothing to do"', async (t) => {
+  const { source, destination, auth } = await startEnds(t);
+  await push(source.url, 'p/x', 'v1', multiPlatform('one'));
+  const config = { auth, images: { [`${source.host}/p/x`]: `${destination.host}/p/x` } };
+  const dry = await sync(t, { files: { config }, flags: ['--dry-run'] });
+  assert.deepEqual([dry.code, dry.report.counts.copied], [0, 1]);
+  assert.ok(dry.log.some((line) => /Finish synchronizing manifest .*: would be copied\. Now/.test(line)));
+  const { report } = await sync(t, { files: { config }, flags: ['--arch=s390x'] });
+  const last = summaryOf(report, { columns: false }).at(-1) ?? '';
+  assert.match(last, /^copied 0, unchanged 0, skipped 1, failed 0; 0 B in [0-9.]+ s$/);
 });
