@@ -10,6 +10,8 @@ export interface Gateway {
   readonly received: number;
   /** Breaks the connection by which the last of so many more bytes come. */
   cut(bytes: number): void;
+  /** Resolves as soon as so many bytes have come in all, before any more are read. */
+  reached(bytes: number): Promise<void>;
 }
 
 /**
@@ -24,10 +26,12 @@ export async function startGateway(
   const agent = new http.Agent({ keepAlive: true });
   let received = 0;
   let cutAt = Infinity;
+  const awaited = { bytes: Infinity, ...Promise.withResolvers<void>() };
   const server = http.createServer({ requestTimeout: 0 }, (incoming, outgoing) => {
     incoming.on('error', () => undefined);
     incoming.on('data', (chunk: Buffer) => {
       received += chunk.length;
+      if (received >= awaited.bytes) awaited.resolve();
       if (received < cutAt) return;
       cutAt = Infinity;
       incoming.socket.resetAndDestroy();
@@ -67,5 +71,9 @@ export async function startGateway(
       return received;
     },
     cut: (bytes) => void (cutAt = received + bytes),
+    reached: (bytes) => {
+      awaited.bytes = bytes;
+      return awaited.promise;
+    },
   };
 }
