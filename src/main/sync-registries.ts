@@ -46,7 +46,6 @@ export class SyncRegistries {
   readonly #options: SyncRegistryOptions;
   /** By host, then by credential. */
   readonly #clients = new Map<string, Map<SyncCredential | undefined, Promise<Client>>>();
-
   /** By destination repository: whether it was found as it is remembered. */
   readonly #confirmed = new Map<string, Promise<boolean>>();
   readonly #closing = new AbortController();

@@ -176,6 +176,8 @@ test('section 3: names of fields are those of JSON whatever their case, and exac
   const yaml = await runText(t, 'c.yml', JSON.stringify({ ...written, Images: { [`${R}:v2`]: to('case') } }));
   assert.equal(yaml.code, 0);
   assert.deepEqual(warned(yaml), [
+    'the field "AUTH" is ignored: is "auth" meant?',
+    'the field "Images" is ignored: is "images" meant?',
     'there is no rule: nothing is to do',
     'no credentials are given (auth): all registries are asked anonymously',
   ]);
