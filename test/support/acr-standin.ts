@@ -33,6 +33,8 @@ export interface Edge {
   redirectBlobs: boolean;
   /** Tokens handed out so far count as expired from now on. */
   expireTokens(): void;
+  /** The same, but each token lives through one call: none is over in the moment in which it was given. */
+  ageTokens(): void;
 }
 
 /** `imagesOnly` refuses what is no image, as the personal edition does; of EE it is not known. */
@@ -46,11 +48,16 @@ export async function startAcr(
   const storage = await startStorage(t);
   const expired = new Set<string>();
   const seen = new Set<string>();
+  let old: readonly string[] = [];
   const edge: Edge = {
     whitelist: 'open',
     immutable: new Set(),
     redirectBlobs: true,
     expireTokens: () => seen.forEach((authorization) => expired.add(authorization)),
+    ageTokens: () => {
+      for (const authorization of old) expired.add(authorization);
+      old = [...seen];
+    },
   };
   const server = await startCallServer(
     t,
