@@ -1,6 +1,7 @@
 import type { Finding } from './finding.ts';
 import { nearest } from './nearest.ts';
-import { isRecord, valueAt, type Path } from './path.ts';
+import { isObject } from '../oci/json.ts';
+import { valueAt, type Path } from './path.ts';
 import { parseDuration } from './unit.ts';
 
 /*
@@ -23,11 +24,11 @@ export function checkAgreement(document: unknown): Finding[] {
 function entries(document: unknown, key: string): [string | number, unknown][] {
   const value = valueAt(document, [key]);
   if (Array.isArray(value)) return [...value.entries()];
-  return isRecord(value) ? Object.entries(value) : [];
+  return isObject(value) ? Object.entries(value) : [];
 }
 
 function has(value: unknown, key: string): boolean {
-  return isRecord(value) && Object.hasOwn(value, key);
+  return isObject(value) && Object.hasOwn(value, key);
 }
 
 function registryFindings(path: Path, registry: unknown): Finding[] {

@@ -1,4 +1,5 @@
-import { isRecord, type Path } from './path.ts';
+import { isObject } from '../oci/json.ts';
+import type { Path } from './path.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -43,7 +44,7 @@ export function substitute(document: unknown, env: Environment): Substituted {
   function visit(value: unknown, path: Path): unknown {
     if (typeof value === 'string') return visitText(value, path);
     if (Array.isArray(value)) return value.map((item, index) => visit(item, [...path, index]));
-    if (!isRecord(value)) return value;
+    if (!isObject(value)) return value;
     return Object.fromEntries(
       Object.entries(value).map(([key, item]) => [restore(key), visit(item, [...path, restore(key)])]),
     );

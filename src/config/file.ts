@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { Finding } from './finding.ts';
-import { isRecord, valueAt, type Path } from './path.ts';
+import { isObject } from '../oci/json.ts';
+import { valueAt, type Path } from './path.ts';
 
 /** The password in a file: everything but the last newline. Throws what `readFileSync` throws. */
 export function readPassword(path: string): string {
@@ -11,7 +12,7 @@ export function readPassword(path: string): string {
 /** Whether the files that the document names can be read and hold what they should. */
 export function checkFiles(document: unknown): Finding[] {
   const registries = valueAt(document, ['registries']);
-  const names = isRecord(registries) ? Object.keys(registries) : [];
+  const names = isObject(registries) ? Object.keys(registries) : [];
   return [
     ...names.flatMap((name) => [
       ...checkFile(

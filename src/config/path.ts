@@ -1,3 +1,4 @@
+import { isObject } from '../oci/json.ts';
 /** Keys and list positions from the top of the document to a value. */
 export type Path = readonly (string | number)[];
 
@@ -31,10 +32,6 @@ export function isSecretPath(path: Path): boolean {
 export function valueAt(value: unknown, path: Path): unknown {
   return path.reduce((current: unknown, step) => {
     if (Array.isArray(current)) return typeof step === 'number' ? (current[step] as unknown) : undefined;
-    return isRecord(current) && Object.hasOwn(current, step) ? current[step] : undefined;
+    return isObject(current) && Object.hasOwn(current, step) ? current[step] : undefined;
   }, value);
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -11,7 +11,7 @@ import {
   type Pair,
 } from 'yaml';
 import type { Fault } from './fault.ts';
-import { isRecord } from './path.ts';
+import { isObject } from '../oci/json.ts';
 
 /*
  * What YAML allows and no configuration needs. Files made to fill the memory or the time end here, before anything
@@ -127,7 +127,7 @@ export function isSensible(document: unknown): boolean {
     if (count > maxValues) return false;
     const value = left.pop();
     if (Array.isArray(value)) for (const item of value) left.push(item);
-    else if (isRecord(value)) for (const item of Object.values(value)) left.push(item);
+    else if (isObject(value)) for (const item of Object.values(value)) left.push(item);
   }
   return true;
 }
