@@ -27,14 +27,16 @@ export function forgivingLedger(store: LedgerStore, log: Log): LedgerStore {
   };
 }
 
-/** Runs something against the database; of a failure `message` is warned, and nothing comes of it. */
-function attempting(log: Log, message: string): <T>(run: () => T) => T | undefined {
+/** Runs something against the database; of a failure `message` is warned, each time or `once`, and nothing comes of it. */
+export function attempting(log: Log, message: string, once?: 'once'): <T>(run: () => T) => T | undefined {
+  let told = false;
   return (run) => {
     try {
       return run();
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      log.warn(message, { error });
+      if (once === undefined || !told) log.warn(message, { error });
+      told = true;
       return undefined;
     }
   };

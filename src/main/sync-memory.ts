@@ -7,9 +7,8 @@ import type { Digest } from '../oci/digest.ts';
 import { openState } from '../state/state.ts';
 import type { State } from '../state/state.ts';
 import type { Seen } from '../task/record.ts';
-import { StorageError } from '../task/store.ts';
 import type { Task } from '../task/task.ts';
-import { forgivingLedger, forgivingUploads } from './forgiving.ts';
+import { attempting, forgivingLedger, forgivingUploads } from './forgiving.ts';
 
 /** What a run need not do again, as earlier ones left it. */
 export interface SyncMemory {
@@ -56,17 +55,19 @@ class FileMemory implements SyncMemory {
   readonly #state: State;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #attempt: ReturnType<typeof attempting>;
   /** When the run began that this one goes on with; `undefined`: it is a new one. */
   readonly #since: number | undefined;
   #seen: Seen[] = [];
   #savedAt = Number.NEGATIVE_INFINITY;
   #saving: { cancel(): void } | undefined;
-  #failing = false;
 
   constructor(state: State, log: Log, clock: Clock) {
     this.#state = state;
     this.#log = log;
     this.#clock = clock;
+    const failing = 'the state file cannot be read or written: the next run has to do more again';
+    this.#attempt = attempting(log, failing, 'once');
     this.sessions = forgivingUploads(state.uploads, log);
     this.#since = this.#interrupted();
     if (this.#since === undefined) this.#mark(began);
@@ -118,19 +119,5 @@ class FileMemory implements SyncMemory {
 
   #mark([source, list]: typeof began | typeof ended): void {
     this.#attempt(() => this.#state.positions.setPosition(source, list, Math.trunc(this.#clock.now())));
-  }
-
-  #attempt<T>(work: () => T): T | undefined {
-    try {
-      return work();
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      if (!this.#failing)
-        this.#log.warn('the state file cannot be read or written: the next run has to do more again', {
-          error,
-        });
-      this.#failing = true;
-      return undefined;
-    }
   }
 }
