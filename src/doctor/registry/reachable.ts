@@ -50,7 +50,7 @@ export function unreached(url: string, { fault, message }: RegistryError): Findi
 }
 
 /** `HOST:PORT` of an origin. */
-export function hostOf(url: string): string {
+function hostOf(url: string): string {
   const { hostname, port, protocol } = new URL(url);
   return `${hostname}:${port === '' ? defaultPort(protocol) : port}`;
 }
