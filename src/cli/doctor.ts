@@ -3,7 +3,7 @@ import { findConfig, loadConfig } from '../config.ts';
 import type { Report } from '../doctor/doctor.ts';
 import type { Examined } from '../doctor/finding.ts';
 import { examineConfig } from '../main/doctor.ts';
-import { Ended, exit } from './exit.ts';
+import { exit } from './exit.ts';
 import { print, printJson } from './print.ts';
 import { stopSignal } from './stop-signal.ts';
 
@@ -32,18 +32,23 @@ async function examineAll({ config: file, json }: DoctorFlags): Promise<void> {
   const report = await examineConfig(config, { env: process.env, signal: stop.signal });
   if (json) printJson(report);
   else for (const line of linesOf(report)) print(line);
-  if (stop.signal.aborted) throw new Ended(exit.interrupted);
-  if (report.counts.error > 0) throw new Ended(exit.failed);
+  // A look-up of a name cannot be called off, and would keep the process for as long as the resolver is patient.
+  process.exit(codeOf(report, stop.signal));
+}
+
+function codeOf({ counts }: Report, stop: AbortSignal): number {
+  if (stop.aborted) return exit.interrupted;
+  return counts.error > 0 ? exit.failed : exit.done;
 }
 
 /** A block for each registry, a line for each finding, and below it what it means and what to do. */
-export function linesOf({ checks, counts, seconds }: Report): string[] {
+function linesOf({ checks, counts, seconds }: Report): string[] {
   const subjects = Map.groupBy(checks, ({ subject }) => subject);
   const blocks = [...subjects].flatMap(([subject, its]) => [subject, ...its.flatMap(findingLines), '']);
   const { ok, warn, error, skipped } = counts;
   return [
     ...blocks,
-    `${ok} ok, ${warn} to look at, ${error} wrong, ${skipped} skipped, in ${seconds.toFixed(1)} s`,
+    `${ok} ok, ${warn} to look at, ${skipped} skipped, ${error} wrong, in ${seconds.toFixed(1)} s`,
   ];
 }
 
