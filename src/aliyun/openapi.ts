@@ -60,8 +60,8 @@ export class OpenApi {
   }
 
   /**
-   * The answer to a call that only reads, checked by the schema. `InstanceId` is added to the parameters. Throws
-   * `RegistryError`, whose `code` is the OpenAPI's own; the message shows neither the key nor the query.
+   * The answer to a call that may be made twice (`triesOf`), checked by the schema. `InstanceId` is added to the parameters.
+   * Throws `RegistryError`, whose `code` is the OpenAPI's own; the message shows neither the key nor the query.
    */
   async call<T>(
     action: Action,
@@ -86,13 +86,16 @@ export class OpenApi {
 
   async #once<T>(
     action: Action,
-    parameters: Readonly<Record<string, string>>,
+    given: Readonly<Record<string, string>>,
     schema: z.ZodType<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    await this.#options.pace.turn(signal);
+    const { pace, instanceId } = this.#options;
+    await pace.turn(signal);
+    // The one call that is not about an instance.
+    const parameters = action === 'ListInstance' ? given : { ...given, InstanceId: instanceId };
     const { status, text } = await this.#exchange(action, parameters, signal);
-    return successOf({ action, url: this.#shown, status, text: this.#masked(text) }, schema);
+    return successOf({ action, parameters, url: this.#shown, status, text: this.#masked(text) }, schema);
   }
 
   async #exchange(
@@ -117,11 +120,10 @@ export class OpenApi {
   /** Signed anew for each try: a nonce is good once. */
   #send(
     action: Action,
-    given: Readonly<Record<string, string>>,
+    parameters: Readonly<Record<string, string>>,
     signal: AbortSignal | undefined,
   ): ReturnType<Dispatcher['request']> {
-    const { url, identity, instanceId, clock, idleTimeout } = this.#options;
-    const parameters = { ...given, InstanceId: instanceId };
+    const { url, identity, clock, idleTimeout } = this.#options;
     const operation = { host: url.host, action, version, parameters };
     const signed = signedHeaders(operation, identity, { time: clock.now(), nonce: randomUUID() });
     return this.#agent.request({
