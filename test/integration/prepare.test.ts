@@ -60,7 +60,11 @@ async function startStand(
   const file = await writeExample(await temporaryFolder(t), edits);
   const env = { ALIYUN_SECRET: accessKey.accessKeySecret };
   return {
-    ...{ harbor, acr, openApi, file, env },
+    harbor,
+    acr,
+    openApi,
+    file,
+    env,
     serve: () => serve(t, file, { env }),
     asked: (action) => openApi.calls.filter((call) => call.action === action).length,
   };
