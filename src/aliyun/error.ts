@@ -34,10 +34,15 @@ const permissions = {
 
 export type Action = keyof typeof permissions;
 
-/** What a RAM policy has to allow for a call with these parameters: `cr:… on acs:cr:…`. */
-export function permissionFor(of: Action, parameters: Parameters): string {
+/** What a RAM policy has to allow for a call with these parameters. */
+export function permissionFor(of: Action, parameters: Parameters): { action: string; resource: string } {
   const { action, resource } = permissions[of];
-  return `${action} on ${resource(parameters)}`;
+  return { action, resource: resource(parameters) };
+}
+
+function grant({ action, parameters }: Refusal): string {
+  const permission = permissionFor(action, parameters);
+  return `grant ${permission.action} on ${permission.resource} to the owner of the access key`;
 }
 
 /** What an answer said that was no success; HTTP 200 may be one of them. */
@@ -64,16 +69,17 @@ interface Row {
   hint?: (refusal: Refusal) => string;
 }
 
+const forbidden = /^(NoPrivilege|NoPermission|Forbidden)(\..+)?$/i;
+
 const rows: readonly Row[] = [
   {
     code: /^(Throttling(\..+)?|Rejected\.Throttling|ServiceUnavailable|QPS Limit Exceeded)$/i,
     fault: 'rate-limited',
   },
   {
-    code: /^(NoPrivilege|NoPermission|Forbidden)(\..+)?$/i,
+    code: forbidden,
     fault: 'denied',
-    hint: ({ action, parameters }) =>
-      `grant ${permissionFor(action, parameters)} to the owner of the access key`,
+    hint: grant,
   },
   { code: /^InvalidTimeStamp/i, fault: 'denied', hint: () => "set this machine's clock right" },
   {
@@ -117,6 +123,16 @@ export function refused(refusal: Refusal): RegistryError {
   const words = said.filter((part) => part !== undefined && part !== '').join('; ');
   const text = `${action} at ${url} answered ${status}${words === '' ? '' : ` (${words})`}`;
   return new RegistryError(row?.fault ?? 'protocol', text, { status, ...(code !== undefined && { code }) });
+}
+
+/** Whether the identity may not ask this; what to grant is in the message. */
+export function isForbidden(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && forbidden.test(error.code ?? '');
+}
+
+/** Whether a refusal is about the instance as a whole: it is not there, or does not run. */
+export function isOfInstance(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && /^INSTANCE_/i.test(error.code ?? '');
 }
 
 /** Whether a refusal says that there is no such repository: of the instance it says nothing. */

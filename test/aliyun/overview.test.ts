@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Instance } from '../../src/aliyun/instance.ts';
+import { Overview } from '../../src/aliyun/overview.ts';
 import { answer, editJson } from '../support/fault.ts';
 import { failure, startStand, type Stand } from './stand.ts';
 
-async function start(t: Parameters<typeof startStand>[0]): Promise<Stand & { instance: Instance }> {
+async function start(t: Parameters<typeof startStand>[0]): Promise<Stand & { overview: Overview }> {
   const stand = await startStand(t);
-  return { ...stand, instance: new Instance(stand.client) };
+  return { ...stand, overview: new Overview(stand.client) };
 }
 
 test('the instances of the account, asked for without the id of one', async (t) => {
-  const { instance, server } = await start(t);
+  const { overview, server } = await start(t);
   const row = {
     id: 'cri-standin00000001',
     name: 'demo',
@@ -19,15 +19,15 @@ test('the instances of the account, asked for without the id of one', async (t) 
     region: 'cn-shanghai',
     specification: 'Enterprise_Basic',
   };
-  assert.deepEqual(await instance.rows(), [row]);
+  assert.deepEqual(await overview.rows(), [row]);
   assert.deepEqual(server.calls[0]?.parameters, { PageNo: '1', PageSize: '100' });
 });
 
 test('more instances than one page has', async (t) => {
-  const { instance, server } = await start(t);
+  const { overview, server } = await start(t);
   const rows = Array.from({ length: 250 }, (_, index) => ({ InstanceId: `cri-${index}` }));
   server.instance.instances = rows;
-  const found = await instance.rows();
+  const found = await overview.rows();
   assert.deepEqual(
     found.map(({ id }) => id),
     rows.map(({ InstanceId }) => InstanceId),
@@ -37,19 +37,19 @@ test('more instances than one page has', async (t) => {
 });
 
 test('a list of instances that does not end', async (t) => {
-  const { instance, server } = await start(t);
+  const { overview, server } = await start(t);
   const Instances = Array.from({ length: 100 }, () => ({ InstanceId: 'cri-again' }));
   server.faults.always(
     /PageNo/,
     editJson((page) => ({ ...page, Instances, TotalCount: '100000' })),
   );
-  const error = await failure(instance.rows(), 'protocol');
+  const error = await failure(overview.rows(), 'protocol');
   assert.match(error.message, /does not end/);
 });
 
 test('the public endpoint with its whitelist, and switched off', async (t) => {
-  const { instance, server } = await start(t);
-  assert.deepEqual(await instance.publicEndpoint(), {
+  const { overview, server } = await start(t);
+  assert.deepEqual(await overview.publicEndpoint(), {
     enabled: true,
     status: 'RUNNING',
     aclEnabled: true,
@@ -57,13 +57,13 @@ test('the public endpoint with its whitelist, and switched off', async (t) => {
     domains: ['demo-registry.cn-shanghai.cr.aliyuncs.com'],
   });
   server.instance.internet.Enable = false;
-  const off = await instance.publicEndpoint();
+  const off = await overview.publicEndpoint();
   assert.deepEqual([off.enabled, off.entries, off.domains], [false, [], []]);
 });
 
 test('the VPC endpoint', async (t) => {
-  const { instance } = await start(t);
-  assert.deepEqual(await instance.vpcEndpoint(), {
+  const { overview } = await start(t);
+  assert.deepEqual(await overview.vpcEndpoint(), {
     enabled: true,
     domains: ['demo-registry-vpc.cn-shanghai.cr.aliyuncs.com'],
     linked: [{ vpcId: 'vpc-1', ip: '10.0.0.9', status: 'RUNNING', defaultAccess: true }],
@@ -71,9 +71,9 @@ test('the VPC endpoint', async (t) => {
 });
 
 test('usage and quota, which are numbers written as texts', async (t) => {
-  const { instance, server } = await start(t);
+  const { overview, server } = await start(t);
   server.instance.quota = { namespaces: 5, repositories: 1_000 };
-  assert.deepEqual(await instance.usage(), {
+  assert.deepEqual(await overview.usage(), {
     namespaces: { used: 3, quota: 5 },
     repositories: { used: 1, quota: 1_000 },
   });
@@ -87,20 +87,20 @@ test('usage and quota, which are numbers written as texts', async (t) => {
       RepoUsage: 'many',
     })),
   );
-  assert.deepEqual(await instance.usage(), {
+  assert.deepEqual(await overview.usage(), {
     namespaces: { used: undefined, quota: 7 },
     repositories: { used: undefined, quota: undefined },
   });
 });
 
 test('members that are missing, null or texts', async (t) => {
-  const { instance, server } = await start(t);
+  const { overview, server } = await start(t);
   const answered = (members: object) => {
     const body = JSON.stringify({ IsSuccess: true, Code: 'success', ...members });
     server.faults.once(/./, answer(200, { 'content-type': 'application/json' }, body));
   };
   answered({ Enable: 'true', AclEntries: null, Domains: [{}] });
-  assert.deepEqual(await instance.publicEndpoint(), {
+  assert.deepEqual(await overview.publicEndpoint(), {
     enabled: true,
     status: '',
     aclEnabled: true,
@@ -108,27 +108,27 @@ test('members that are missing, null or texts', async (t) => {
     domains: [],
   });
   answered({ Enable: 'False', LinkedVpcs: [{}] });
-  assert.deepEqual(await instance.vpcEndpoint(), {
+  assert.deepEqual(await overview.vpcEndpoint(), {
     enabled: false,
     domains: [],
     linked: [{ vpcId: '', ip: '', status: '', defaultAccess: false }],
   });
   answered({ Instances: null });
-  assert.deepEqual(await instance.rows(), []);
+  assert.deepEqual(await overview.rows(), []);
   for (const wrong of [{}, { Enable: 'perhaps' }, { Enable: true, AclEntries: {} }]) {
     answered(wrong);
-    const error = await failure(instance.publicEndpoint(), 'protocol');
+    const error = await failure(overview.publicEndpoint(), 'protocol');
     assert.match(error.message, /GetInstanceEndpoint at .* answered something unexpected/);
   }
 });
 
 test('what may not be asked says what to grant, and on what', async (t) => {
-  const { instance, server } = await start(t);
+  const { overview, server } = await start(t);
   const asks: [string, () => Promise<unknown>, string][] = [
-    ['ListInstance', () => instance.rows(), '*'],
-    ['GetInstanceEndpoint', () => instance.publicEndpoint(), 'acs:cr:*:*:instance/cri-standin00000001'],
-    ['GetInstanceVpcEndpoint', () => instance.vpcEndpoint(), 'acs:cr:*:*:instance/cri-standin00000001'],
-    ['GetInstanceUsage', () => instance.usage(), 'acs:cr:*:*:instance/cri-standin00000001'],
+    ['ListInstance', () => overview.rows(), '*'],
+    ['GetInstanceEndpoint', () => overview.publicEndpoint(), 'acs:cr:*:*:instance/cri-standin00000001'],
+    ['GetInstanceVpcEndpoint', () => overview.vpcEndpoint(), 'acs:cr:*:*:instance/cri-standin00000001'],
+    ['GetInstanceUsage', () => overview.usage(), 'acs:cr:*:*:instance/cri-standin00000001'],
   ];
   for (const [action, ask, resource] of asks) {
     server.forbidden.add(action);

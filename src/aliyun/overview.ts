@@ -83,7 +83,7 @@ const pageSize = 100;
 const maxPages = 100;
 
 /** What the OpenAPI tells of an ACR EE instance as a whole. Every question throws `RegistryError`. */
-export class Instance {
+export class Overview {
   readonly #openApi: OpenApi;
 
   constructor(openApi: OpenApi) {
