@@ -108,6 +108,11 @@ export class ConfiguredRegistries implements Registries {
     };
   }
 
+  /** Only where there is an Alibaba identity. */
+  openApi(registry: string): OpenApi | undefined {
+    return this.#get(registry).openApi;
+  }
+
   /** For single questions beside the client's; the caller closes it. */
   probe(registry: string): Probe {
     return new Probe(this.#get(registry).options);
