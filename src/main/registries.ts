@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
-import { OpenApi } from '../aliyun/openapi.ts';
 import { Pace } from '../aliyun/pace.ts';
 import { Repositories } from '../aliyun/repositories.ts';
-import { TemporaryCredential } from '../aliyun/temporary-credential.ts';
+import { temporaryCredential } from '../aliyun/temporary-credential.ts';
 import type { Clock } from '../clock.ts';
 import { readPassword } from '../config.ts';
-import type { AliyunConfig, RegistryConfig } from '../config.ts';
+import type { RegistryConfig } from '../config.ts';
 import { BlobTraffic } from '../copy/blob.ts';
 import { BlobLedger } from '../copy/ledger.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import type { UploadSessions } from '../copy/upload-session.ts';
 import { Harbor } from '../harbor/harbor.ts';
+import { Probe } from '../registry/probe.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Repository } from '../registry/repository.ts';
@@ -19,6 +19,8 @@ import type { History, Listing, TagListing } from '../task/listing.ts';
 import type { Registries } from '../task/registries.ts';
 import type { Task } from '../task/task.ts';
 import type { Ends } from '../task/worker.ts';
+import { newAliyun } from './aliyun.ts';
+import type { Aliyun } from './aliyun.ts';
 
 /** Called after every answer of a registry; status 0 when there was none. */
 export type OnRequest = (registry: string, method: string, status: number) => void;
@@ -26,9 +28,11 @@ export type OnRequest = (registry: string, method: string, status: number) => vo
 /** What there is of one registry. */
 interface Entry {
   client: Registry;
+  /** What it was made of. */
+  options: ClientOptions;
   traffic: BlobTraffic;
   harbor?: Harbor;
-  openApi?: OpenApi;
+  aliyun?: Aliyun;
   tagListing?: TagListing;
 }
 
@@ -90,9 +94,14 @@ export class ConfiguredRegistries implements Registries {
     };
   }
 
+  /** For single questions beside the client's; the caller closes it. */
+  probe(registry: string): Probe {
+    return new Probe(this.#get(registry).options);
+  }
+
   async close(): Promise<void> {
     const entries = [...this.#registries.values()];
-    const open = entries.flatMap(({ client, openApi }) => (openApi ? [client, openApi] : [client]));
+    const open = entries.flatMap(({ client, aliyun }) => (aliyun ? [client, aliyun] : [client]));
     await Promise.all(open.map((one) => one.close()));
   }
 
@@ -104,16 +113,20 @@ export class ConfiguredRegistries implements Registries {
 }
 
 function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace): Entry {
-  const { type, aliyun, credential } = config;
+  const { type, credential } = config;
   const traffic = new BlobTraffic({ ledger: new BlobLedger(options.clock) });
-  if (aliyun === undefined) {
+  if (config.aliyun === undefined) {
     const client = new Registry(options);
-    return { client, traffic, ...(type === 'harbor' && { harbor: harborOf(client, config) }) };
+    return { client, options, traffic, ...(type === 'harbor' && { harbor: harborOf(client, config) }) };
   }
-  const openApi = newOpenApi(aliyun, options, pace);
-  const temporary = new TemporaryCredential(openApi, options.clock);
-  const client = new Registry(credential ? options : { ...options, credential: () => temporary.get() });
-  return { client, traffic, openApi, tagListing: new Repositories(openApi) };
+  const { clock, ca, connectTimeout, idleTimeout, onRequest, proxies } = options;
+  const wire = { ca, proxies, connectTimeout, idleTimeout, onRequest };
+  const challenge = { host: options.url.hostname, service: () => client.service() };
+  const aliyun = newAliyun(config.aliyun, { ...wire, ...challenge, clock, pace });
+  const temporary = temporaryCredential(aliyun.openApi, clock);
+  const complete = credential ? options : { ...options, credential: () => temporary.get() };
+  const client = new Registry(complete);
+  return { client, options: complete, traffic, aliyun, tagListing: new Repositories(aliyun.openApi) };
 }
 
 function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor {
@@ -123,15 +136,6 @@ function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor
     origin,
     anonymous: credential === undefined,
   });
-}
-
-function newOpenApi(aliyun: AliyunConfig, options: ClientOptions, pace: Pace): OpenApi {
-  const { openapiUrl, instanceId, accessKeyId, accessKeySecret } = aliyun;
-  const { clock, ca, connectTimeout, idleTimeout, onRequest, proxies } = options;
-  const identity = { accessKeyId, accessKeySecret };
-  const url = new URL(openapiUrl);
-  const wire = { ca, proxy: proxies?.of(url), connectTimeout, idleTimeout, onRequest };
-  return new OpenApi({ url, instanceId, identity, pace, clock, ...wire });
 }
 
 function optionsOf(config: RegistryConfig): Omit<ClientOptions, 'clock' | 'onRequest'> {
