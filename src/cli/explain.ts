@@ -1,13 +1,15 @@
 import { Command } from 'commander';
 import { findConfig, loadConfig } from '../config.ts';
+import { createLog } from '../log.ts';
+import { settleEndpoints } from '../main/endpoints.ts';
 import { explainAlone } from '../main/explain.ts';
 import { Client, withServer } from './client.ts';
 import type { ClientOptions } from './client.ts';
-import { UsageError } from './exit.ts';
+import { exit, UsageError } from './exit.ts';
 import { explanation, linesOf } from './explanation.ts';
 import type { Answer } from './explanation.ts';
 import { askOwnMirror } from './own-mirror.ts';
-import { print, printJson } from './print.ts';
+import { complain, print, printJson } from './print.ts';
 import { referenceOf } from './reference.ts';
 
 interface ExplainFlags extends ClientOptions {
@@ -38,8 +40,10 @@ async function explain(reference: Reference, flags: ExplainFlags): Promise<void>
     : await byConfiguration(reference, flags);
   if (flags.json) printJson(answer);
   else for (const line of linesOf(answer)) print(line);
-  if (hasLearnt(answer)) return;
-  throw new Error('neither a mirror nor a database nor one of both ends could be asked, as said above');
+  const learnt = hasLearnt(answer);
+  if (!learnt) complain('tagferry: neither a mirror nor a database nor one of both ends could be asked');
+  // A look-up of a name cannot be called off, and would keep the process for as long as the resolver is patient.
+  process.exit(learnt ? exit.done : exit.failed);
 }
 
 /** A flag goes before the environment, where the token often is because the configuration names it. */
@@ -63,7 +67,9 @@ async function byConfiguration(reference: Reference, flags: ExplainFlags): Promi
     if (parsed.success) return parsed.data;
   }
   const why = 'body' in answered ? 'what listens there is no mirror of this version' : answered.why;
-  const alone = await explainAlone(config, reference, process.env);
+  const { stderr, env } = process;
+  const log = createLog({ level: 'warn', format: 'pretty', stream: stderr }, config.secrets);
+  const alone = await explainAlone(await settleEndpoints(config, log, { env }), reference, env);
   return { ...alone.explanation, notes: [...(why === undefined ? [] : [why]), ...alone.notes] };
 }
 

@@ -1,5 +1,6 @@
 import type { RegistryConfig } from '../config.ts';
 import type { Reason, Side } from '../copy/error.ts';
+import { isPersonalHost, parseInstanceHost } from '../oci/aliyun-host.ts';
 import type { Wanted } from '../rule/rule.ts';
 
 /*
@@ -105,7 +106,7 @@ function sourcePolicy({ message, copy: { sourceRepository, sourceTag } }: Failed
 function destinationDenied({ message, destination, copy }: Failed): string {
   const unread = unreadable(message, destination);
   if (unread !== undefined) return unread;
-  if (isPersonal(destination)) return personal(destination);
+  if (isPersonalHost(hostOf(destination))) return personal(destination);
   if (anonymous(destination)) {
     const how = destination.type === 'acr-ee' ? ', or `aliyun`' : '';
     return `set \`username\` and \`passwordFile\`${how} of registry ${destination.name}: it is asked without a login`;
@@ -165,7 +166,9 @@ function unreachable(failed: Failed): string {
     return `look at the log of ${hostOf(at)}: it answers, with an error of its own; what waits goes on by itself`;
   }
   if (/ENOTFOUND|EAI_AGAIN|getaddrinfo/.test(message)) {
-    const vpc = /-vpc\./.test(hostOf(at)) ? ' (a -vpc name is known only inside of a linked VPC)' : '';
+    const vpc = parseInstanceHost(hostOf(at))?.vpc
+      ? ' (a -vpc name is known only inside of a linked VPC)'
+      : '';
     return `correct \`url\` of registry ${at.name}, or the name server of this machine: ${hostOf(at)} is not found${vpc}`;
   }
   return fromHere(at);
@@ -216,13 +219,6 @@ function hostOf({ url }: RegistryConfig): string {
   return new URL(url).hostname;
 }
 
-/** Hosts of the Personal Edition; those of the Enterprise Edition have the instance's name in front of `-registry`. */
-function isPersonal(registry: RegistryConfig): boolean {
-  return /^(registry(-intl)?(-vpc|-internal)?\.[a-z0-9-]+\.aliyuncs\.com|.+\.personal\.cr\.aliyuncs\.com)$/.test(
-    hostOf(registry),
-  );
-}
-
 function regionOf(registry: RegistryConfig): string {
-  return /\.([a-z0-9-]+)\.cr\.aliyuncs\.com$/.exec(hostOf(registry))?.[1] ?? 'REGION';
+  return parseInstanceHost(hostOf(registry))?.region ?? 'REGION';
 }

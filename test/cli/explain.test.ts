@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { EmbeddedRegistry } from '../../src/demo/registry/registry.ts';
@@ -75,9 +75,14 @@ async function configured(t: Ending, given: Given = {}) {
 /** One that was free a moment ago. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address: AddressInfo | string | null = server.address();
+  const port = await portOf(server);
   await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function portOf(server: Server): Promise<number> {
+  if (!server.listening) await once(server, 'listening');
+  const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
@@ -142,6 +147,18 @@ test('where no end can be asked either, nothing is learnt: exit 1', async (t) =>
   assert.equal(code, 1);
   assert.match(stdout, /\n {2}unreachable\n/);
   assert.match(stderr, /^tagferry: neither a mirror nor a database nor one of both ends could be asked/);
+});
+
+test('an end that is silent keeps nobody: the answer comes without it, and the process ends', async (t) => {
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+  t.after(() => void silent.close());
+  t.after(() => silent.closeAllConnections());
+  const { file } = await configured(t, { urls: [`http://127.0.0.1:${await portOf(silent)}`, acr.url] });
+  const { code, told } = await answer(t, ['library/app:v1', '--config', file]);
+  assert.equal(code, 0);
+  assert.partialDeepStrictEqual(told.destinations, [
+    { reason: 'not-seen', ends: { source: { problem: 'no-answer' }, destination: { problem: 'absent' } } },
+  ]);
 });
 
 test('a tag that the rules leave out is explained by them alone', async (t) => {
@@ -255,12 +272,9 @@ test('who else listens there is not believed, and gets on without it', async (t)
   ];
   for (const { status, body, why } of answers) {
     const server = createServer((_request, response) => response.writeHead(status).end(body));
-    t.after(() => server.close());
+    t.after(() => void server.close());
     server.listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const { file } = await configured(t, { listen: `127.0.0.1:${port}` });
+    const { file } = await configured(t, { listen: `127.0.0.1:${await portOf(server)}` });
     const { code, told } = await answer(t, ['library/app:v1-rc1', '--config', file]);
     assert.equal(code, 0);
     assert.match(told.notes[0], why);

@@ -19,12 +19,10 @@ function hintOf(reason: Reason, message: string, { source = {}, destination = {}
 }
 
 const aliyun = {
-  accessKeyId: 'LTAI-key',
-  accessKeySecret: 'of-the-access-key',
+  identity: { kind: 'access-key', accessKeyId: 'LTAI-key', accessKeySecret: 'of-the-access-key' },
   instanceId: 'cri-abc',
   region: 'cn-beijing',
-  openapiUrl: 'https://cr.cn-beijing.aliyuncs.com',
-};
+} as const;
 const anonymous = { credential: undefined };
 const at = (side: 'source' | 'destination', what: string) =>
   `resolve v1 at the ${side}: HEAD https://x/v2/: ${what}`;
