@@ -1,5 +1,5 @@
 import { type Event, releasedBy } from '../event/event.ts';
-import { contestedWords, takenWords } from '../rule/mapping.ts';
+import { contestedWords, type Mapping, sourceOf, takenWords } from '../rule/mapping.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import type { Entered, EnqueueStore, Entry, Owner, Sighting } from '../task/store.ts';
 import { type Connection, guard, write } from './database.ts';
@@ -105,7 +105,8 @@ export class SqliteEnqueueStore implements EnqueueStore {
     const others = this.#names.there(wanted).filter((one) => !isSame(one, wanted) && stillOwns(one, wanted));
     if (others.length > 0) {
       this.#names.add(wanted);
-      return refusal(contestedWords({ destination, destinationRepository, meeting: [...others, wanted] }));
+      const meeting = [...others, wanted].toSorted(bySource);
+      return refusal(contestedWords({ destination, destinationRepository, meeting }));
     }
     this.#names.own(wanted);
     return undefined;
@@ -114,6 +115,11 @@ export class SqliteEnqueueStore implements EnqueueStore {
 
 function isSame(one: Owner, other: Owner): boolean {
   return one.source === other.source && one.sourceRepository === other.sourceRepository;
+}
+
+/** As a sweep names them. */
+function bySource(one: Mapping, other: Mapping): number {
+  return sourceOf(one) < sourceOf(other) ? -1 : 1;
 }
 
 function refusal(message: string): Pick<Refused, 'reason' | 'message'> {
