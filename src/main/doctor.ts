@@ -2,24 +2,29 @@ import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RegistryConfig } from '../config.ts';
 import { acrChecks } from '../doctor/acr/checks.ts';
-import { examine, onceFor } from '../doctor/check.ts';
+import { writeProbe } from '../doctor/acr/write-probe.ts';
+import { examine } from '../doctor/check.ts';
 import { doctor } from '../doctor/doctor.ts';
 import type { Examination, Report } from '../doctor/doctor.ts';
 import { registryChecks } from '../doctor/registry/checks.ts';
 import { registryEvidence } from '../doctor/registry/evidence.ts';
 import type { RegistryEvidence } from '../doctor/registry/evidence.ts';
+import { rulesChecks } from '../doctor/rules/checks.ts';
+import type { RulesEvidence } from '../doctor/rules/evidence.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Ruleset } from '../rule/match.ts';
 import { ConfiguredRegistries } from './registries.ts';
-import { sourceNames } from './source-names.ts';
+import { SourceLists } from './source-names.ts';
 
 export interface DoctorOptions {
   /** For `HTTP_PROXY` and the like. */
   env: Readonly<Record<string, string | undefined>>;
   /** Ends the checks that are still waiting. */
   signal?: AbortSignal;
+  /** Pushes an artifact to each ACR, to see whether it is taken. */
+  writeProbe?: boolean;
 }
 
 /** Milliseconds for one connection, and for one answer: a host that hangs must not take all of the time. */
@@ -29,12 +34,12 @@ const idleTimeout = 4_000;
 /** Checks every precondition of the configuration. Throws `ProxyError`, and what files that cannot be read throw. */
 export async function examineConfig(
   config: Config,
-  { env, signal }: DoctorOptions,
+  { env, signal, writeProbe: isToWrite = false }: DoctorOptions,
   clock: Clock = systemClock,
 ): Promise<Report> {
   const practice = new Practice(config, proxiesOf(env), clock);
   try {
-    return await doctor(practice.examinations(), clock, signal);
+    return await doctor(practice.examinations(isToWrite), clock, signal);
   } finally {
     await practice.close();
   }
@@ -62,13 +67,19 @@ class Practice {
     this.#registries = new ConfiguredRegistries(brisk, clock, () => undefined, noSessions, proxies);
   }
 
-  examinations(): Examination[] {
-    return this.#config.registries.map((registry) => (signal) => {
+  examinations(isToWrite: boolean): Examination[] {
+    const ofRegistries = this.#config.registries.map((registry) => (signal: AbortSignal) => {
       const evidence = this.#evidence(registry, signal);
+      const roles = this.#roles(registry.name);
       return registry.type === 'acr-ee'
-        ? examine(acrChecks, evidence, signal)
-        : examine(registryChecks(this.#roles(registry.name)), evidence, signal);
+        ? examine(
+            [...acrChecks, ...(isToWrite && roles.written ? [this.#writeProbe(registry)] : [])],
+            evidence,
+            signal,
+          )
+        : examine(registryChecks(roles), evidence, signal);
     });
+    return [...ofRegistries, (signal) => examine(rulesChecks, this.#rulesEvidence(signal), signal)];
   }
 
   async close(): Promise<void> {
@@ -99,7 +110,7 @@ class Practice {
   async #planned(destination: string, signal: AbortSignal): Promise<readonly string[]> {
     const sources = this.#rules.sources().filter((rule) => rule.destination === destination);
     const lists = [...new Set(sources.map(({ source }) => source))].map(async (source) => {
-      const { names } = await this.#names(signal)(source);
+      const { names } = await this.#lists(signal)(source).names();
       const targets = names.flatMap((name) => this.#rules.explain(name, []));
       return targets.flatMap((rule) =>
         rule.source === source && rule.destination === destination && rule.problem === undefined
@@ -110,11 +121,32 @@ class Practice {
     return [...new Set((await Promise.all(lists)).flat())].toSorted();
   }
 
-  #asked: ((source: string) => ReturnType<typeof sourceNames>) | undefined;
+  #writeProbe({ name }: RegistryConfig): ReturnType<typeof writeProbe> {
+    return writeProbe((repository) => this.#registries.destination(name, repository));
+  }
+
+  #rulesEvidence(signal: AbortSignal): RulesEvidence {
+    const lists = this.#lists(signal);
+    return {
+      name: 'configuration',
+      aliyun: false,
+      config: this.#config,
+      rules: this.#rules,
+      names: (source) => lists(source).names(),
+      artifacts: (source) => lists(source).artifacts(),
+    };
+  }
+
+  #asked: ((source: string) => SourceLists) | undefined;
 
   /** Each source is listed once, whoever asks. */
-  #names(signal: AbortSignal): (source: string) => ReturnType<typeof sourceNames> {
-    this.#asked ??= onceFor((source) => sourceNames(source, this.#rules, this.#registries, signal));
+  #lists(signal: AbortSignal): (source: string) => SourceLists {
+    const lists = new Map<string, SourceLists>();
+    this.#asked ??= (source) => {
+      const list = lists.get(source) ?? new SourceLists(source, this.#rules, this.#registries, signal);
+      lists.set(source, list);
+      return list;
+    };
     return this.#asked;
   }
 }

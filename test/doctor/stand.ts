@@ -14,17 +14,18 @@ export interface Described {
   more?: Record<string, unknown>;
   clock?: Clock;
   env?: Record<string, string>;
+  writeProbe?: boolean;
 }
 
 /** Writes the configuration as a user would, and has everything in it checked. */
 export async function diagnose(
   t: Ending,
-  { registries, rules, more, clock = systemClock, env = {} }: Described,
+  { registries, rules, more, clock = systemClock, env = {}, writeProbe = false }: Described,
 ): Promise<Report> {
   const file = join(await temporaryFolder(t), 'tagferry.yaml');
   const webhook = { secrets: ['Bearer of-the-webhook'] };
   await writeFile(file, JSON.stringify({ registries, rules, webhook, ...more }));
-  return examineConfig(loadConfig(file, env), { env }, clock);
+  return examineConfig(loadConfig(file, env), { env, writeProbe }, clock);
 }
 
 /** What is not as it should be: `SUBJECT CHECK STATUS CODE`. */

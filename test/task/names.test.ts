@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { shared } from '../../src/abort.ts';
 import { registryError } from '../support/fault.ts';
 import { push } from '../support/push.ts';
 import { finish } from '../state/open.ts';
@@ -260,7 +261,7 @@ describe('several sources', () => {
     const asked = Promise.withResolvers<void>();
     const silent = named(registries, async function* (signal) {
       asked.resolve();
-      await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+      await shared(new Promise(() => undefined), signal);
       yield '';
     });
     const { sweeper, state, tasks, clock } = await startSweeping(t, silent, rules);
