@@ -1,4 +1,5 @@
 import { systemClock } from '../clock.ts';
+import type { Network } from '../aliyun/endpoint.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RegistryConfig } from '../config.ts';
 import { acrChecks } from '../doctor/acr/checks.ts';
@@ -6,6 +7,8 @@ import { writeProbe } from '../doctor/acr/write-probe.ts';
 import { examine } from '../doctor/check.ts';
 import { doctor } from '../doctor/doctor.ts';
 import type { Examination, Report } from '../doctor/doctor.ts';
+import type { Log } from '../log.ts';
+import { settleEndpoints } from './endpoints.ts';
 import { registryChecks } from '../doctor/registry/checks.ts';
 import { registryEvidence } from '../doctor/registry/evidence.ts';
 import type { RegistryEvidence } from '../doctor/registry/evidence.ts';
@@ -23,6 +26,7 @@ export interface DoctorOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Ends the checks that are still waiting. */
   signal?: AbortSignal;
+  network?: Network;
   /** Pushes an artifact to each ACR, to see whether it is taken. */
   writeProbe?: boolean;
 }
@@ -34,30 +38,40 @@ const idleTimeout = 4_000;
 /** Checks every precondition of the configuration. Throws `ProxyError`, and what files that cannot be read throw. */
 export async function examineConfig(
   config: Config,
-  { env, signal, writeProbe: isToWrite = false }: DoctorOptions,
+  options: DoctorOptions,
+  log: Log,
   clock: Clock = systemClock,
 ): Promise<Report> {
-  const practice = new Practice(config, proxiesOf(env), clock);
+  const { env, network, signal: stop, writeProbe: isToWrite = false } = options;
+  const startedAt = clock.now();
+  const settled = await settleEndpoints(config, log, { env, clock, ...(network && { network }) });
+  const practice = new Practice(settled, { proxies: proxiesOf(env), network, clock });
   try {
-    return await doctor(practice.examinations(isToWrite), clock, signal);
+    return await doctor(practice.examinations(isToWrite), { clock, startedAt, stop });
   } finally {
     await practice.close();
   }
 }
 
+/** What all subjects have around them. */
+interface Surroundings {
+  clock: Clock;
+  proxies: Proxies;
+  network: Network | undefined;
+}
+
 /** The subjects, each with its evidence. */
 class Practice {
   readonly #config: Config;
-  readonly #clock: Clock;
-  readonly #proxies: Proxies;
+  readonly #surroundings: Surroundings;
   readonly #rules: Ruleset;
   readonly #registries: ConfiguredRegistries;
   readonly #closing: (() => Promise<void>)[] = [];
 
-  constructor(config: Config, proxies: Proxies, clock: Clock) {
+  constructor(config: Config, surroundings: Surroundings) {
+    const { proxies, clock } = surroundings;
     this.#config = config;
-    this.#clock = clock;
-    this.#proxies = proxies;
+    this.#surroundings = surroundings;
     this.#rules = new Ruleset(config.rules);
     const brisk = config.registries.map((registry) => ({
       ...registry,
@@ -92,9 +106,8 @@ class Practice {
     return registryEvidence({
       config,
       probe,
-      clock: this.#clock,
+      ...this.#surroundings,
       signal,
-      proxied: (url) => this.#proxies.of(url) !== undefined,
       planned: () => this.#planned(config.name, signal),
     });
   }
