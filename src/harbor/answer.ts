@@ -8,10 +8,10 @@ import { isRepository, isTag } from '../oci/reference.ts';
  */
 
 /** Empty where it is missing or none. */
-const text = z.string().catch('');
+export const text = z.string().catch('');
 
 /** Milliseconds, or 0: the year 1 is Go's way to say "never". */
-const time = text.transform((when) => Math.max(Date.parse(when) || 0, 0));
+export const time = text.transform((when) => Math.max(Date.parse(when) || 0, 0));
 
 /** What is more than a few odd rows is no list of Harbor's, and would take minutes to look at. */
 const maxOdd = 100;
@@ -36,7 +36,7 @@ function list<Row extends z.ZodType>(row: Row) {
     });
 }
 
-const id = z.int().min(1);
+export const id = z.int().min(1);
 const digest = z.string().refine(isDigest, 'expected a digest');
 const repositoryName = z.string().refine(isRepository, 'expected a repository');
 
