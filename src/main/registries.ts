@@ -12,6 +12,7 @@ import { BlobLedger } from '../copy/ledger.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import type { UploadSessions } from '../copy/upload-session.ts';
 import { Harbor } from '../harbor/harbor.ts';
+import { Probe } from '../registry/probe.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Repository } from '../registry/repository.ts';
@@ -26,6 +27,8 @@ export type OnRequest = (registry: string, method: string, status: number) => vo
 /** What there is of one registry. */
 interface Entry {
   client: Registry;
+  /** What it was made of. */
+  options: ClientOptions;
   traffic: BlobTraffic;
   harbor?: Harbor;
   openApi?: OpenApi;
@@ -90,6 +93,11 @@ export class ConfiguredRegistries implements Registries {
     };
   }
 
+  /** For single questions beside the client's; the caller closes it. */
+  probe(registry: string): Probe {
+    return new Probe(this.#get(registry).options);
+  }
+
   async close(): Promise<void> {
     const entries = [...this.#registries.values()];
     const open = entries.flatMap(({ client, openApi }) => (openApi ? [client, openApi] : [client]));
@@ -108,12 +116,13 @@ function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace): E
   const traffic = new BlobTraffic({ ledger: new BlobLedger(options.clock) });
   if (aliyun === undefined) {
     const client = new Registry(options);
-    return { client, traffic, ...(type === 'harbor' && { harbor: harborOf(client, config) }) };
+    return { client, options, traffic, ...(type === 'harbor' && { harbor: harborOf(client, config) }) };
   }
   const openApi = newOpenApi(aliyun, options, pace);
   const temporary = new TemporaryCredential(openApi, options.clock);
-  const client = new Registry(credential ? options : { ...options, credential: () => temporary.get() });
-  return { client, traffic, openApi, tagListing: new Repositories(openApi) };
+  const complete = credential ? options : { ...options, credential: () => temporary.get() };
+  const client = new Registry(complete);
+  return { client, options: complete, traffic, openApi, tagListing: new Repositories(openApi) };
 }
 
 function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor {
