@@ -93,6 +93,13 @@ export class ConfiguredRegistries implements Registries {
     };
   }
 
+  /** Of a registry that is of type harbor. */
+  harbor(registry: string): Harbor {
+    const { harbor } = this.#get(registry);
+    if (harbor !== undefined) return harbor;
+    throw new TypeError(`registry ${registry}: expected type harbor`);
+  }
+
   /** For single questions beside the client's; the caller closes it. */
   probe(registry: string): Probe {
     return new Probe(this.#get(registry).options);
