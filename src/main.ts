@@ -3,6 +3,7 @@ import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
+import { settleEndpoints } from './main/endpoints.ts';
 import { forgivingUploads } from './main/forgiving.ts';
 import { Journal } from './main/journal.ts';
 import { ConfiguredRegistries } from './main/registries.ts';
@@ -39,7 +40,8 @@ export interface Mirror {
  * Puts the parts together and starts them. Throws `DatabaseError`, `ListenError`, `ProxyError`, and what files that cannot be
  * read throw; nothing runs then.
  */
-export async function startMirror(config: Config, log: Log, clock: Clock = systemClock): Promise<Mirror> {
+export async function startMirror(written: Config, log: Log, clock: Clock = systemClock): Promise<Mirror> {
+  const config = await settleEndpoints(written, log, { env: process.env, clock });
   const state = openState(config.database);
   try {
     return await new Parts(config, state, log, clock).start();
