@@ -40,7 +40,18 @@ export const id = z.int().min(1);
 const digest = z.string().refine(isDigest, 'expected a digest');
 const repositoryName = z.string().refine(isRepository, 'expected a repository');
 
-export const systemInfo = z.object({ harbor_version: z.string().nullish() });
+/** Whom Harbor does not know is told nothing of this. */
+export const systemInfo = z.object({
+  harbor_version: z.string().nullish(),
+  external_url: text,
+  read_only: z.boolean().catch(false),
+  notification_enable: z.boolean().catch(true),
+  current_time: time,
+});
+
+export const health = z.object({
+  components: list(z.object({ name: text, status: text, error: text })),
+});
 
 export const project = z.object({
   name: repositoryName.refine((name) => !name.includes('/'), 'expected a name without slash'),

@@ -74,13 +74,14 @@ export class Api {
     return { value: read(bytes, shape, shown), headers, shown };
   }
 
-  /** Whatever stands at `path`, as text. A redirect is an answer if its status is expected. */
+  /** Whatever stands at `path`, which may have a query, as text. A redirect is an answer if its status is expected. */
   async look(
     path: string,
     expect: readonly number[],
     signal: AbortSignal | undefined,
   ): Promise<{ status: number; headers: Headers; text: string }> {
-    const call = { method: 'GET', url: this.#urlOf(path), expect, stay: true, signal } as const;
+    const url = new URL(`/api/v2.0${path}`, this.#origin);
+    const call = { method: 'GET', url, expect, stay: true, signal } as const;
     const { bytes, ...answer } = await this.#pass(call);
     return { ...answer, text: Buffer.from(bytes).toString() };
   }

@@ -12,6 +12,7 @@ import type {
 import * as answer from './answer.ts';
 import { Api } from './api.ts';
 import type { Send } from './api.ts';
+import { Condition } from './condition.ts';
 import { byId, counted, pageOf } from './pages.ts';
 import { pathOf } from './path.ts';
 import { Policies } from './policies.ts';
@@ -33,10 +34,13 @@ export class Harbor implements Listing, History {
   readonly #anonymous: boolean;
   /** Its webhook policies in full, to be written as well. */
   readonly webhooks: Policies;
+  /** How it is itself. */
+  readonly condition: Condition;
 
   constructor({ send, origin, anonymous }: HarborOptions) {
     this.#api = new Api(send, origin);
     this.webhooks = new Policies(this.#api);
+    this.condition = new Condition(this.#api);
     this.#anonymous = anonymous;
   }
 

@@ -105,8 +105,13 @@ export function sorted(policies: readonly WebhookPolicy[], wanted: WantedWebhook
     ours,
     doubles,
     shared: foreign.filter(({ targets }) => targets.some(isHere)),
-    others: foreign.filter(({ targets }) => !targets.some(isHere) && targets.some(isMirror)),
+    others: foreign.filter((policy) => !policy.targets.some(isHere) && sendsToMirror(policy)),
   };
+}
+
+/** Whether it sends to some mirror, by the end of an address. */
+export function sendsToMirror({ targets }: WebhookPolicy): boolean {
+  return targets.some(isMirror);
 }
 
 /** What has to be done so that a project's events come. */

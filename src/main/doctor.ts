@@ -5,6 +5,8 @@ import { acrChecks } from '../doctor/acr/checks.ts';
 import { examine, onceFor } from '../doctor/check.ts';
 import { doctor } from '../doctor/doctor.ts';
 import type { Examination, Report } from '../doctor/doctor.ts';
+import { harborChecks } from '../doctor/harbor/checks.ts';
+import type { HarborEvidence } from '../doctor/harbor/evidence.ts';
 import { registryChecks } from '../doctor/registry/checks.ts';
 import { registryEvidence } from '../doctor/registry/evidence.ts';
 import type { RegistryEvidence } from '../doctor/registry/evidence.ts';
@@ -12,6 +14,7 @@ import { noSessions } from '../copy/upload-session.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Ruleset } from '../rule/match.ts';
+import { harborEvidenceOf } from './doctor-harbor.ts';
 import { ConfiguredRegistries } from './registries.ts';
 import { sourceNames } from './source-names.ts';
 
@@ -65,9 +68,11 @@ class Practice {
   examinations(): Examination[] {
     return this.#config.registries.map((registry) => (signal) => {
       const evidence = this.#evidence(registry, signal);
-      return registry.type === 'acr-ee'
-        ? examine(acrChecks, evidence, signal)
-        : examine(registryChecks(this.#roles(registry.name)), evidence, signal);
+      const roles = this.#roles(registry.name);
+      if (registry.type === 'acr-ee') return examine(acrChecks, evidence, signal);
+      if (registry.type === 'harbor' && roles.read)
+        return examine(harborChecks(roles), this.#harborEvidence(evidence, signal), signal);
+      return examine(registryChecks(roles), evidence, signal);
     });
   }
 
@@ -86,6 +91,12 @@ class Practice {
       proxied: (url) => this.#proxies.of(url) !== undefined,
       planned: () => this.#planned(config.name, signal),
     });
+  }
+
+  #harborEvidence(base: RegistryEvidence, signal: AbortSignal): HarborEvidence {
+    const [config, registries, rules] = [this.#config, this.#registries, this.#rules];
+    const practice = { config, registries, rules, proxies: this.#proxies, clock: this.#clock, signal };
+    return harborEvidenceOf(base, practice);
   }
 
   #roles(name: string): { read: boolean; written: boolean } {

@@ -8,7 +8,7 @@ import type { WantedWebhook } from '../harbor/webhook.ts';
 import { redactor } from '../log.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import { Ruleset } from '../rule/match.ts';
-import { projectsRead } from './harbor-projects.ts';
+import { projectsRead } from '../harbor/read-projects.ts';
 import { ConfiguredRegistries } from './registries.ts';
 import { ProjectWebhooks } from './webhook-project.ts';
 import type { ProjectOptions } from './webhook-project.ts';
