@@ -50,7 +50,11 @@ export async function startHarborBed(t: Ending, tls?: Tls): Promise<HarborBed> {
   policy.events = ['PUSH_ARTIFACT', 'DELETE_ARTIFACT', 'SCANNING_COMPLETED'];
   const { name: username, password } = robot;
   const bed: HarborBed = {
-    ...{ rest, server, robot, policy, mirror },
+    rest,
+    server,
+    robot,
+    policy,
+    mirror,
     registry: { type: 'harbor', url: server.url, username, password, caFile },
     webhook: { secrets: [secret], url: mirror.url },
     repositories: ['team/**'],
