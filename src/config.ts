@@ -27,6 +27,12 @@ export interface Config {
     /** Whole values of the Authorization header; empty only if `allowUnauthenticated`. */
     secrets: readonly string[];
     allowUnauthenticated: boolean;
+    /** Where Harbor reaches the mirror, as written: an origin, and the prefix of a proxy's. */
+    url?: string | undefined;
+    /** Of the policies: whether Harbor takes any certificate of `url`. */
+    insecureSkipVerify: boolean;
+    /** Of the policies. */
+    format: 'Default' | 'CloudEvents';
   };
   /** Bearer tokens; without any the admin API is off. */
   admin: { tokens: readonly string[] };

@@ -110,6 +110,13 @@ export class ConfiguredRegistries implements Registries {
     };
   }
 
+  /** Of a registry that is of type harbor. */
+  harbor(registry: string): Harbor {
+    const { harbor } = this.#get(registry);
+    if (harbor !== undefined) return harbor;
+    throw new TypeError(`registry ${registry}: expected type harbor`);
+  }
+
   /** Only where there is an Alibaba identity. */
   openApi(registry: string): OpenApi | undefined {
     return this.#get(registry).aliyun?.openApi;
