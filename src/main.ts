@@ -84,6 +84,7 @@ class Parts {
         this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status),
       forgivingUploads(state.uploads, log),
       proxiesOf(process.env),
+      (...made) => journal.prepared(...made),
     );
     this.#dispatcher = this.#newDispatcher(journal);
     this.#enqueue = new Enqueue({
