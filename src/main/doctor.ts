@@ -2,7 +2,11 @@ import { systemClock } from '../clock.ts';
 import type { Network } from '../aliyun/endpoint.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RegistryConfig } from '../config.ts';
+import { Namespaces } from '../aliyun/namespaces.ts';
+import { Overview } from '../aliyun/overview.ts';
 import { acrChecks } from '../doctor/acr/checks.ts';
+import { acrEvidence, openApiEvidence } from '../doctor/acr/evidence.ts';
+import type { AcrEvidence, OpenApiEvidence } from '../doctor/acr/evidence.ts';
 import { writeProbe } from '../doctor/acr/write-probe.ts';
 import { examine } from '../doctor/check.ts';
 import { doctor } from '../doctor/doctor.ts';
@@ -85,12 +89,9 @@ class Practice {
     const ofRegistries = this.#config.registries.map((registry) => (signal: AbortSignal) => {
       const evidence = this.#evidence(registry, signal);
       const roles = this.#roles(registry.name);
+      const probes = isToWrite && roles.written ? [this.#writeProbe(registry)] : [];
       return registry.type === 'acr-ee'
-        ? examine(
-            [...acrChecks, ...(isToWrite && roles.written ? [this.#writeProbe(registry)] : [])],
-            evidence,
-            signal,
-          )
+        ? examine([...acrChecks, ...probes], this.#acrEvidence(evidence, signal), signal)
         : examine(registryChecks(roles), evidence, signal);
     });
     return [...ofRegistries, (signal) => examine(rulesChecks, this.#rulesEvidence(signal), signal)];
@@ -108,8 +109,24 @@ class Practice {
       probe,
       ...this.#surroundings,
       signal,
-      planned: () => this.#planned(config.name, signal),
+      planned: async () => [...(await this.#planned(config.name, signal)).keys()].toSorted(),
     });
+  }
+
+  #acrEvidence(registry: RegistryEvidence, signal: AbortSignal): AcrEvidence {
+    const { name } = registry;
+    return acrEvidence(registry, {
+      rules: this.#config.rules.filter(({ destination }) => destination === name),
+      planned: () => this.#planned(name, signal),
+      openApi: this.#openApi(registry.config, signal),
+    });
+  }
+
+  #openApi({ name }: RegistryConfig, signal: AbortSignal): OpenApiEvidence | undefined {
+    const openApi = this.#registries.openApi(name);
+    if (openApi === undefined) return undefined;
+    const [overview, namespaces] = [new Overview(openApi), new Namespaces(openApi)];
+    return openApiEvidence({ overview, namespaces, id: () => openApi.instanceId(signal), signal });
   }
 
   #roles(name: string): { read: boolean; written: boolean } {
@@ -120,18 +137,22 @@ class Practice {
     };
   }
 
-  async #planned(destination: string, signal: AbortSignal): Promise<readonly string[]> {
-    const sources = this.#rules.sources().filter((rule) => rule.destination === destination);
-    const lists = [...new Set(sources.map(({ source }) => source))].map(async (source) => {
+  /** The repositories that rules write there, as far as the sources tell in time, each with those rules. */
+  async #planned(destination: string, signal: AbortSignal): Promise<ReadonlyMap<string, readonly string[]>> {
+    const rules = this.#rules.sources().filter((rule) => rule.destination === destination);
+    const sources = [...new Set(rules.map(({ source }) => source))];
+    const lists = sources.map(async (source) => {
       const { names } = await this.#lists(signal)(source).names();
-      const targets = names.flatMap((name) => this.#rules.explain(name, []));
-      return targets.flatMap((rule) =>
-        rule.source === source && rule.destination === destination && rule.problem === undefined
-          ? (rule.destinationRepository ?? [])
-          : [],
-      );
+      return names
+        .flatMap((name) => this.#rules.explain(name, []))
+        .filter((rule) => rule.source === source && rule.destination === destination);
     });
-    return [...new Set((await Promise.all(lists)).flat())].toSorted();
+    const planned = new Map<string, readonly string[]>();
+    for (const { destinationRepository: name, problem, rule } of (await Promise.all(lists)).flat()) {
+      if (name === undefined || problem !== undefined) continue;
+      planned.set(name, [...new Set([...(planned.get(name) ?? []), rule])]);
+    }
+    return planned;
   }
 
   #writeProbe({ name }: RegistryConfig): ReturnType<typeof writeProbe> {
