@@ -21,8 +21,8 @@ export interface OpenApiOptions {
   /** One for all clients of the process. */
   pace: Pace;
   clock: Clock;
-  /** PEM; instead of Node's own. */
-  ca?: readonly string[] | undefined;
+  /** PEM; instead of Node's own. Asked for with each request: when it is another one, new connections are made. */
+  ca?: readonly string[] | (() => readonly string[]) | undefined;
   /** Through which it is reached. */
   proxy?: URL | undefined;
   /** Milliseconds. */
@@ -39,24 +39,14 @@ const version = '2018-12-01';
 /** The OpenAPI of one ACR EE instance: signing, rate, retries. https://www.alibabacloud.com/help/en/acr/developer-reference/ */
 export class OpenApi {
   readonly #options: OpenApiOptions;
-  readonly #agent: Dispatcher;
+  #agent: { dispatcher: Dispatcher; ca: readonly string[] | undefined };
   readonly #shown: string;
 
   constructor(options: OpenApiOptions) {
     this.#options = options;
     this.#shown = options.url.origin;
-    const { connectTimeout, ca, proxy } = options;
-    const pool = { connections: 8, pipelining: 1, allowH2: false };
-    const connect = { timeout: connectTimeout, ...(ca !== undefined && { ca: [...ca] }) };
-    this.#agent =
-      proxy === undefined
-        ? new Agent({ ...pool, connect })
-        : new ProxyAgent({
-            ...pool,
-            uri: proxy.href,
-            requestTls: connect,
-            proxyTls: { timeout: connectTimeout },
-          });
+    const ca = authoritiesOf(options);
+    this.#agent = { dispatcher: newAgent(options, ca), ca };
   }
 
   /**
@@ -81,7 +71,7 @@ export class OpenApi {
 
   /** Ends what is under way. */
   close(): Promise<void> {
-    return this.#agent.destroy();
+    return this.#agent.dispatcher.destroy();
   }
 
   async #once<T>(
@@ -124,7 +114,7 @@ export class OpenApi {
     const parameters = { ...given, InstanceId: instanceId };
     const operation = { host: url.host, action, version, parameters };
     const signed = signedHeaders(operation, identity, { time: clock.now(), nonce: randomUUID() });
-    return this.#agent.request({
+    return this.#dispatcher().request({
       origin: url.origin,
       path: `/?${queryOf(parameters)}`,
       method: 'POST',
@@ -133,6 +123,16 @@ export class OpenApi {
       headersTimeout: idleTimeout,
       bodyTimeout: idleTimeout,
     });
+  }
+
+  /** With authorities that do not count any more an agent takes nothing new, and ends when its answers have. */
+  #dispatcher(): Dispatcher {
+    const { dispatcher, ca: before } = this.#agent;
+    const ca = authoritiesOf(this.#options);
+    if (ca === before) return dispatcher;
+    void dispatcher.close();
+    this.#agent = { dispatcher: newAgent(this.#options, ca), ca };
+    return this.#agent.dispatcher;
   }
 
   /** Throttling is for everybody, and counted over a second or more; other failures are this call's own. */
@@ -151,4 +151,16 @@ export class OpenApi {
       .filter((secret) => secret !== '')
       .reduce((masked, secret) => masked.replaceAll(secret, '***'), text);
   }
+}
+
+function authoritiesOf({ ca }: OpenApiOptions): readonly string[] | undefined {
+  return typeof ca === 'function' ? ca() : ca;
+}
+
+function newAgent({ connectTimeout, proxy }: OpenApiOptions, ca: readonly string[] | undefined): Dispatcher {
+  const pool = { connections: 8, pipelining: 1, allowH2: false };
+  const connect = { timeout: connectTimeout, ...(ca !== undefined && { ca: [...ca] }) };
+  if (proxy === undefined) return new Agent({ ...pool, connect });
+  const proxyTls = { timeout: connectTimeout };
+  return new ProxyAgent({ ...pool, uri: proxy.href, requestTls: connect, proxyTls });
 }
