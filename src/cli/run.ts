@@ -17,6 +17,7 @@ const commands: Record<string, () => Promise<Command>> = {
   plan: async () => (await import('./plan.ts')).planCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
   explain: async () => (await import('./explain.ts')).explainCommand(),
+  reload: async () => (await import('./reload.ts')).reloadCommand(),
   resync: async () => (await import('./resync.ts')).resyncCommand(),
   tasks: async () => (await import('./tasks.ts')).tasksCommand(),
 };

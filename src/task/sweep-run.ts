@@ -36,7 +36,11 @@ export class SweepRun {
   async run(): Promise<void> {
     const { store } = this.#options;
     if (!store.isPlanned(this.#sweep.id)) await this.#begin();
-    const sources = store.sources(this.#sweep.id).map((source) => this.#sourceSweep(source).run());
+    // Since it was planned a source may have left the rules, and the configuration.
+    const read = store
+      .sources(this.#sweep.id)
+      .filter((name) => this.#rules.some(({ source }) => source === name));
+    const sources = read.map((source) => this.#sourceSweep(source).run());
     const [failed] = (await Promise.allSettled(sources)).filter((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
     this.#countTurn();

@@ -5,8 +5,10 @@ import type { Rule } from '../../src/rule/rule.ts';
 import { createApp, type AppOptions } from '../../src/server/app.ts';
 import type { Health } from '../../src/server/health.ts';
 import { listen, type Listening, type ListenOptions } from '../../src/server/listen.ts';
+import type { Reload } from '../../src/server/reload.ts';
 import type { Sweeps } from '../../src/server/sweeps.ts';
 import type { Resync } from '../../src/server/tasks.ts';
+import type { WebhookProtection } from '../../src/server/webhook.ts';
 import { openState, type State } from '../../src/state/state.ts';
 import { Enqueue } from '../../src/task/enqueue.ts';
 import { explain } from '../../src/task/explain.ts';
@@ -47,9 +49,10 @@ export interface Stand {
 }
 
 export interface StandOptions {
-  webhook?: Partial<AppOptions['webhook']>;
+  webhook?: Partial<WebhookProtection> & Partial<Pick<AppOptions['webhook'], 'receive'>>;
   tokens?: string[];
   resync?: Resync;
+  reload?: Reload;
   maxPages?: number;
   timeouts?: NonNullable<ListenOptions['timeouts']>;
   clock?: Clock;
@@ -78,10 +81,17 @@ function healthy(): Stand['health'] {
 function appOptions(
   state: State,
   { deliveries, logged, health }: Pick<Stand, 'deliveries' | 'logged' | 'health'>,
-  { webhook, tokens = [token], resync, clock = { ...systemClock, now: () => now } }: StandOptions,
+  {
+    webhook = {},
+    tokens = [token],
+    resync,
+    reload,
+    clock = { ...systemClock, now: () => now },
+  }: StandOptions,
 ): AppOptions {
   const ruleset = new Ruleset(rules);
   const enqueue = new Enqueue({ store: state.enqueue, rules: () => ruleset, clock });
+  const protection = { secrets: [secret], allowUnauthenticated: false, ...webhook };
   const log =
     (level: string) =>
     (message: string, fields: Record<string, unknown> = {}) =>
@@ -90,13 +100,11 @@ function appOptions(
     clock,
     log: { error: log('error'), warn: log('warn') },
     webhook: {
-      secrets: [secret],
-      allowUnauthenticated: false,
-      receive: (event) => enqueue.receive(event),
-      ...webhook,
+      protection: () => protection,
+      receive: webhook.receive ?? ((event) => enqueue.receive(event)),
     },
     admin: {
-      tokens,
+      tokens: () => tokens,
       tasks: {
         list: (query) => state.tasks.list(query),
         get: (id) => state.tasks.get(id),
@@ -113,6 +121,7 @@ function appOptions(
           tasks: state.tasks,
           records: state.records,
         }),
+      reload: reload ?? (() => Promise.resolve('stopping')),
     },
     health: { live: () => health.live, ready: () => health.ready },
     metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'tagferry_up 1\n' },
