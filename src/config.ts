@@ -3,13 +3,16 @@ import { join, resolve } from 'node:path';
 import { ConfigError } from './config/error.ts';
 import { readPassword } from './config/file.ts';
 import type { Environment } from './config/environment.ts';
+import { toIdentity, type AliyunIdentity } from './config/identity.ts';
 import { loadShape } from './config/load.ts';
 import { toRule } from './config/rule.ts';
+import type { AliyunShape } from './config/schema.ts';
 import type { Shape } from './config/shape.ts';
 import type { Rule } from './rule/rule.ts';
 
 export { ConfigError } from './config/error.ts';
 export type { Environment } from './config/environment.ts';
+export type { AliyunIdentity } from './config/identity.ts';
 
 /**
  * A configuration that was read and found right: plain values, defaults filled in. Durations are milliseconds,
@@ -65,6 +68,8 @@ export interface RegistryConfig {
   type: 'harbor' | 'acr-ee' | 'oci';
   /** Origin: scheme, host, port if it is not the scheme's own; no slash at the end. */
   url: string;
+  /** Which name of an `acr-ee` instance is to be used; missing: as `url` is written. */
+  endpoint?: 'public' | 'vpc' | 'auto' | undefined;
   /** Missing: anonymous. */
   credential?: Credential | undefined;
   /** Only of `acr-ee`. Without `credential`, temporary ones come by it. */
@@ -86,15 +91,14 @@ export interface RegistryConfig {
   idleTimeout: number;
 }
 
-/** An access key of Alibaba Cloud, and the ACR EE instance that it is for. */
+/** An identity of Alibaba Cloud, and the ACR EE instance that it is for. */
 export interface AliyunConfig {
-  accessKeyId: string;
-  accessKeySecret: string;
-  /** `cri-…` */
-  instanceId: string;
-  region: string;
-  /** Origin of the OpenAPI, the region's unless the file has another. */
-  openapiUrl: string;
+  identity: AliyunIdentity;
+  /** `cri-…`; missing, as `region` may be: found from the registry's challenge. */
+  instanceId?: string | undefined;
+  region?: string | undefined;
+  /** Origin of the OpenAPI; missing: the region's. */
+  openapiUrl?: string | undefined;
 }
 
 /** The last newline of a `passwordFile` does not count (`readPassword`); the file may change at any time. */
@@ -107,7 +111,9 @@ export type { KeyPair } from './config/pem.ts';
 /** Reads and checks a file. Throws a ConfigError that names all of its mistakes at once. */
 export function loadConfig(file: string, env: Environment): Config {
   const shape = loadShape(file, env);
-  const registries = Object.entries(shape.registries).map(([name, registry]) => toRegistry(name, registry));
+  const registries = Object.entries(shape.registries).map(([name, registry]) =>
+    toRegistry(name, registry, env),
+  );
   const types = new Map(registries.map(({ name, type }) => [name, type]));
   return {
     ...shape,
@@ -130,20 +136,25 @@ export function findConfig(option: string | undefined, env: Environment, cwd: st
   throw new ConfigError(file, [{ file, path: '', expected, got: 'none of them' }]);
 }
 
-function toRegistry(name: string, shape: Shape['registries'][string]): RegistryConfig {
+function toRegistry(name: string, shape: Shape['registries'][string], env: Environment): RegistryConfig {
   const { username, password, passwordFile, url, aliyun, ...rest } = shape;
   return {
     ...rest,
     name,
     url: new URL(url).origin,
     credential: toCredential(username, password, passwordFile),
-    ...(aliyun && { aliyun: toAliyun(aliyun) }),
+    ...(aliyun && { aliyun: toAliyun(aliyun, env) }),
   };
 }
 
-function toAliyun(shape: NonNullable<Shape['registries'][string]['aliyun']>): AliyunConfig {
-  const { openapiUrl, ...rest } = shape;
-  return { ...rest, openapiUrl: new URL(openapiUrl ?? `https://cr.${shape.region}.aliyuncs.com`).origin };
+function toAliyun(shape: AliyunShape, env: Environment): AliyunConfig {
+  const { instanceId, region, openapiUrl } = shape;
+  return {
+    identity: toIdentity(shape, env),
+    instanceId,
+    region,
+    openapiUrl: openapiUrl === undefined ? undefined : new URL(openapiUrl).origin,
+  };
 }
 
 function toCredential(username?: string, password?: string, passwordFile?: string): Credential | undefined {
@@ -157,9 +168,11 @@ export function passwordSecrets(username: string, password: string): string[] {
   return [password, Buffer.from(`${username}:${password}`).toString('base64')];
 }
 
-/** Of the access key it is the secret, which is never sent. */
+/** Of the password; of an access key what is secret in it. */
 function secretsOf({ credential, aliyun }: RegistryConfig): string[] {
-  const secrets = aliyun === undefined ? [] : [aliyun.accessKeySecret];
+  const identity = aliyun?.identity;
+  const key = identity?.kind === 'access-key' ? [identity.accessKeySecret, identity.securityToken ?? ''] : [];
+  const secrets = key.filter((secret) => secret !== '');
   if (credential === undefined) return secrets;
   const password = 'password' in credential ? credential.password : readPassword(credential.passwordFile);
   return [...secrets, ...passwordSecrets(credential.username, password)];

@@ -6,6 +6,7 @@ import type { AdjustableLog } from './log.ts';
 import { Certificate } from './main/certificate.ts';
 import { limitsOf, newDispatcher } from './main/dispatching.ts';
 import { Current, type Effective, effectiveOf } from './main/effective.ts';
+import { settleEndpoints } from './main/endpoints.ts';
 import { forgivingUploads } from './main/forgiving.ts';
 import { Journal } from './main/journal.ts';
 import { ConfiguredRegistries, type Files, type OnRequest } from './main/registries.ts';
@@ -42,10 +43,11 @@ export interface Mirror {
  * read throw; nothing runs then.
  */
 export async function startMirror(
-  config: Config,
+  written: Config,
   log: AdjustableLog,
   clock: Clock = systemClock,
 ): Promise<Mirror> {
+  const config = await settleEndpoints(written, log, { env: process.env, clock });
   const state = openState(config.database);
   try {
     return await new Parts(config, state, log, clock).start();
@@ -101,7 +103,7 @@ class Parts {
     });
     this.#reloading = new Reloading({
       config: () => this.#now.config,
-      load: () => loadConfig(config.file, process.env),
+      load: () => this.#load(config.file),
       apply: (next) => this.#apply(next),
       log,
     });
@@ -126,6 +128,13 @@ class Parts {
     this.#sweeping.start();
     const reload = (): Promise<Reloaded> => this.#reloading.reload();
     return { url: listening.url, reload, stop: () => this.#stop(listening) };
+  }
+
+  /** Which endpoint was chosen is in the difference, where it is another one than before. */
+  #load(file: string): Promise<Config> {
+    const { debug, ...log } = this.#log;
+    const options = { env: process.env, clock: this.#clock };
+    return settleEndpoints(loadConfig(file, process.env), { ...log, debug, info: debug }, options);
   }
 
   /** Whatever may fail is made first; then all of it changes at once, and the sweep goes over. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Config, RegistryConfig } from '../config.ts';
+import type { AliyunConfig, Config, RegistryConfig } from '../config.ts';
 import { formatPath, type Path } from '../config/path.ts';
 import { isObject } from '../oci/json.ts';
 import type { Rule } from '../rule/rule.ts';
@@ -63,8 +63,23 @@ function asWritten(config: Config): Record<string, unknown> {
   };
 }
 
-function registryAsWritten({ name: _name, credential, ...rest }: RegistryConfig): Record<string, unknown> {
-  return { ...rest, ...credential };
+function registryAsWritten({ name: _name, credential, aliyun, ...rest }: RegistryConfig): object {
+  if (aliyun === undefined) return { ...rest, ...credential };
+  const { identity, ...instance } = aliyun;
+  return { ...rest, ...credential, aliyun: { ...instance, ...identityAsWritten(identity) } };
+}
+
+function identityAsWritten({ kind, ...rest }: AliyunConfig['identity']): object {
+  switch (kind) {
+    case 'access-key':
+      return rest;
+    case 'ecs-ram-role':
+      return { ecsRamRole: rest };
+    case 'oidc':
+      return { oidc: rest };
+    case 'credentials-package':
+      return { credentialsPackage: true };
+  }
 }
 
 function changesOf(path: Path, before: unknown, after: unknown): SettingChange[] {

@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import { OpenApi } from '../aliyun/openapi.ts';
 import { Pace } from '../aliyun/pace.ts';
 import { Repositories } from '../aliyun/repositories.ts';
-import { TemporaryCredential } from '../aliyun/temporary-credential.ts';
+import { temporaryCredential } from '../aliyun/temporary-credential.ts';
 import type { Clock } from '../clock.ts';
 import { authoritiesOf, passwordSecrets, readPassword } from '../config.ts';
-import type { AliyunConfig, RegistryConfig } from '../config.ts';
+import type { RegistryConfig } from '../config.ts';
 import { BlobTraffic } from '../copy/blob.ts';
 import { BlobLedger } from '../copy/ledger.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import type { UploadSessions } from '../copy/upload-session.ts';
 import { Harbor } from '../harbor/harbor.ts';
+import { Probe } from '../registry/probe.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Repository } from '../registry/repository.ts';
@@ -18,6 +18,8 @@ import type { History, Listing, TagListing } from '../task/listing.ts';
 import type { Registries } from '../task/registries.ts';
 import type { Task } from '../task/task.ts';
 import type { Ends } from '../task/worker.ts';
+import { newAliyun } from './aliyun.ts';
+import type { Aliyun } from './aliyun.ts';
 import { Watched } from './watched.ts';
 
 /** Called after every answer of a registry; status 0 when there was none. */
@@ -41,9 +43,11 @@ export interface LiveOptions {
 /** What there is of one registry. */
 interface Entry {
   client: Registry;
+  /** What it was made of. */
+  options: ClientOptions;
   traffic: BlobTraffic;
   harbor?: Harbor;
-  openApi?: OpenApi;
+  aliyun?: Aliyun;
   tagListing?: TagListing;
 }
 
@@ -118,6 +122,11 @@ export class ConfiguredRegistries implements Registries {
     };
   }
 
+  /** For single questions beside the client's; the caller closes it. */
+  probe(registry: string): Probe {
+    return new Probe(this.#get(registry).options);
+  }
+
   /** Closes the clients that no successor has taken over. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -125,7 +134,7 @@ export class ConfiguredRegistries implements Registries {
     const all = [...this.#registries.values()];
     for (const kept of all) kept.holders--;
     const entries = all.filter(({ holders }) => holders === 0).map(({ entry }) => entry);
-    const open = entries.flatMap(({ client, openApi }) => (openApi ? [client, openApi] : [client]));
+    const open = entries.flatMap(({ client, aliyun }) => (aliyun ? [client, aliyun] : [client]));
     await Promise.all(open.map((one) => one.close()));
   }
 
@@ -149,16 +158,20 @@ function keptOf(
 }
 
 function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace): Entry {
-  const { type, aliyun, credential } = config;
+  const { type, credential } = config;
   const traffic = new BlobTraffic({ ledger: new BlobLedger(options.clock) });
-  if (aliyun === undefined) {
+  if (config.aliyun === undefined) {
     const client = new Registry(options);
-    return { client, traffic, ...(type === 'harbor' && { harbor: harborOf(client, config) }) };
+    return { client, options, traffic, ...(type === 'harbor' && { harbor: harborOf(client, config) }) };
   }
-  const openApi = newOpenApi(aliyun, options, pace);
-  const temporary = new TemporaryCredential(openApi, options.clock);
-  const client = new Registry(credential ? options : { ...options, credential: () => temporary.get() });
-  return { client, traffic, openApi, tagListing: new Repositories(openApi) };
+  const { clock, ca, connectTimeout, idleTimeout, onRequest, proxies } = options;
+  const wire = { ca, proxies, connectTimeout, idleTimeout, onRequest };
+  const challenge = { host: options.url.hostname, service: () => client.service() };
+  const aliyun = newAliyun(config.aliyun, { ...wire, ...challenge, clock, pace });
+  const temporary = temporaryCredential(aliyun.openApi, clock);
+  const complete = credential ? options : { ...options, credential: () => temporary.get() };
+  const client = new Registry(complete);
+  return { client, options: complete, traffic, aliyun, tagListing: new Repositories(aliyun.openApi) };
 }
 
 function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor {
@@ -168,15 +181,6 @@ function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor
     origin,
     anonymous: credential === undefined,
   });
-}
-
-function newOpenApi(aliyun: AliyunConfig, options: ClientOptions, pace: Pace): OpenApi {
-  const { openapiUrl, instanceId, accessKeyId, accessKeySecret } = aliyun;
-  const { clock, ca, connectTimeout, idleTimeout, onRequest, proxies } = options;
-  const identity = { accessKeyId, accessKeySecret };
-  const url = new URL(openapiUrl);
-  const wire = { ca, proxy: proxies?.of(url), connectTimeout, idleTimeout, onRequest };
-  return new OpenApi({ url, instanceId, identity, pace, clock, ...wire });
 }
 
 function optionsOf(

@@ -6,8 +6,8 @@ import { differenceOf, withoutRestart } from './difference.ts';
 export interface ReloadingOptions {
   /** The one that holds now. */
   config(): Config;
-  /** Reads the file again; throws `ConfigError`. */
-  load(): Config;
+  /** Reads the file again; rejects with `ConfigError`. */
+  load(): Promise<Config>;
   /** Puts the new one into force as a whole; throws before anything has changed. */
   apply(config: Config): Promise<void>;
   log: Log;
@@ -57,7 +57,7 @@ export class Reloading {
 
   async #change(): Promise<Difference> {
     const { config, load, apply, log } = this.#options;
-    const [before, wanted] = [config(), load()];
+    const [before, wanted] = [config(), await load()];
     const difference = differenceOf(before, wanted);
     await apply(withoutRestart(before, wanted));
     log.info('configuration reloaded', { ...difference });
