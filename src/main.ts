@@ -72,7 +72,6 @@ class Parts {
   readonly #sweeping: Sweeping;
   readonly #prune: Prune;
   readonly #reloading: Reloading;
-  #listening: Listening | undefined;
   #stopping = false;
 
   constructor(config: Config, state: State, log: AdjustableLog, clock: Clock) {
@@ -120,7 +119,6 @@ class Parts {
     const { server, database } = this.#now.config;
     const tls = this.#certificate && { tls: this.#certificate.pair };
     const listening = await listen(this.#app(), { ...server.listen, ...tls, clock: this.#clock });
-    this.#listening = listening;
     this.#log.info('listening', { url: listening.url, database });
     this.#certificate?.start((pair) => listening.show(pair));
     this.#dispatcher.wake();
@@ -142,12 +140,11 @@ class Parts {
     this.#log.mask(config.secrets);
     const before = this.#now;
     const next = effectiveOf(config, this.#newRegistries(config, before.registries));
-    const { tls } = config.server;
-    const pair = tls && this.#certificate?.watch(tls);
+    const certificate = this.#certificate?.prepare(config.server.tls);
     await this.#current.use(async () => {
       const replaced = this.#current.replace(next);
       if (!isDeepStrictEqual(before.config.log, config.log)) this.#log.adjust(config.log);
-      if (pair) this.#certificate?.change(pair, (shown) => this.#listening?.show(shown));
+      certificate?.();
       this.#dispatcher.adjust(limitsOf(config));
       await Promise.all([replaced, this.#sweeping.renew()]);
     });
@@ -159,8 +156,12 @@ class Parts {
     const { shutdownGrace } = this.#now.config.server;
     this.#log.info('stopping', { graceSeconds: shutdownGrace / 1000 });
     this.#certificate?.stop();
-    await this.#reloading.stop();
-    await Promise.all([this.#prune.stop(), this.#sweeping.stop(), this.#dispatcher.stop(shutdownGrace)]);
+    await Promise.all([
+      this.#reloading.stop(),
+      this.#prune.stop(),
+      this.#sweeping.stop(),
+      this.#dispatcher.stop(shutdownGrace),
+    ]);
     await listening.close(1000);
     // Whatever was begun by a request meanwhile.
     await this.#sweeping.stop();

@@ -38,10 +38,6 @@ export class Reloading {
 
   async #reload(): Promise<Reloaded> {
     const { log } = this.#options;
-    if (this.#stopped) {
-      log.warn('configuration not reloaded: the mirror is stopping');
-      return 'stopping';
-    }
     try {
       return await this.#change();
     } catch (error) {
@@ -55,9 +51,14 @@ export class Reloading {
     }
   }
 
-  async #change(): Promise<Difference> {
+  async #change(): Promise<Difference | 'stopping'> {
     const { config, load, apply, log } = this.#options;
     const [before, wanted] = [config(), await load()];
+    // Reading may have taken a while.
+    if (this.#stopped) {
+      log.warn('configuration not reloaded: the mirror is stopping');
+      return 'stopping';
+    }
     const difference = differenceOf(before, wanted);
     await apply(withoutRestart(before, wanted));
     log.info('configuration reloaded', { ...difference });

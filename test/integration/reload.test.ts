@@ -155,6 +155,32 @@ test('a copy under way ends under the old one, and its client with it, while new
   assert.deepEqual(await mirror.ended, { code: 0, signal: null });
 });
 
+test('a registry that is equal keeps its client, and another one what is known of its blobs', async (t) => {
+  const { harbor, acr, mirror, edit, reload } = await startReloadStand(t);
+  const image = ociImage('same', { layers: [2_000] });
+  const copied = async (tag: string) => {
+    const [id = 0] = await announce(
+      mirror,
+      'library/web',
+      tag,
+      await push(harbor.url, 'library/web', tag, image),
+    );
+    assert.equal((await mirror.finished(id)).outcome, 'copied');
+  };
+  const asked = (expression: RegExp) =>
+    acr.requests.filter(({ method, path }) => expression.test(`${method} ${path}`)).length;
+  await copied('v1');
+  await edit(['repositories: [', "repositories: ['other/**', "]);
+  assert.equal((await reload()).status, 200);
+  await copied('v2');
+  assert.equal(asked(/^GET \/v2\/$/), 1, 'the same client knows what the registry wants');
+  const blobs = asked(/blobs/);
+  await edit(['password: ${ACR_PASSWORD}', 'password: another']);
+  assert.equal((await reload()).status, 200);
+  await copied('v3');
+  assert.deepEqual([asked(/^GET \/v2\/$/), asked(/blobs/)], [2, blobs]);
+});
+
 test('tasks of a rule and a registry that were removed are cancelled', async (t) => {
   const { harbor, acr, mirror, edit, reload } = await startReloadStand(t, [secondRule('team')]);
   acr.faults.always(/^HEAD .*team/, async () => 'reset');
