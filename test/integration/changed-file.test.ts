@@ -55,7 +55,8 @@ test('passwordFile: a token that is refused is asked for again with the new pass
   assert.equal((await mirror.finished(await pushed('library/third'))).outcome, 'copied');
 
   // It is among what the log keeps out, though the configuration was never read again.
-  await mirror.post(JSON.stringify({ type: user.password, event_data: {} }));
+  await mirror.post('{}', { 'Content-Type': user.password });
+  assert.match(mirror.stderr.at(-1) ?? '', /Expected Content-Type/);
   assert.ok(!mirror.stderr.join('\n').includes(user.password));
 });
 

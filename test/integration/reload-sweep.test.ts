@@ -39,9 +39,12 @@ test('a sweep under way ends though its source is no longer in the configuration
 });
 
 test('what no sweep goes by does not interrupt one', async (t) => {
-  const { harbor, mirror, edit, reload } = await startStand(t);
+  const { harbor, mirror, edit, reload, digest } = await startStand(t);
   await edit(['attempts: 12', 'attempts: 13']);
   assert.equal((await reload()).status, 200);
+  // Time for one that goes on to ask.
+  const [id = 0] = await announce(mirror, 'library/web', 'v1', digest);
+  assert.equal((await mirror.finished(id)).outcome, 'copied');
   const asked = harbor.requests.filter(({ path }) => path.endsWith('/tags/list')).length;
   assert.equal(asked, 1);
   assert.equal((await mirror.api('POST', '/sweeps', {})).status, 409);
