@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
 import { settleEndpoints } from './main/endpoints.ts';
+import type { OnChosen } from './main/endpoints.ts';
 import { forgivingUploads } from './main/forgiving.ts';
 import { Journal } from './main/journal.ts';
 import { ConfiguredRegistries } from './main/registries.ts';
@@ -41,7 +42,8 @@ export interface Mirror {
  * read throw; nothing runs then.
  */
 export async function startMirror(written: Config, log: Log, clock: Clock = systemClock): Promise<Mirror> {
-  const config = await settleEndpoints(written, log, { env: process.env, clock });
+  const onChosen: OnChosen = (...chosen) => log.info(...chosen);
+  const config = await settleEndpoints(written, { env: process.env, onChosen, clock });
   const state = openState(config.database);
   try {
     return await new Parts(config, state, log, clock).start();

@@ -15,6 +15,7 @@ const commands: Record<string, () => Promise<Command>> = {
   serve: async () => (await import('./serve.ts')).serveCommand(),
   sync: async () => (await import('./sync.ts')).syncCommand().version(version(), '--version'),
   plan: async () => (await import('./plan.ts')).planCommand(),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
   explain: async () => (await import('./explain.ts')).explainCommand(),
   resync: async () => (await import('./resync.ts')).resyncCommand(),

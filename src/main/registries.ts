@@ -11,6 +11,7 @@ import { BlobLedger } from '../copy/ledger.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import type { UploadSessions } from '../copy/upload-session.ts';
 import { Harbor } from '../harbor/harbor.ts';
+import { Probe } from '../registry/probe.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Repository } from '../registry/repository.ts';
@@ -27,6 +28,8 @@ export type OnRequest = (registry: string, method: string, status: number) => vo
 /** What there is of one registry. */
 interface Entry {
   client: Registry;
+  /** What it was made of. */
+  options: ClientOptions;
   traffic: BlobTraffic;
   harbor?: Harbor;
   aliyun?: Aliyun;
@@ -91,6 +94,11 @@ export class ConfiguredRegistries implements Registries {
     };
   }
 
+  /** For single questions beside the client's; the caller closes it. */
+  probe(registry: string): Probe {
+    return new Probe(this.#get(registry).options);
+  }
+
   async close(): Promise<void> {
     const entries = [...this.#registries.values()];
     const open = entries.flatMap(({ client, aliyun }) => (aliyun ? [client, aliyun] : [client]));
@@ -109,15 +117,16 @@ function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace): E
   const traffic = new BlobTraffic({ ledger: new BlobLedger(options.clock) });
   if (config.aliyun === undefined) {
     const client = new Registry(options);
-    return { client, traffic, ...(type === 'harbor' && { harbor: harborOf(client, config) }) };
+    return { client, options, traffic, ...(type === 'harbor' && { harbor: harborOf(client, config) }) };
   }
   const { clock, ca, connectTimeout, idleTimeout, onRequest, proxies } = options;
   const wire = { ca, proxies, connectTimeout, idleTimeout, onRequest };
   const challenge = { host: options.url.hostname, service: () => client.service() };
   const aliyun = newAliyun(config.aliyun, { ...wire, ...challenge, clock, pace });
   const temporary = temporaryCredential(aliyun.openApi, clock);
-  const client = new Registry(credential ? options : { ...options, credential: () => temporary.get() });
-  return { client, traffic, aliyun, tagListing: new Repositories(aliyun.openApi) };
+  const complete = credential ? options : { ...options, credential: () => temporary.get() };
+  const client = new Registry(complete);
+  return { client, options: complete, traffic, aliyun, tagListing: new Repositories(aliyun.openApi) };
 }
 
 function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor {

@@ -50,9 +50,22 @@ const mayImport: Record<string, string[]> = {
   metrics: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule', 'task'],
   config: ['abort', 'printable', 'oci', 'clock', 'event', 'copy', 'rule'],
   imagesyncer: ['abort', 'printable', 'oci', 'clock', 'event', 'rule', 'config'],
-  main: [...below, ...edges],
+  doctor: [
+    'abort',
+    'printable',
+    'oci',
+    'clock',
+    'event',
+    'copy',
+    'rule',
+    'task',
+    'registry',
+    'harbor',
+    'aliyun',
+  ],
+  main: [...below, ...edges, 'doctor'],
   demo: [...below, 'main'],
-  cli: [...below, 'main', 'demo', 'sync'],
+  cli: [...below, 'main', 'demo', 'sync', 'doctor'],
 };
 
 /** Where each vendor may be imported, by folder or file. */

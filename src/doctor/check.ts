@@ -1,0 +1,94 @@
+import { shared } from '../abort.ts';
+import { RegistryError } from '../copy/error.ts';
+import { error, skipped } from './finding.ts';
+import type { Examined, Finding } from './finding.ts';
+
+/*
+ * A check judges; what it judges by are questions to the outside, which all checks of a subject share. A question is asked
+ * when the first check awaits it, and once. So whatever does not depend on each other runs together, and of a host that
+ * hangs only those checks suffer that need it.
+ */
+
+/** One precondition. */
+export interface Check<Evidence> {
+  /** Stable, for programs. */
+  id: string;
+  /** Its place in the list of the nineteen checks of ACR EE. */
+  number?: number;
+  /** What it cannot do without. */
+  needs?: 'aliyun';
+  /** At least one finding. A `RegistryError` that it lets through becomes an error of this check. */
+  look(evidence: Evidence, signal: AbortSignal): Promise<readonly Finding[]>;
+}
+
+/** What all questions and checks of one subject have in common. */
+export interface Subject {
+  name: string;
+  /** Whether the Alibaba Cloud OpenAPI may be asked. */
+  aliyun: boolean;
+}
+
+/** A check that cannot be made, for another one failed that says why. */
+class Depends extends Error {
+  override readonly name = 'Depends';
+}
+
+/** The question's answer; where there is none, this check is left out, and the check of that id says why. */
+export async function needed<T>(check: string, question: Promise<T>): Promise<T> {
+  try {
+    return await question;
+  } catch (error) {
+    if (error instanceof RegistryError) throw new Depends(check, { cause: error });
+    throw error;
+  }
+}
+
+/** A question that is asked once, however many await its answer. */
+export function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return () => (answer ??= ask());
+}
+
+/** As `once`, for each key. */
+export function onceFor<T>(ask: (key: string) => Promise<T>): (key: string) => Promise<T> {
+  const answers = new Map<string, Promise<T>>();
+  return (key) => {
+    const answer = answers.get(key) ?? ask(key);
+    answers.set(key, answer);
+    return answer;
+  };
+}
+
+/** Makes all checks at once; the findings come in the order of the checks. An abort ends those that are still waiting. */
+export async function examine<Evidence extends Subject>(
+  checks: readonly Check<Evidence>[],
+  evidence: Evidence,
+  signal: AbortSignal,
+): Promise<Examined[]> {
+  const looks = checks.map(async (check) => {
+    const { id, number } = check;
+    const findings = await look(check, evidence, signal);
+    const place = { check: id, ...(number !== undefined && { number }), subject: evidence.name };
+    return findings.map((finding) => ({ ...place, ...finding }));
+  });
+  return (await Promise.all(looks)).flat();
+}
+
+async function look<Evidence extends Subject>(
+  check: Check<Evidence>,
+  evidence: Evidence,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  if (check.needs === 'aliyun' && !evidence.aliyun) return [skipped('needs-aliyun', withoutAliyun)];
+  try {
+    return await shared(check.look(evidence, signal), signal);
+  } catch (reason) {
+    if (reason instanceof Depends) return [skipped('depends', `see the check ${reason.message}`)];
+    if (signal.aborted) return [error('no-answer', { saw: `no answer in time: ${String(signal.reason)}` })];
+    if (reason instanceof RegistryError) return [error(reason.fault, { saw: reason.message })];
+    throw reason;
+  }
+}
+
+const withoutAliyun =
+  'needs an identity of Alibaba Cloud, which the registry has none of in the configuration: `aliyun`';

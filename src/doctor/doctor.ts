@@ -1,0 +1,42 @@
+import type { Clock } from '../clock.ts';
+import type { Examined, Status } from './finding.ts';
+import { statuses } from './finding.ts';
+
+/** Milliseconds for all checks together. */
+const patience = 8_000;
+
+export interface Report {
+  startedAt: string;
+  seconds: number;
+  counts: Record<Status, number>;
+  checks: readonly Examined[];
+}
+
+/** The checks of one subject, once there is a signal that ends them. */
+export type Examination = (signal: AbortSignal) => Promise<readonly Examined[]>;
+
+/** Makes all examinations at once, and gives up what has not come to its end in time. */
+export async function doctor(
+  examinations: readonly Examination[],
+  clock: Clock,
+  stop?: AbortSignal,
+): Promise<Report> {
+  const startedAt = clock.now();
+  const over = new AbortController();
+  const timer = clock.after(patience, () => over.abort(new Error(`${patience / 1000} s have passed`)));
+  const signal = stop === undefined ? over.signal : AbortSignal.any([over.signal, stop]);
+  try {
+    const checks = (await Promise.all(examinations.map((examine) => examine(signal)))).flat();
+    const seconds = (clock.now() - startedAt) / 1000;
+    return { startedAt: new Date(startedAt).toISOString(), seconds, counts: countsOf(checks), checks };
+  } finally {
+    timer.cancel();
+    over.abort(new Error('the report is made'));
+  }
+}
+
+function countsOf(checks: readonly Examined[]): Report['counts'] {
+  const count = (status: Status): number => checks.filter((one) => one.status === status).length;
+  const [ok, warn, error, skipped] = statuses.map(count);
+  return { ok: ok ?? 0, warn: warn ?? 0, error: error ?? 0, skipped: skipped ?? 0 };
+}

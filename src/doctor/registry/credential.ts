@@ -1,0 +1,113 @@
+import { RegistryError } from '../../copy/error.ts';
+import { needed } from '../check.ts';
+import type { Check } from '../check.ts';
+import { error, ok, warn } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import type { RegistryEvidence } from './evidence.ts';
+
+/** Whether the registry knows the credential. */
+export const credential: Check<RegistryEvidence> = {
+  id: 'credential',
+  number: 8,
+  async look(evidence) {
+    const { config, login } = evidence;
+    await needed('hosts', evidence.tokenServer());
+    if (config.credential === undefined && config.aliyun === undefined) return [anonymous(config.name)];
+    try {
+      await login();
+      return [ok(`${who(config)} is known to the registry`)];
+    } catch (reason) {
+      if (!(reason instanceof RegistryError)) throw reason;
+      return [refusal(evidence, reason)];
+    }
+  },
+};
+
+function anonymous(name: string): Finding {
+  return warn('anonymous', {
+    saw: `registries.${name} has neither username nor aliyun`,
+    means: 'it is used by nobody in particular: public repositories can be read, and hardly any be written',
+    next: [`set registries.${name}.username and passwordFile, or aliyun for ACR EE`],
+  });
+}
+
+function who({ credential: held }: RegistryEvidence['config']): string {
+  return held === undefined ? 'the temporary user of the Alibaba identity' : `user ${held.username}`;
+}
+
+function refusal({ config }: RegistryEvidence, reason: RegistryError): Finding {
+  const { message: saw, fault, code } = reason;
+  if (code !== undefined && /^(NoPrivilege|NoPermission|Forbidden)/i.test(code)) return noPrivilege(saw);
+  if (code === 'USER_NOT_EXIST') return personalApi(saw);
+  if (fault !== 'denied') {
+    return error(fault, {
+      saw,
+      means: 'the credential could not be tried',
+      next: ['the words above are those of the token server; try again, then ask whoever runs it'],
+    });
+  }
+  if (config.credential === undefined) return error('identity-refused', { saw, ...identityAdvice });
+  return config.type === 'acr-ee' ? wrongAtAcr(config.credential.username, saw) : wrong(config.name, saw);
+}
+
+function noPrivilege(saw: string): Finding {
+  return error('no-privilege', {
+    saw,
+    means: 'the Alibaba identity may not fetch a temporary password',
+    next: [
+      'RAM console → Identities → the user or role → Grant Permission: a policy that allows cr:GetAuthorizationToken on Resource "*" (no narrower resource counts)',
+    ],
+  });
+}
+
+function personalApi(saw: string): Finding {
+  return error('personal-edition-api', {
+    saw,
+    means:
+      'the OpenAPI of the personal edition was asked, which knows no user of an Enterprise Edition instance',
+    next: ['set aliyun.openapiUrl to https://cr.<region>.aliyuncs.com, or leave it out'],
+  });
+}
+
+const identityAdvice = {
+  means: 'the Alibaba identity could not get a temporary password that the registry takes',
+  next: [
+    'see the words above; the access key, the role or the OIDC token is refused by Alibaba Cloud itself',
+  ],
+};
+
+/** https://www.alibabacloud.com/help/en/acr/user-guide/configure-access-credentials */
+function wrongAtAcr(username: string, saw: string): Finding {
+  if (/(^|:)(role|assumed-role)\//.test(username)) {
+    return error('role-with-password', {
+      saw,
+      means: `${username} is a RAM role, and a role has no fixed password`,
+      next: [
+        'leave out username and password, and name the identity in `aliyun`: temporary passwords come by it',
+      ],
+    });
+  }
+  const ram = username.includes('@')
+    ? []
+    : [`a RAM user logs in as NAME@<account id or alias>, not as ${username}`];
+  return error('wrong-credential', {
+    saw,
+    means: 'user or password is wrong: it is the one of the instance that counts, not that of the console',
+    next: [
+      ...ram,
+      'Container Registry console → Instances → the instance → Repository → Access Credential: set the fixed password there, logged in as that very user',
+      'a temporary password is good for an hour: let `aliyun` fetch them instead of writing one down',
+    ],
+  });
+}
+
+function wrong(name: string, saw: string): Finding {
+  return error('wrong-credential', {
+    saw,
+    means: 'the registry does not know this user with this password',
+    next: [
+      `check registries.${name}.username and its password: in a shell, Compose or a ConfigMap "$" may have been eaten (robot$name)`,
+      'a robot of Harbor has an end: Harbor → Robot Accounts shows it, and gives a new secret',
+    ],
+  });
+}

@@ -1,0 +1,121 @@
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+import type { Config, RegistryConfig } from '../config.ts';
+import { acrChecks } from '../doctor/acr/checks.ts';
+import { examine, onceFor } from '../doctor/check.ts';
+import { doctor } from '../doctor/doctor.ts';
+import type { Examination, Report } from '../doctor/doctor.ts';
+import { registryChecks } from '../doctor/registry/checks.ts';
+import { registryEvidence } from '../doctor/registry/evidence.ts';
+import type { RegistryEvidence } from '../doctor/registry/evidence.ts';
+import { noSessions } from '../copy/upload-session.ts';
+import { proxiesOf } from '../registry/proxy.ts';
+import type { Proxies } from '../registry/proxy.ts';
+import { Ruleset } from '../rule/match.ts';
+import { settleEndpoints } from './endpoints.ts';
+import { ConfiguredRegistries } from './registries.ts';
+import { sourceNames } from './source-names.ts';
+
+export interface DoctorOptions {
+  /** For `HTTP_PROXY` and the like. */
+  env: Readonly<Record<string, string | undefined>>;
+  /** Ends the checks that are still waiting. */
+  signal?: AbortSignal;
+}
+
+/** Milliseconds for one connection, and for one answer: a host that hangs must not take all of the time. */
+const connectTimeout = 3_000;
+const idleTimeout = 4_000;
+
+/** Checks every precondition of the configuration. Throws `ProxyError`, and what files that cannot be read throw. */
+export async function examineConfig(
+  config: Config,
+  { env, signal }: DoctorOptions,
+  clock: Clock = systemClock,
+): Promise<Report> {
+  const practice = new Practice(await settleEndpoints(config, { env, clock }), proxiesOf(env), clock);
+  try {
+    return await doctor(practice.examinations(), clock, signal);
+  } finally {
+    await practice.close();
+  }
+}
+
+/** The subjects, each with its evidence. */
+class Practice {
+  readonly #config: Config;
+  readonly #clock: Clock;
+  readonly #proxies: Proxies;
+  readonly #rules: Ruleset;
+  readonly #registries: ConfiguredRegistries;
+  readonly #closing: (() => Promise<void>)[] = [];
+
+  constructor(config: Config, proxies: Proxies, clock: Clock) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#proxies = proxies;
+    this.#rules = new Ruleset(config.rules);
+    const brisk = config.registries.map((registry) => ({
+      ...registry,
+      connectTimeout: Math.min(registry.connectTimeout, connectTimeout),
+      idleTimeout: Math.min(registry.idleTimeout, idleTimeout),
+    }));
+    this.#registries = new ConfiguredRegistries(brisk, clock, () => undefined, noSessions, proxies);
+  }
+
+  examinations(): Examination[] {
+    return this.#config.registries.map((registry) => (signal) => {
+      const evidence = this.#evidence(registry, signal);
+      return registry.type === 'acr-ee'
+        ? examine(acrChecks, evidence, signal)
+        : examine(registryChecks(this.#roles(registry.name)), evidence, signal);
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#registries.close(), ...this.#closing.map((close) => close())]);
+  }
+
+  #evidence(config: RegistryConfig, signal: AbortSignal): RegistryEvidence {
+    const probe = this.#registries.probe(config.name);
+    this.#closing.push(() => probe.close());
+    return registryEvidence({
+      config,
+      probe,
+      clock: this.#clock,
+      signal,
+      proxied: (url) => this.#proxies.of(url) !== undefined,
+      planned: () => this.#planned(config.name, signal),
+    });
+  }
+
+  #roles(name: string): { read: boolean; written: boolean } {
+    const { rules } = this.#config;
+    return {
+      read: rules.some(({ source }) => source === name),
+      written: rules.some(({ destination }) => destination === name),
+    };
+  }
+
+  async #planned(destination: string, signal: AbortSignal): Promise<readonly string[]> {
+    const sources = this.#rules.sources().filter((rule) => rule.destination === destination);
+    const lists = [...new Set(sources.map(({ source }) => source))].map(async (source) => {
+      const { names } = await this.#names(signal)(source);
+      const targets = names.flatMap((name) => this.#rules.explain(name, []));
+      return targets.flatMap((rule) =>
+        rule.source === source && rule.destination === destination && rule.problem === undefined
+          ? (rule.destinationRepository ?? [])
+          : [],
+      );
+    });
+    return [...new Set((await Promise.all(lists)).flat())].toSorted();
+  }
+
+  #asked: ((source: string) => ReturnType<typeof sourceNames>) | undefined;
+
+  /** Each source is listed once, whoever asks. */
+  #names(signal: AbortSignal): (source: string) => ReturnType<typeof sourceNames> {
+    this.#asked ??= onceFor((source) => sourceNames(source, this.#rules, this.#registries, signal));
+    return this.#asked;
+  }
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { type AcrStandIn, startAcr } from '../support/acr-standin.ts';
+import { nocreate, pusher, reader } from '../support/acr-tokens.ts';
+import { startCallServer } from '../support/call-server.ts';
+import { type Described, diagnose, told, wordsOf } from './stand.ts';
+
+type Registry = Record<string, unknown>;
+
+/** An ACR, and what a sound configuration says of it. */
+async function startStand(t: TestContext): Promise<{ acr: AcrStandIn; described: Described }> {
+  const acr = await startAcr(t);
+  const tokenHosts = [new URL(acr.tokens.trust.realm).host];
+  const described = {
+    registries: {
+      source: { url: 'http://127.0.0.1:1', connectTimeout: '1s' },
+      acr: { type: 'acr-ee', url: acr.url, username: pusher.name, password: pusher.password, tokenHosts },
+    },
+    rules: [
+      { name: 'all', source: 'source', repositories: ['mirror/app', 'mirror/web'], destination: 'acr' },
+    ],
+  };
+  return { acr, described };
+}
+
+/** What is told of the ACR, with some of its configuration changed. */
+async function diagnosed(t: TestContext, described: Described, change: Registry = {}) {
+  const acr = { ...described.registries.acr, ...change };
+  const report = await diagnose(t, { ...described, registries: { ...described.registries, acr } });
+  const words = (check: string): string =>
+    wordsOf({ ...report, checks: report.checks.filter(({ subject }) => subject === 'acr') }, check);
+  return { words, told: told(report).filter((line) => line.startsWith('acr ')) };
+}
+
+test('where all is well, nothing is told', async (t) => {
+  const { described } = await startStand(t);
+  assert.deepEqual((await diagnosed(t, described)).told, []);
+});
+
+test('a wrong password is found, and what depends on it is left out', async (t) => {
+  const { described } = await startStand(t);
+  const { told, words } = await diagnosed(t, described, { username: 'pusher', password: 'wrong' });
+  assert.deepEqual(told, ['acr credential error wrong-credential', 'acr push-permission skipped depends']);
+  assert.match(words('credential'), /RAM user logs in as NAME@<account id or alias>, not as pusher/);
+  assert.match(words('credential'), /Access Credential/);
+  assert.match(words('push-permission'), /see the check credential/);
+  assert.doesNotMatch(words('credential'), /wrong$/m);
+});
+
+test('a user that may only read is told from one that may nothing', async (t) => {
+  const { described } = await startStand(t);
+  const one = await diagnosed(t, described, { username: reader.name });
+  // What it may read has to be there.
+  assert.deepEqual(one.told, ['acr push-permission error no-push']);
+  await diagnosed(t, described);
+  const other = await diagnosed(t, described, { username: reader.name });
+  assert.deepEqual(other.told, ['acr push-permission error pull-only']);
+  assert.match(other.words('push-permission'), /"cr:PushRepository"/);
+  assert.match(other.words('push-permission'), /"acs:cr:\*:\*:repository\/<instance id, cri-…>\/mirror\/\*"/);
+});
+
+test('auto-create off, a missing namespace: one finding that names what it may be', async (t) => {
+  const { acr, described } = await startStand(t);
+  const one = await diagnosed(t, described, { username: nocreate.name });
+  assert.deepEqual(one.told, ['acr push-permission error no-push']);
+  assert.match(one.words('push-permission'), /Automatically Create Repository/);
+  acr.accounts.namespaces.delete('mirror');
+  const two = await diagnosed(t, described);
+  assert.deepEqual(two.told, ['acr push-permission error no-push']);
+});
+
+for (const whitelist of ['reset', 'hang'] as const) {
+  test(`an address that is not on the whitelist (${whitelist}) is found`, async (t) => {
+    const { acr, described } = await startStand(t);
+    acr.edge.whitelist = whitelist;
+    const { told, words } = await diagnosed(t, described);
+    assert.deepEqual(told, [
+      'acr whitelist error no-connection',
+      'acr hosts skipped depends',
+      'acr credential skipped depends',
+      'acr clock skipped depends',
+      'acr push-permission skipped depends',
+    ]);
+    assert.match(words('whitelist'), /Access Control → Internet/);
+  });
+}
+
+test('a token server that is not known to belong to the registry gets nothing', async (t) => {
+  const { acr, described } = await startStand(t);
+  const { told, words } = await diagnosed(t, described, { tokenHosts: [] });
+  assert.deepEqual(told, [
+    'acr hosts error token-host-refused',
+    'acr credential skipped depends',
+    'acr push-permission skipped depends',
+  ]);
+  assert.match(words('hosts'), /registries\.acr\.tokenHosts: \["127\.0\.0\.1:\d+"\]/);
+  assert.equal(acr.tokens.questions.length, 0);
+});
+
+test('a token server that takes no connection is found', async (t) => {
+  const { described } = await startStand(t);
+  const challenge = 'Bearer realm="http://127.0.0.1:1/auth",service="registry"';
+  const { url } = await startCallServer(t, () => ({
+    status: 401,
+    headers: { 'www-authenticate': challenge },
+  }));
+  const { told, words } = await diagnosed(t, described, { url, tokenHosts: ['127.0.0.1:1'] });
+  assert.deepEqual(told, [
+    'acr hosts error token-host-unreachable',
+    'acr credential skipped depends',
+    'acr push-permission skipped depends',
+  ]);
+  assert.match(words('hosts'), /allow 127\.0\.0\.1:1 in the firewall/);
+});
+
+test('a clock that is wrong is found, and told by how much and to which side', async (t) => {
+  const { described } = await startStand(t);
+  const clock = { ...systemClock, now: () => systemClock.now() - 120_000 };
+  const { told, words } = await diagnosed(t, { ...described, clock });
+  assert.deepEqual(told, ['acr clock warn clock-skew']);
+  assert.match(words('clock'), /clock is 1[12]\d s behind the registry's/);
+});

@@ -1,0 +1,43 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, systemClock } from '../../src/clock.ts';
+import { loadConfig } from '../../src/config.ts';
+import type { Report } from '../../src/doctor/doctor.ts';
+import { examineConfig } from '../../src/main/doctor.ts';
+import { type Ending, temporaryFolder } from '../support/temporary.ts';
+
+/** What a configuration says of its registries and rules, by the contract's keys. */
+export interface Described {
+  registries: Record<string, Record<string, unknown>>;
+  rules: Record<string, unknown>[];
+  /** Further keys of the file. */
+  more?: Record<string, unknown>;
+  clock?: Clock;
+  env?: Record<string, string>;
+}
+
+/** Writes the configuration as a user would, and has everything in it checked. */
+export async function diagnose(
+  t: Ending,
+  { registries, rules, more, clock = systemClock, env = {} }: Described,
+): Promise<Report> {
+  const file = join(await temporaryFolder(t), 'tagferry.yaml');
+  const webhook = { secrets: ['Bearer of-the-webhook'] };
+  await writeFile(file, JSON.stringify({ registries, rules, webhook, ...more }));
+  return examineConfig(loadConfig(file, env), { env }, clock);
+}
+
+/** What is not as it should be: `SUBJECT CHECK STATUS CODE`. */
+export function told({ checks }: Report): string[] {
+  return checks
+    .filter(({ status }) => status !== 'ok')
+    .map(({ subject, check, status, code }) => `${subject} ${check} ${status} ${code}`);
+}
+
+/** All that a user is told of one check. */
+export function wordsOf({ checks }: Report, check: string): string {
+  return checks
+    .filter((one) => one.check === check)
+    .flatMap(({ saw, means = '', next = [] }) => [saw, means, ...next])
+    .join('\n');
+}
