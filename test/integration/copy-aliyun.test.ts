@@ -34,6 +34,7 @@ async function startStand(
   t: TestContext,
   identity = `${key}, ${instance}`,
   environment: Record<string, string> = {},
+  more: readonly Edit[] = [],
 ): Promise<Stand> {
   const [harbor, acr] = await Promise.all([startHarbor(t), startAcr(t)]);
   const openApi = await startAcrOpenApi(t, { shelf: registryShelf(acr.url, pusher) });
@@ -43,6 +44,7 @@ async function startStand(
     ...ends(harbor, there),
     [`username: ${pusher.name}`, aliyun],
     ['password: ${ACR_PASSWORD}', '# no password'],
+    ...more,
   ];
   const file = await writeExample(await temporaryFolder(t), edits);
   const mirror = await serve(t, file, {
@@ -152,3 +154,11 @@ test("with what Alibaba's own package finds, a tag is copied", async (t) => {
 function tokenOf({ headers }: AcrOpenApi['calls'][number]): unknown {
   return headers['x-acs-security-token'];
 }
+
+test('a host that is no name of an instance is left as it is by endpoint: auto, and the log says so', async (t) => {
+  const stand = await startStand(t, undefined, {}, [['# endpoint: auto', 'endpoint: auto']]);
+  await copied(stand, 'auto');
+  const lines = stand.mirror.log().filter(({ url }) => url === stand.acr.url);
+  assert.equal(lines.length, 1);
+  assert.match(String(lines[0]?.['message']), /^registry acr is reached by a host of its own/);
+});
