@@ -4,13 +4,13 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
 import { settleEndpoints } from './main/endpoints.ts';
-import type { OnChosen } from './main/endpoints.ts';
 import { forgivingUploads } from './main/forgiving.ts';
 import { Journal } from './main/journal.ts';
 import { ConfiguredRegistries } from './main/registries.ts';
 import { Sweeping } from './main/sweeping.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
+import { hintFor } from './doctor/hint.ts';
 import { proxiesOf } from './registry/proxy.ts';
 import { Ruleset } from './rule/match.ts';
 import { createApp } from './server/app.ts';
@@ -20,7 +20,7 @@ import { openState } from './state/state.ts';
 import type { State } from './state/state.ts';
 import { Dispatcher } from './task/dispatcher.ts';
 import { Enqueue } from './task/enqueue.ts';
-import { explain } from './task/explain.ts';
+import { explain, recall } from './task/explain.ts';
 import { Prune } from './task/prune.ts';
 import { resync } from './task/resync.ts';
 import { StorageError } from './task/store.ts';
@@ -42,8 +42,7 @@ export interface Mirror {
  * read throw; nothing runs then.
  */
 export async function startMirror(written: Config, log: Log, clock: Clock = systemClock): Promise<Mirror> {
-  const onChosen: OnChosen = (...chosen) => log.info(...chosen);
-  const config = await settleEndpoints(written, { env: process.env, onChosen, clock });
+  const config = await settleEndpoints(written, log, { env: process.env, clock });
   const state = openState(config.database);
   try {
     return await new Parts(config, state, log, clock).start();
@@ -85,6 +84,7 @@ class Parts {
         this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status),
       forgivingUploads(state.uploads, log),
       proxiesOf(process.env),
+      (...made) => journal.prepared(...made),
     );
     this.#dispatcher = this.#newDispatcher(journal);
     this.#enqueue = new Enqueue({
@@ -215,9 +215,11 @@ class Parts {
     });
   }
 
-  #explain(reference: Parameters<typeof explain>[0]): ReturnType<typeof explain> {
+  #explain(reference: Parameters<typeof recall>[0]): ReturnType<typeof explain> {
     const { enqueue: events, tasks, records } = this.#state;
-    return explain(reference, { rules: this.#rules, events, tasks, records });
+    const recalled = recall(reference, { rules: this.#rules, events, tasks, records });
+    const hint = hintFor(this.#config.registries);
+    return explain(recalled, { registries: this.#registries, hint, clock: this.#clock, from: 'mirror' });
   }
 
   #live(): Health {

@@ -51,7 +51,7 @@ async function made(config: Config, rule: string | undefined): Promise<PlanRepor
   const display = canShowProgress(stderr, env) ? new ProgressDisplay(stderr, env) : undefined;
   const stream = display?.lines ?? stderr;
   const log = createLog({ level: 'warn', format: 'pretty', stream }, config.secrets);
-  const planning = startPlan(await settleEndpoints(config, { env }), { rule, env }, log);
+  const planning = startPlan(await settleEndpoints(config, log, { env }), { rule, env }, log);
   display?.start(() => ({ ...planning.progress, bytes: 0 }));
   void stopSignal().then(() => planning.stop());
   try {

@@ -137,6 +137,35 @@ const aliyunSchema = z.strictObject({
 
 export type AliyunShape = z.output<typeof aliyunSchema>;
 
+const visibility = z.enum(['private', 'public']).prefault('private');
+const immutableTags = z.boolean().prefault(false);
+
+const prepareSchema = z.strictObject({
+  namespaces: z
+    .strictObject({
+      visibility: visibility.describe('Of the repositories that pushes make in it.'),
+      immutableTags: immutableTags.describe(
+        'Whether tags of the repositories that pushes make in it can be written once only, latest excepted.',
+      ),
+      autoCreateRepositories: z
+        .boolean()
+        .prefault(false)
+        .describe('Whether any push to it makes a repository that is missing.'),
+    })
+    .optional()
+    .describe('Makes a namespace that is missing. Left out: never.'),
+  repositories: z
+    .strictObject({
+      visibility: visibility.describe('Who may pull: those with the right to, or everybody.'),
+      immutableTags: immutableTags.describe('Whether tags can be written once only, latest excepted.'),
+      summary: text('a text of 1 to 100 characters', /^.{1,100}$/u)
+        .prefault('Mirrored by Tagferry')
+        .describe('Shown in the console.'),
+    })
+    .optional()
+    .describe('Makes a repository that is missing. Left out: never.'),
+});
+
 export const registrySchema = z.strictObject({
   type: z
     .enum(['harbor', 'acr-ee', 'oci'])
@@ -162,6 +191,11 @@ export const registrySchema = z.strictObject({
     .optional()
     .describe(
       'For acr-ee: an identity of Alibaba Cloud. Tags are listed by the OpenAPI; without username, temporary passwords come from it too.',
+    ),
+  prepare: prepareSchema
+    .optional()
+    .describe(
+      'For acr-ee with aliyun: what a copy may make at the destination when it is missing. Nothing that is there is changed.',
     ),
   tokenHosts: z
     .array(text('HOST or HOST:PORT', /^[^\s/@]+$/))

@@ -1,10 +1,17 @@
 import { systemClock } from '../clock.ts';
+import type { Network } from '../aliyun/endpoint.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RegistryConfig } from '../config.ts';
+import { Namespaces } from '../aliyun/namespaces.ts';
+import { Overview } from '../aliyun/overview.ts';
 import { acrChecks } from '../doctor/acr/checks.ts';
+import { acrEvidence, openApiEvidence } from '../doctor/acr/evidence.ts';
+import type { AcrEvidence, OpenApiEvidence } from '../doctor/acr/evidence.ts';
 import { examine, onceFor } from '../doctor/check.ts';
 import { doctor } from '../doctor/doctor.ts';
 import type { Examination, Report } from '../doctor/doctor.ts';
+import type { Log } from '../log.ts';
+import { settleEndpoints } from './endpoints.ts';
 import { registryChecks } from '../doctor/registry/checks.ts';
 import { registryEvidence } from '../doctor/registry/evidence.ts';
 import type { RegistryEvidence } from '../doctor/registry/evidence.ts';
@@ -12,7 +19,6 @@ import { noSessions } from '../copy/upload-session.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Ruleset } from '../rule/match.ts';
-import { settleEndpoints } from './endpoints.ts';
 import { ConfiguredRegistries } from './registries.ts';
 import { sourceNames } from './source-names.ts';
 
@@ -21,6 +27,7 @@ export interface DoctorOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Ends the checks that are still waiting. */
   signal?: AbortSignal;
+  network?: Network;
 }
 
 /** Milliseconds for one connection, and for one answer: a host that hangs must not take all of the time. */
@@ -30,30 +37,40 @@ const idleTimeout = 4_000;
 /** Checks every precondition of the configuration. Throws `ProxyError`, and what files that cannot be read throw. */
 export async function examineConfig(
   config: Config,
-  { env, signal }: DoctorOptions,
+  options: DoctorOptions,
+  log: Log,
   clock: Clock = systemClock,
 ): Promise<Report> {
-  const practice = new Practice(await settleEndpoints(config, { env, clock }), proxiesOf(env), clock);
+  const { env, network, signal: stop } = options;
+  const startedAt = clock.now();
+  const settled = await settleEndpoints(config, log, { env, clock, ...(network && { network }) });
+  const practice = new Practice(settled, { proxies: proxiesOf(env), network, clock });
   try {
-    return await doctor(practice.examinations(), clock, signal);
+    return await doctor(practice.examinations(), { clock, startedAt, stop });
   } finally {
     await practice.close();
   }
 }
 
+/** What all subjects have around them. */
+interface Surroundings {
+  clock: Clock;
+  proxies: Proxies;
+  network: Network | undefined;
+}
+
 /** The subjects, each with its evidence. */
 class Practice {
   readonly #config: Config;
-  readonly #clock: Clock;
-  readonly #proxies: Proxies;
+  readonly #surroundings: Surroundings;
   readonly #rules: Ruleset;
   readonly #registries: ConfiguredRegistries;
   readonly #closing: (() => Promise<void>)[] = [];
 
-  constructor(config: Config, proxies: Proxies, clock: Clock) {
+  constructor(config: Config, surroundings: Surroundings) {
+    const { proxies, clock } = surroundings;
     this.#config = config;
-    this.#clock = clock;
-    this.#proxies = proxies;
+    this.#surroundings = surroundings;
     this.#rules = new Ruleset(config.rules);
     const brisk = config.registries.map((registry) => ({
       ...registry,
@@ -67,7 +84,7 @@ class Practice {
     return this.#config.registries.map((registry) => (signal) => {
       const evidence = this.#evidence(registry, signal);
       return registry.type === 'acr-ee'
-        ? examine(acrChecks, evidence, signal)
+        ? examine(acrChecks, this.#acrEvidence(evidence, signal), signal)
         : examine(registryChecks(this.#roles(registry.name)), evidence, signal);
     });
   }
@@ -82,11 +99,26 @@ class Practice {
     return registryEvidence({
       config,
       probe,
-      clock: this.#clock,
+      ...this.#surroundings,
       signal,
-      proxied: (url) => this.#proxies.of(url) !== undefined,
-      planned: () => this.#planned(config.name, signal),
+      planned: async () => [...(await this.#planned(config.name, signal)).keys()].toSorted(),
     });
+  }
+
+  #acrEvidence(registry: RegistryEvidence, signal: AbortSignal): AcrEvidence {
+    const { name } = registry;
+    return acrEvidence(registry, {
+      rules: this.#config.rules.filter(({ destination }) => destination === name),
+      planned: () => this.#planned(name, signal),
+      openApi: this.#openApi(registry.config, signal),
+    });
+  }
+
+  #openApi({ name }: RegistryConfig, signal: AbortSignal): OpenApiEvidence | undefined {
+    const openApi = this.#registries.openApi(name);
+    if (openApi === undefined) return undefined;
+    const [overview, namespaces] = [new Overview(openApi), new Namespaces(openApi)];
+    return openApiEvidence({ overview, namespaces, id: () => openApi.instanceId(signal), signal });
   }
 
   #roles(name: string): { read: boolean; written: boolean } {
@@ -97,18 +129,22 @@ class Practice {
     };
   }
 
-  async #planned(destination: string, signal: AbortSignal): Promise<readonly string[]> {
-    const sources = this.#rules.sources().filter((rule) => rule.destination === destination);
-    const lists = [...new Set(sources.map(({ source }) => source))].map(async (source) => {
+  /** The repositories that rules write there, as far as the sources tell in time, each with those rules. */
+  async #planned(destination: string, signal: AbortSignal): Promise<ReadonlyMap<string, readonly string[]>> {
+    const rules = this.#rules.sources().filter((rule) => rule.destination === destination);
+    const sources = [...new Set(rules.map(({ source }) => source))];
+    const lists = sources.map(async (source) => {
       const { names } = await this.#names(signal)(source);
-      const targets = names.flatMap((name) => this.#rules.explain(name, []));
-      return targets.flatMap((rule) =>
-        rule.source === source && rule.destination === destination && rule.problem === undefined
-          ? (rule.destinationRepository ?? [])
-          : [],
-      );
+      return names
+        .flatMap((name) => this.#rules.explain(name, []))
+        .filter((rule) => rule.source === source && rule.destination === destination);
     });
-    return [...new Set((await Promise.all(lists)).flat())].toSorted();
+    const planned = new Map<string, readonly string[]>();
+    for (const { destinationRepository: name, problem, rule } of (await Promise.all(lists)).flat()) {
+      if (name === undefined || problem !== undefined) continue;
+      planned.set(name, [...new Set([...(planned.get(name) ?? []), rule])]);
+    }
+    return planned;
   }
 
   #asked: ((source: string) => ReturnType<typeof sourceNames>) | undefined;

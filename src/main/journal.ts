@@ -36,6 +36,12 @@ export class Journal {
     });
   }
 
+  /** What was missing at a destination and has been made: `there` by somebody else meanwhile. */
+  prepared(registry: string, what: 'namespace' | 'repository', name: string, how: 'made' | 'there'): void {
+    const did = how === 'made' ? 'made' : 'made meanwhile by somebody else, or by a request that was cut';
+    this.#log.info(`destination ${what} ${did}`, { registry, [what]: name });
+  }
+
   task(event: TaskEvent): void {
     if (event.kind === 'storage-failed') {
       return this.#log.error('database does not take writes; trying again', { error: event.error });
