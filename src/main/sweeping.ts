@@ -120,6 +120,7 @@ function sweeperOf(options: SweepingOptions, catchUp: CatchUp): Sweeper {
   const { state, registries, rules, enqueue, journal, clock, config } = options;
   return new Sweeper({
     store: state.sweeps,
+    names: state.names,
     positions: state.positions,
     records: state.records,
     registries,

@@ -98,6 +98,9 @@ const sweep = z.strictObject({
   mismatched: count.describe('Of these, the ones that were wrong: somebody else writes there.'),
   failed: count.describe('Repositories or tags that could not be compared.'),
   errors: z.array(z.string()).describe('What went wrong, the first few.'),
+  invalidNames: count.describe('Source repositories whose name the destination cannot have.'),
+  collisions: count.describe('Destination repositories in which several source repositories would meet.'),
+  nameErrors: z.array(z.string()).describe('Both by their names, the first few.'),
 });
 
 const rule = z.strictObject({
