@@ -230,7 +230,7 @@ export class KnownNames {
 }
 
 /** What is wrong, one line each, at most so many of both together. */
-export function linesOf({ collisions, invalid }: NameFindings, most: number): string[] {
+function linesOf({ collisions, invalid }: NameFindings, most: number): string[] {
   const lines = collisions.slice(0, most).map(collisionWords);
   return [...lines, ...invalid.slice(0, most - lines.length).map(invalidWords)];
 }
