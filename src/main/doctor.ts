@@ -11,6 +11,8 @@ import { writeProbe } from '../doctor/acr/write-probe.ts';
 import { examine } from '../doctor/check.ts';
 import { doctor } from '../doctor/doctor.ts';
 import type { Examination, Report } from '../doctor/doctor.ts';
+import { harborChecks } from '../doctor/harbor/checks.ts';
+import type { HarborEvidence } from '../doctor/harbor/evidence.ts';
 import type { Log } from '../log.ts';
 import { settleEndpoints } from './endpoints.ts';
 import { registryChecks } from '../doctor/registry/checks.ts';
@@ -22,6 +24,7 @@ import { noSessions } from '../copy/upload-session.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Ruleset } from '../rule/match.ts';
+import { harborEvidenceOf } from './doctor-harbor.ts';
 import { ConfiguredRegistries } from './registries.ts';
 import { SourceLists } from './source-names.ts';
 
@@ -90,9 +93,11 @@ class Practice {
       const evidence = this.#evidence(registry, signal);
       const roles = this.#roles(registry.name);
       const probes = isToWrite && roles.written ? [this.#writeProbe(registry)] : [];
-      return registry.type === 'acr-ee'
-        ? examine([...acrChecks, ...probes], this.#acrEvidence(evidence, signal), signal)
-        : examine(registryChecks(roles), evidence, signal);
+      if (registry.type === 'acr-ee')
+        return examine([...acrChecks, ...probes], this.#acrEvidence(evidence, signal), signal);
+      if (registry.type === 'harbor' && roles.read)
+        return examine(harborChecks(roles), this.#harborEvidence(evidence, signal), signal);
+      return examine(registryChecks(roles), evidence, signal);
     });
     return [...ofRegistries, (signal) => examine(rulesChecks, this.#rulesEvidence(signal), signal)];
   }
@@ -111,6 +116,11 @@ class Practice {
       signal,
       planned: async () => [...(await this.#planned(config.name, signal)).keys()].toSorted(),
     });
+  }
+
+  #harborEvidence(base: RegistryEvidence, signal: AbortSignal): HarborEvidence {
+    const [config, registries, rules] = [this.#config, this.#registries, this.#rules];
+    return harborEvidenceOf(base, { config, registries, rules, ...this.#surroundings, signal });
   }
 
   #acrEvidence(registry: RegistryEvidence, signal: AbortSignal): AcrEvidence {

@@ -109,6 +109,13 @@ export class Ruleset {
     return this.#rules.map((rule) => explainRule(rule, repository, tags));
   }
 
+  /** How each rule that could concern the repository decides about one of its tags; `of` as in `match`. */
+  rulings(repository: string, tag: string, of: readonly string[] = []): Ruling[] {
+    return this.#rules
+      .filter((rule) => mayConcern(rule, repository))
+      .map((rule) => rulingOf(rule, { repository, tag, of }));
+  }
+
   /** Where the rules put that repository of that source. Nothing is remembered of it: sources have many names. */
   mapped(source: string, sourceRepository: string): MappedName[] {
     return this.#findTargets(sourceRepository)
@@ -121,13 +128,6 @@ export class Ruleset {
         destinationRepository: repository,
         problem,
       }));
-  }
-
-  /** How each rule that could concern the repository decides about one of its tags; `of` as in `match`. */
-  rulings(repository: string, tag: string, of: readonly string[] = []): Ruling[] {
-    return this.#rules
-      .filter((rule) => mayConcern(rule, repository))
-      .map((rule) => rulingOf(rule, { repository, tag, of }));
   }
 
   /** Source repositories, spelled out in rules, that would meet in one destination repository: one line each. */

@@ -37,7 +37,10 @@ export class SweepRun {
   async run(): Promise<void> {
     const { store } = this.#options;
     if (!store.isPlanned(this.#sweep.id)) await this.#begin();
-    const sources = store.sources(this.#sweep.id);
+    // Since it was planned a source may have left the rules, and the configuration.
+    const sources = store
+      .sources(this.#sweep.id)
+      .filter((name) => this.#rules.some(({ source }) => source === name));
     const names = this.#newNames(sources);
     const runs = sources.map((source) => this.#sourceSweep(source, names).run());
     const [failed] = (await Promise.allSettled(runs)).filter((one) => one.status === 'rejected');

@@ -21,6 +21,7 @@ test('the document is OpenAPI 3.1 and has every operation of the contract', asyn
     'get /sweeps/{id}',
     'get /tasks',
     'get /tasks/{id}',
+    'post /reload',
     'post /resync',
     'post /rules/test',
     'post /sweeps',

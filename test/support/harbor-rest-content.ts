@@ -34,9 +34,13 @@ export interface StandPolicy {
   id: number;
   project: StandProject;
   name: string;
+  description: string;
   enabled: boolean;
+  events: string[];
   targets: Record<string, unknown>[];
   createdAt: string;
+  /** Of a policy that was replaced. */
+  updatedAt?: string;
 }
 
 export interface StandExecution {
@@ -45,6 +49,8 @@ export interface StandExecution {
   status: string;
   payload: string;
   startedAt: string;
+  /** Harbor's own error of the last attempt. */
+  why?: string;
 }
 
 export interface StandAudit {
@@ -106,11 +112,13 @@ export class HarborContent {
 
   /** The secret in its address and header is there to be leaked. */
   policy(project: string, name: string, target: Record<string, unknown> = {}): StandPolicy {
-    const policy = {
+    const policy: StandPolicy = {
       id: this.#id('policy'),
       project: this.project(project),
       name,
+      description: '',
       enabled: true,
+      events: ['PUSH_ARTIFACT'],
       targets: [
         {
           address: `http://tagferry:s3cret@127.0.0.1:8080/webhooks/harbor?key=s3cret`,
@@ -124,6 +132,15 @@ export class HarborContent {
     };
     this.policies.push(policy);
     return policy;
+  }
+
+  /** As a delivery of an event ended; `why`, if its last attempt failed. */
+  delivery(policy: StandPolicy, why?: string, payload = '{}'): StandExecution {
+    const [id, startedAt] = [this.#id('execution'), this.#time()];
+    const ended = why === undefined ? { status: 'Success' } : { status: 'Error', why };
+    const execution: StandExecution = { id, policy, payload, startedAt, ...ended };
+    this.executions.push(execution);
+    return execution;
   }
 
   /**
