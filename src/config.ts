@@ -27,6 +27,12 @@ export interface Config {
     /** Whole values of the Authorization header; empty only if `allowUnauthenticated`. */
     secrets: readonly string[];
     allowUnauthenticated: boolean;
+    /** Where Harbor reaches the mirror, as written: an origin, and the prefix of a proxy's. */
+    url?: string | undefined;
+    /** Of the policies: whether Harbor takes any certificate of `url`. */
+    insecureSkipVerify: boolean;
+    /** Of the policies. */
+    format: 'Default' | 'CloudEvents';
   };
   /** Bearer tokens; without any the admin API is off. */
   admin: { tokens: readonly string[] };
@@ -74,6 +80,8 @@ export interface RegistryConfig {
   credential?: Credential | undefined;
   /** Only of `acr-ee`. Without `credential`, temporary ones come by it. */
   aliyun?: AliyunConfig;
+  /** Only beside `aliyun`: what copies may make at the destination when it is missing. Never empty. */
+  prepare?: PrepareConfig | undefined;
   /** Further hosts, `HOST` or `HOST:PORT`, that the credential may be sent to. */
   tokenHosts: readonly string[];
   /** PEM file of authorities to trust besides Node's own. */
@@ -89,6 +97,13 @@ export interface RegistryConfig {
   connectTimeout: number;
   /** Milliseconds without a byte after which an answer is given up. */
   idleTimeout: number;
+}
+
+/** Templates of what may be made; what has none is never made. */
+export interface PrepareConfig {
+  namespaces?:
+    { visibility: 'private' | 'public'; immutableTags: boolean; autoCreateRepositories: boolean } | undefined;
+  repositories?: { visibility: 'private' | 'public'; immutableTags: boolean; summary: string } | undefined;
 }
 
 /** An identity of Alibaba Cloud, and the ACR EE instance that it is for. */
@@ -137,11 +152,12 @@ export function findConfig(option: string | undefined, env: Environment, cwd: st
 }
 
 function toRegistry(name: string, shape: Shape['registries'][string], env: Environment): RegistryConfig {
-  const { username, password, passwordFile, url, aliyun, ...rest } = shape;
+  const { username, password, passwordFile, url, aliyun, prepare, ...rest } = shape;
   return {
     ...rest,
     name,
     url: new URL(url).origin,
+    ...((prepare?.namespaces || prepare?.repositories) && { prepare }),
     credential: toCredential(username, password, passwordFile),
     ...(aliyun && { aliyun: toAliyun(aliyun, env) }),
   };

@@ -9,11 +9,12 @@ import { Current, type Effective, effectiveOf } from './main/effective.ts';
 import { settleEndpoints } from './main/endpoints.ts';
 import { forgivingUploads } from './main/forgiving.ts';
 import { Journal } from './main/journal.ts';
-import { ConfiguredRegistries, type Files, type OnRequest } from './main/registries.ts';
+import { ConfiguredRegistries, type Files, type OnPrepared, type OnRequest } from './main/registries.ts';
 import { Reloading } from './main/reloading.ts';
 import { Sweeping } from './main/sweeping.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
+import { hintFor } from './doctor/hint.ts';
 import { proxiesOf } from './registry/proxy.ts';
 import { createApp } from './server/app.ts';
 import type { Health } from './server/health.ts';
@@ -23,7 +24,7 @@ import { openState } from './state/state.ts';
 import type { State } from './state/state.ts';
 import type { Dispatcher } from './task/dispatcher.ts';
 import { Enqueue } from './task/enqueue.ts';
-import { explain } from './task/explain.ts';
+import { explain, recall } from './task/explain.ts';
 import { Prune } from './task/prune.ts';
 import { resync } from './task/resync.ts';
 import { StorageError } from './task/store.ts';
@@ -185,7 +186,9 @@ class Parts {
       this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status);
     const sessions = forgivingUploads(this.#state.uploads, log);
     const live = { files, ...(before && { before }) };
-    return new ConfiguredRegistries(registries, this.#clock, onRequest, sessions, this.#proxies, live);
+    const onPrepared: OnPrepared = (...made) => this.#journal.prepared(...made);
+    const [clock, proxies] = [this.#clock, this.#proxies];
+    return new ConfiguredRegistries(registries, clock, onRequest, sessions, proxies, onPrepared, live);
   }
 
   #app(): ReturnType<typeof createApp> {
@@ -252,9 +255,13 @@ class Parts {
     return this.#current.use(({ rules, registries }) => resync(request, { rules, registries, ...others }));
   }
 
-  #explain(reference: Parameters<typeof explain>[0]): ReturnType<typeof explain> {
+  #explain(reference: Parameters<typeof recall>[0]): ReturnType<typeof explain> {
     const { enqueue: events, tasks, records } = this.#state;
-    return explain(reference, { rules: this.#now.rules, events, tasks, records });
+    return this.#current.use(async ({ config, rules, registries }) => {
+      const recalled = recall(reference, { rules, events, tasks, records });
+      const hint = hintFor(config.registries);
+      return explain(recalled, { registries, hint, clock: this.#clock, from: 'mirror' });
+    });
   }
 
   #live(): Health {

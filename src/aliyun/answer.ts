@@ -31,6 +31,7 @@ export async function readAnswer(body: AsyncIterable<Uint8Array>, url: string): 
 /** What came back: to which call, from where (without its query). */
 export interface Answered {
   action: Action;
+  parameters: Readonly<Record<string, string>>;
   url: string;
   status: number;
   text: string;
@@ -38,7 +39,7 @@ export interface Answered {
 
 /** The answer's members, if it says by status, `IsSuccess` and `Code` alike that it is a success. */
 export function successOf<T>(answered: Answered, schema: z.ZodType<T>): T {
-  const { action, url, status, text } = answered;
+  const { action, parameters, url, status, text } = answered;
   const value = jsonIn(text);
   const said = envelope.safeParse(value);
   if (status === 200 && !said.success) {
@@ -49,7 +50,8 @@ export function successOf<T>(answered: Answered, schema: z.ZodType<T>): T {
   if (status !== 200 || IsSuccess !== true || (Code ?? 'success').toLowerCase() !== 'success') {
     const code = Code && printable(Code, 64);
     const message = Message && printable(Message, 300);
-    throw refused({ action, url, status, code, message, requestId: RequestId && printable(RequestId, 64) });
+    const requestId = RequestId && printable(RequestId, 64);
+    throw refused({ action, parameters, url, status, code, message, requestId });
   }
   const members = schema.safeParse(value);
   if (members.success) return members.data;

@@ -52,8 +52,8 @@ export class OpenApi {
   }
 
   /**
-   * The answer to a call that only reads, checked by the schema. `InstanceId` is added to the parameters. Throws
-   * `RegistryError`, whose `code` is the OpenAPI's own; the message shows neither the key nor the query.
+   * The answer to a call that may be made twice (`triesOf`), checked by the schema. `InstanceId` is added to the parameters.
+   * Throws `RegistryError`, whose `code` is the OpenAPI's own; the message shows neither the key nor the query.
    */
   async call<T>(
     action: Action,
@@ -61,10 +61,11 @@ export class OpenApi {
     schema: z.ZodType<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    const address = await shared((this.#address ??= this.#find()), signal);
+    const address = await this.#where(signal);
     const question = {
       action,
-      parameters: { ...parameters, InstanceId: address.instanceId },
+      // The one call that is not about an instance.
+      parameters: action === 'ListInstance' ? parameters : { ...parameters, InstanceId: address.instanceId },
       url: address.url,
     };
     for (let tried = 1; ; tried++) {
@@ -77,9 +78,18 @@ export class OpenApi {
     }
   }
 
+  /** `cri-…`: of which instance it speaks. Throws `RegistryError` where that cannot be found. */
+  async instanceId(signal?: AbortSignal): Promise<string> {
+    return (await this.#where(signal)).instanceId;
+  }
+
   /** Ends what is under way. */
   close(): Promise<void> {
     return this.#wire.close();
+  }
+
+  #where(signal: AbortSignal | undefined): Promise<Address> {
+    return shared((this.#address ??= this.#find()), signal);
   }
 
   #find(): Promise<Address> {
@@ -92,12 +102,12 @@ export class OpenApi {
     const { identity: source, pace } = this.#options;
     await pace.turn(signal);
     const identity = await shared(source.get(), signal);
-    const { action, url } = question;
+    const { action, parameters, url } = question;
     const sent = this.#signed(question, identity);
     const { status, text } = await this.#wire.ask(action, sent, signal);
     try {
       // Should a server repeat what it was sent, the key stays out of errors all the same.
-      return successOf({ action, url: url.origin, status, text: masked(text, identity) }, schema);
+      return successOf({ action, parameters, url: url.origin, status, text: masked(text, identity) }, schema);
     } catch (error) {
       if (isKeyRefused(error)) source.forget?.(identity);
       throw error;

@@ -54,6 +54,13 @@ function registryFindings(path: Path, registry: unknown): Finding[] {
   if (has(registry, 'aliyun') && valueAt(registry, ['type']) !== 'acr-ee') {
     findings.push({ path: [...path, 'aliyun'], expected: 'type: acr-ee beside it', got: 'another type' });
   }
+  if (has(registry, 'prepare') && !has(registry, 'aliyun')) {
+    findings.push({
+      path: [...path, 'prepare'],
+      expected: 'aliyun beside it, to make things with',
+      got: 'no aliyun',
+    });
+  }
   return [...findings, ...endpointFindings(path, registry)];
 }
 

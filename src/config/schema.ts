@@ -48,6 +48,11 @@ const name = text(
 const originError = 'https://HOST[:PORT] (or http://) without path, user or query';
 const origin = text(originError, /^https?:\/\/[^\s/?#@\\]+\/?$/).refine(URL.canParse, { error: originError });
 
+const webhookUrlError = 'http(s)://HOST[:PORT][/PREFIX] without user, query or fragment';
+export const webhookUrl = text(webhookUrlError, /^https?:\/\/[^\s?#@\\]+$/).refine(URL.canParse, {
+  error: webhookUrlError,
+});
+
 const listen = text('HOST:PORT, e.g. 0.0.0.0:8080 or [::]:8080', /^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]]+):\d{1,5}$/)
   .transform((value) => {
     const colon = value.lastIndexOf(':');
@@ -137,6 +142,35 @@ const aliyunSchema = z.strictObject({
 
 export type AliyunShape = z.output<typeof aliyunSchema>;
 
+const visibility = z.enum(['private', 'public']).prefault('private');
+const immutableTags = z.boolean().prefault(false);
+
+const prepareSchema = z.strictObject({
+  namespaces: z
+    .strictObject({
+      visibility: visibility.describe('Of the repositories that pushes make in it.'),
+      immutableTags: immutableTags.describe(
+        'Whether tags of the repositories that pushes make in it can be written once only, latest excepted.',
+      ),
+      autoCreateRepositories: z
+        .boolean()
+        .prefault(false)
+        .describe('Whether any push to it makes a repository that is missing.'),
+    })
+    .optional()
+    .describe('Makes a namespace that is missing. Left out: never.'),
+  repositories: z
+    .strictObject({
+      visibility: visibility.describe('Who may pull: those with the right to, or everybody.'),
+      immutableTags: immutableTags.describe('Whether tags can be written once only, latest excepted.'),
+      summary: text('a text of 1 to 100 characters', /^.{1,100}$/u)
+        .prefault('Mirrored by Tagferry')
+        .describe('Shown in the console.'),
+    })
+    .optional()
+    .describe('Makes a repository that is missing. Left out: never.'),
+});
+
 export const registrySchema = z.strictObject({
   type: z
     .enum(['harbor', 'acr-ee', 'oci'])
@@ -162,6 +196,11 @@ export const registrySchema = z.strictObject({
     .optional()
     .describe(
       'For acr-ee: an identity of Alibaba Cloud. Tags are listed by the OpenAPI; without username, temporary passwords come from it too.',
+    ),
+  prepare: prepareSchema
+    .optional()
+    .describe(
+      'For acr-ee with aliyun: what a copy may make at the destination when it is missing. Nothing that is there is changed.',
     ),
   tokenHosts: z
     .array(text('HOST or HOST:PORT', /^[^\s/@]+$/))
@@ -213,6 +252,21 @@ const webhookSchema = z.strictObject({
     .prefault([])
     .describe('Whole values of the Authorization header that Harbor sends; two while rotating.'),
   allowUnauthenticated: z.boolean().prefault(false).describe('Must be true to run without secrets.'),
+  url: webhookUrl
+    .optional()
+    .describe(
+      'Where Harbor reaches this mirror; /webhooks/harbor is added. For `tagferry webhook` and `doctor`.',
+    ),
+  insecureSkipVerify: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      'Policies tell Harbor to accept any certificate of url. Anybody on the way can then read the secret.',
+    ),
+  format: z
+    .enum(['Default', 'CloudEvents'])
+    .prefault('Default')
+    .describe('Payload format that policies ask Harbor for; both are understood.'),
 });
 
 const adminSchema = z.strictObject({

@@ -2,21 +2,31 @@ import { systemClock } from '../clock.ts';
 import type { Network } from '../aliyun/endpoint.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RegistryConfig } from '../config.ts';
+import { Namespaces } from '../aliyun/namespaces.ts';
+import { Overview } from '../aliyun/overview.ts';
 import { acrChecks } from '../doctor/acr/checks.ts';
-import { examine, onceFor } from '../doctor/check.ts';
+import { acrEvidence, openApiEvidence } from '../doctor/acr/evidence.ts';
+import type { AcrEvidence, OpenApiEvidence } from '../doctor/acr/evidence.ts';
+import { writeProbe } from '../doctor/acr/write-probe.ts';
+import { examine } from '../doctor/check.ts';
 import { doctor } from '../doctor/doctor.ts';
 import type { Examination, Report } from '../doctor/doctor.ts';
+import { harborChecks } from '../doctor/harbor/checks.ts';
+import type { HarborEvidence } from '../doctor/harbor/evidence.ts';
 import type { Log } from '../log.ts';
 import { settleEndpoints } from './endpoints.ts';
 import { registryChecks } from '../doctor/registry/checks.ts';
 import { registryEvidence } from '../doctor/registry/evidence.ts';
 import type { RegistryEvidence } from '../doctor/registry/evidence.ts';
+import { rulesChecks } from '../doctor/rules/checks.ts';
+import type { RulesEvidence } from '../doctor/rules/evidence.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Ruleset } from '../rule/match.ts';
+import { harborEvidenceOf } from './doctor-harbor.ts';
 import { ConfiguredRegistries } from './registries.ts';
-import { sourceNames } from './source-names.ts';
+import { SourceLists } from './source-names.ts';
 
 export interface DoctorOptions {
   /** For `HTTP_PROXY` and the like. */
@@ -24,6 +34,8 @@ export interface DoctorOptions {
   /** Ends the checks that are still waiting. */
   signal?: AbortSignal;
   network?: Network;
+  /** Pushes an artifact to each ACR, to see whether it is taken. */
+  writeProbe?: boolean;
 }
 
 /** Milliseconds for one connection, and for one answer: a host that hangs must not take all of the time. */
@@ -37,12 +49,12 @@ export async function examineConfig(
   log: Log,
   clock: Clock = systemClock,
 ): Promise<Report> {
-  const { env, network, signal: stop } = options;
+  const { env, network, signal: stop, writeProbe: isToWrite = false } = options;
   const startedAt = clock.now();
   const settled = await settleEndpoints(config, log, { env, clock, ...(network && { network }) });
   const practice = new Practice(settled, { proxies: proxiesOf(env), network, clock });
   try {
-    return await doctor(practice.examinations(), { clock, startedAt, stop });
+    return await doctor(practice.examinations(isToWrite), { clock, startedAt, stop });
   } finally {
     await practice.close();
   }
@@ -76,13 +88,21 @@ class Practice {
     this.#registries = new ConfiguredRegistries(brisk, clock, () => undefined, noSessions, proxies);
   }
 
-  examinations(): Examination[] {
-    return this.#config.registries.map((registry) => (signal) => {
+  examinations(isToWrite: boolean): Examination[] {
+    const ofRegistries = this.#config.registries.map((registry) => (signal: AbortSignal) => {
       const evidence = this.#evidence(registry, signal);
-      return registry.type === 'acr-ee'
-        ? examine(acrChecks, evidence, signal)
-        : examine(registryChecks(this.#roles(registry.name)), evidence, signal);
+      const roles = this.#roles(registry.name);
+      if (registry.type === 'acr-ee')
+        return examine(
+          [...acrChecks, ...(isToWrite && roles.written ? [this.#writeProbe(registry)] : [])],
+          this.#acrEvidence(evidence, signal),
+          signal,
+        );
+      if (registry.type === 'harbor' && roles.read)
+        return examine(harborChecks(roles), this.#harborEvidence(evidence, signal), signal);
+      return examine(registryChecks(roles), evidence, signal);
     });
+    return [...ofRegistries, (signal) => examine(rulesChecks, this.#rulesEvidence(signal), signal)];
   }
 
   async close(): Promise<void> {
@@ -97,8 +117,29 @@ class Practice {
       probe,
       ...this.#surroundings,
       signal,
-      planned: () => this.#planned(config.name, signal),
+      planned: async () => [...(await this.#planned(config.name, signal)).keys()].toSorted(),
     });
+  }
+
+  #harborEvidence(base: RegistryEvidence, signal: AbortSignal): HarborEvidence {
+    const [config, registries, rules] = [this.#config, this.#registries, this.#rules];
+    return harborEvidenceOf(base, { config, registries, rules, ...this.#surroundings, signal });
+  }
+
+  #acrEvidence(registry: RegistryEvidence, signal: AbortSignal): AcrEvidence {
+    const { name } = registry;
+    return acrEvidence(registry, {
+      rules: this.#config.rules.filter(({ destination }) => destination === name),
+      planned: () => this.#planned(name, signal),
+      openApi: this.#openApi(registry.config, signal),
+    });
+  }
+
+  #openApi({ name }: RegistryConfig, signal: AbortSignal): OpenApiEvidence | undefined {
+    const openApi = this.#registries.openApi(name);
+    if (openApi === undefined) return undefined;
+    const [overview, namespaces] = [new Overview(openApi), new Namespaces(openApi)];
+    return openApiEvidence({ overview, namespaces, id: () => openApi.instanceId(signal), signal });
   }
 
   #roles(name: string): { read: boolean; written: boolean } {
@@ -109,25 +150,50 @@ class Practice {
     };
   }
 
-  async #planned(destination: string, signal: AbortSignal): Promise<readonly string[]> {
-    const sources = this.#rules.sources().filter((rule) => rule.destination === destination);
-    const lists = [...new Set(sources.map(({ source }) => source))].map(async (source) => {
-      const { names } = await this.#names(signal)(source);
-      const targets = names.flatMap((name) => this.#rules.explain(name, []));
-      return targets.flatMap((rule) =>
-        rule.source === source && rule.destination === destination && rule.problem === undefined
-          ? (rule.destinationRepository ?? [])
-          : [],
-      );
+  /** The repositories that rules write there, as far as the sources tell in time, each with those rules. */
+  async #planned(destination: string, signal: AbortSignal): Promise<ReadonlyMap<string, readonly string[]>> {
+    const rules = this.#rules.sources().filter((rule) => rule.destination === destination);
+    const sources = [...new Set(rules.map(({ source }) => source))];
+    const lists = sources.map(async (source) => {
+      const { names } = await this.#lists(signal)(source).names();
+      return names
+        .flatMap((name) => this.#rules.explain(name, []))
+        .filter((rule) => rule.source === source && rule.destination === destination);
     });
-    return [...new Set((await Promise.all(lists)).flat())].toSorted();
+    const planned = new Map<string, readonly string[]>();
+    for (const { destinationRepository: name, problem, rule } of (await Promise.all(lists)).flat()) {
+      if (name === undefined || problem !== undefined) continue;
+      planned.set(name, [...new Set([...(planned.get(name) ?? []), rule])]);
+    }
+    return planned;
   }
 
-  #asked: ((source: string) => ReturnType<typeof sourceNames>) | undefined;
+  #writeProbe({ name }: RegistryConfig): ReturnType<typeof writeProbe> {
+    return writeProbe((repository) => this.#registries.destination(name, repository));
+  }
+
+  #rulesEvidence(signal: AbortSignal): RulesEvidence {
+    const lists = this.#lists(signal);
+    return {
+      name: 'configuration',
+      aliyun: false,
+      config: this.#config,
+      rules: this.#rules,
+      names: (source) => lists(source).names(),
+      artifacts: (source) => lists(source).artifacts(),
+    };
+  }
+
+  #asked: ((source: string) => SourceLists) | undefined;
 
   /** Each source is listed once, whoever asks. */
-  #names(signal: AbortSignal): (source: string) => ReturnType<typeof sourceNames> {
-    this.#asked ??= onceFor((source) => sourceNames(source, this.#rules, this.#registries, signal));
+  #lists(signal: AbortSignal): (source: string) => SourceLists {
+    const lists = new Map<string, SourceLists>();
+    this.#asked ??= (source) => {
+      const list = lists.get(source) ?? new SourceLists(source, this.#rules, this.#registries, signal);
+      lists.set(source, list);
+      return list;
+    };
     return this.#asked;
   }
 }

@@ -1,5 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+import { Namespaces } from '../aliyun/namespaces.ts';
+import type { OpenApi } from '../aliyun/openapi.ts';
 import { Pace } from '../aliyun/pace.ts';
+import { Preparation } from '../aliyun/preparation.ts';
+import type { OnMade } from '../aliyun/preparation.ts';
+import { ForeseenDestination, PreparedDestination } from '../aliyun/prepared-destination.ts';
 import { Repositories } from '../aliyun/repositories.ts';
 import { temporaryCredential } from '../aliyun/temporary-credential.ts';
 import type { Clock } from '../clock.ts';
@@ -14,8 +19,9 @@ import { Probe } from '../registry/probe.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Repository } from '../registry/repository.ts';
+import type { Destination } from '../copy/repository.ts';
 import type { History, Listing, TagListing } from '../task/listing.ts';
-import type { Registries } from '../task/registries.ts';
+import type { Registries, Tagged } from '../task/registries.ts';
 import type { Task } from '../task/task.ts';
 import type { Ends } from '../task/worker.ts';
 import { newAliyun } from './aliyun.ts';
@@ -40,6 +46,9 @@ export interface LiveOptions {
   before?: ConfiguredRegistries;
 }
 
+/** Called after a namespace or a repository that was missing has been made there. */
+export type OnPrepared = (registry: string, ...made: Parameters<OnMade>) => void;
+
 /** What there is of one registry. */
 interface Entry {
   client: Registry;
@@ -49,6 +58,7 @@ interface Entry {
   harbor?: Harbor;
   aliyun?: Aliyun;
   tagListing?: TagListing;
+  preparation?: Preparation | undefined;
 }
 
 type ClientOptions = ConstructorParameters<typeof Registry>[0];
@@ -77,12 +87,14 @@ export class ConfiguredRegistries implements Registries {
     onRequest: OnRequest,
     sessions: UploadSessions = noSessions,
     proxies?: Proxies,
+    onPrepared: OnPrepared = () => undefined,
     { files = deaf, before }: LiveOptions = {},
   ) {
     this.#pace = before === undefined ? new Pace(clock) : before.#pace;
     const make = (config: RegistryConfig): Entry => {
       const own = { clock, onRequest: onRequest.bind(null, config.name), sessions, proxies };
-      return newEntry(config, { ...optionsOf(config, clock, files), ...own }, this.#pace);
+      const options = { ...optionsOf(config, clock, files), ...own };
+      return newEntry(config, options, this.#pace, onPrepared.bind(null, config.name));
     };
     const old: ReadonlyMap<string, Kept> = before === undefined ? new Map() : before.#registries;
     this.#registries = new Map(
@@ -96,8 +108,11 @@ export class ConfiguredRegistries implements Registries {
     return this.#get(registry).client.repository(repository, 'pull', 'background');
   }
 
-  destination(registry: string, repository: string): Repository {
-    return this.#get(registry).client.repository(repository, 'push', 'background');
+  /** For whoever only looks: what `prepare` would make for a copy counts as empty. */
+  destination(registry: string, repository: string): Destination & Tagged {
+    const { client, preparation } = this.#get(registry);
+    const real = client.repository(repository, 'push', 'background');
+    return preparation ? new ForeseenDestination(real, preparation, repository) : real;
   }
 
   repositories(registry: string, signal?: AbortSignal): AsyncIterable<string> {
@@ -114,12 +129,26 @@ export class ConfiguredRegistries implements Registries {
 
   /** Copies go first: what they ask for stands before everything that is asked for above. */
   ends(task: Task): Ends {
-    const { client, traffic } = this.#get(task.destination);
+    const { client, traffic, preparation } = this.#get(task.destination);
+    const { destinationRepository: repository } = task;
+    const real = client.repository(repository, 'push');
     return {
       source: this.#get(task.source).client.repository(task.sourceRepository, 'pull'),
-      destination: client.repository(task.destinationRepository, 'push'),
+      destination: preparation ? new PreparedDestination(real, preparation, repository) : real,
       traffic,
     };
+  }
+
+  /** Of a registry that is of type harbor. */
+  harbor(registry: string): Harbor {
+    const { harbor } = this.#get(registry);
+    if (harbor !== undefined) return harbor;
+    throw new TypeError(`registry ${registry}: expected type harbor`);
+  }
+
+  /** Only where there is an Alibaba identity. */
+  openApi(registry: string): OpenApi | undefined {
+    return this.#get(registry).aliyun?.openApi;
   }
 
   /** For single questions beside the client's; the caller closes it. */
@@ -157,8 +186,8 @@ function keptOf(
   return { config, entry, holders: 0 };
 }
 
-function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace): Entry {
-  const { type, credential } = config;
+function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace, onMade: OnMade): Entry {
+  const { type, credential, prepare } = config;
   const traffic = new BlobTraffic({ ledger: new BlobLedger(options.clock) });
   if (config.aliyun === undefined) {
     const client = new Registry(options);
@@ -171,7 +200,10 @@ function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace): E
   const temporary = temporaryCredential(aliyun.openApi, clock);
   const complete = credential ? options : { ...options, credential: () => temporary.get() };
   const client = new Registry(complete);
-  return { client, options: complete, traffic, aliyun, tagListing: new Repositories(aliyun.openApi) };
+  const { openApi } = aliyun;
+  const preparation = prepare && new Preparation(new Namespaces(openApi), prepare, onMade);
+  const tagListing = new Repositories(openApi);
+  return { client, options: complete, traffic, aliyun, tagListing, preparation };
 }
 
 function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor {

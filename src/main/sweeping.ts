@@ -174,6 +174,7 @@ function sweeperOf(options: SweepingOptions, effective: Effective, catchUp: Catc
   const { config, rules, registries } = effective;
   return new Sweeper({
     store: state.sweeps,
+    names: state.names,
     positions: state.positions,
     records: state.records,
     registries,

@@ -1,11 +1,12 @@
 import { companionOf } from '../oci/companion.ts';
-import { collisionsOf } from './collision.ts';
 import { type CompiledRule, compileRules } from './compile.ts';
 import { explainRule, type RuleExplanation } from './explain.ts';
+import { collisionWords, findingsOf, type MappedName } from './mapping.ts';
 import { Memo } from './memo.ts';
 import { repositoryProblem, tagProblem } from './name.ts';
 import type { Refused, Rule, Wanted } from './rule.ts';
 import { RuleIndex } from './rule-index.ts';
+import { mayConcern, type Ruling, rulingOf } from './ruling.ts';
 
 /** Where a sweep has to look for a rule. */
 export interface RuleSource {
@@ -108,20 +109,33 @@ export class Ruleset {
     return this.#rules.map((rule) => explainRule(rule, repository, tags));
   }
 
+  /** How each rule that could concern the repository decides about one of its tags; `of` as in `match`. */
+  rulings(repository: string, tag: string, of: readonly string[] = []): Ruling[] {
+    return this.#rules
+      .filter((rule) => mayConcern(rule, repository))
+      .map((rule) => rulingOf(rule, { repository, tag, of }));
+  }
+
+  /** Where the rules put that repository of that source. Nothing is remembered of it: sources have many names. */
+  mapped(source: string, sourceRepository: string): MappedName[] {
+    return this.#findTargets(sourceRepository)
+      .filter(({ rule }) => rule.source === source)
+      .map(({ rule: { name: rule, destination }, repository, problem }) => ({
+        rule,
+        source,
+        sourceRepository,
+        destination,
+        destinationRepository: repository,
+        problem,
+      }));
+  }
+
   /** Source repositories, spelled out in rules, that would meet in one destination repository: one line each. */
   collisions(): string[] {
-    const spelledOut = new Set(this.#rules.flatMap((rule) => rule.repositories.literals));
-    return collisionsOf(
-      [...spelledOut].flatMap((sourceRepository) =>
-        this.#targets.get(sourceRepository).map(({ rule, repository }) => ({
-          rule: rule.name,
-          source: rule.source,
-          sourceRepository,
-          destination: rule.destination,
-          destinationRepository: repository,
-        })),
-      ),
-    );
+    const spelledOut = [...new Set(this.#rules.flatMap((rule) => rule.repositories.literals))];
+    const sources = [...new Set(this.#rules.map(({ source }) => source))];
+    const mapped = spelledOut.flatMap((name) => sources.flatMap((source) => this.mapped(source, name)));
+    return findingsOf(mapped).collisions.map(collisionWords);
   }
 
   #findTargets(sourceRepository: string): Target[] {

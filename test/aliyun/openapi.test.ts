@@ -73,8 +73,13 @@ test('only an answer that says so in every way is a success', async (t) => {
 test('refusals are told apart, and say what to do', async (t) => {
   const { server, client } = await startStand(t);
   const table = [
-    [403, 'NoPrivilege', 'denied', /allow cr:GetRepository in the RAM policy/],
-    [403, 'Forbidden.RAM', 'denied', /allow cr:GetRepository/],
+    [
+      403,
+      'NoPrivilege',
+      'denied',
+      /grant cr:GetRepository on acs:cr:\*:\*:repository\/cri-standin00000001\/mirror\/\*/,
+    ],
+    [403, 'Forbidden.RAM', 'denied', /grant cr:GetRepository/],
     [403, 'Strange', 'denied', /answered 403 \(Strange; words; request R-2\)/],
     [400, 'InvalidTimeStamp.Expired', 'denied', /clock/],
     [404, 'InvalidAccessKeyId.NotFound', 'denied', /aliyun\.accessKeyId/],
@@ -97,7 +102,7 @@ test('the action that RAM forbids is named as RAM names it', async (t) => {
   const { server, client } = await startStand(t);
   server.forbidden.add('ListRepoTag');
   const error = await failure(client.call('ListRepoTag', { RepoId: 'x' }, schema), 'denied');
-  assert.match(error.message, /allow cr:ListRepositoryTag in/);
+  assert.match(error.message, /grant cr:ListRepositoryTag on acs:cr:/);
 });
 
 test('a wrong secret, and a key that is not known', async (t) => {

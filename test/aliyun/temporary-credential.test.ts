@@ -58,7 +58,7 @@ test('an outage near its end costs nothing while it is good, and is an error aft
   assert.equal(server.requests.length, 2);
   clock.advance(5 * minute);
   const error = await failure(held.get(), 'denied');
-  assert.match(error.message, /allow cr:GetAuthorizationToken in/);
+  assert.match(error.message, /grant cr:GetAuthorizationToken on \* to/);
   server.forbidden.clear();
   assert.deepEqual(await held.get(), expected);
 });

@@ -187,3 +187,30 @@ test('what the example shows of it is right', () => {
   assert.equal(identity.accessKeySecret, 'value-of-ALIBABA_CLOUD_ACCESS_KEY_SECRET');
   assert.equal(acr?.aliyun?.openapiUrl, 'https://cr-vpc.cn-shanghai.aliyuncs.com');
 });
+
+test('what may be made at the destination has its defaults, and is nothing unless it is named', () => {
+  const namespaces = { visibility: 'private', immutableTags: false, autoCreateRepositories: false };
+  const repositories = { visibility: 'private', immutableTags: false, summary: 'Mirrored by Tagferry' };
+  const prepareOf = (prepare: object | undefined) =>
+    load(withAcr({ aliyun, ...(prepare && { prepare }) })).registries[1]?.prepare;
+  assert.deepEqual(prepareOf({ namespaces: {} }), { namespaces });
+  assert.deepEqual(prepareOf({ repositories: {} }), { repositories });
+  assert.deepEqual(prepareOf({ namespaces: { visibility: 'public' }, repositories: { summary: 'x' } }), {
+    namespaces: { ...namespaces, visibility: 'public' },
+    repositories: { ...repositories, summary: 'x' },
+  });
+  assert.equal(prepareOf({}), undefined);
+  assert.equal(prepareOf(undefined), undefined);
+});
+
+test('nothing can be made without a key, nor what the OpenAPI would not take', () => {
+  assert.deepEqual(wrong(withAcr({ username: 'u', password: 'p', prepare: { repositories: {} } })), [
+    'prepare: expected aliyun beside it, to make things with, got no aliyun',
+  ]);
+  const repositories = { visibility: 'secret', summary: 'x'.repeat(101), immutableTag: true };
+  assert.deepEqual(wrong(withAcr({ aliyun, prepare: { repositories } })), [
+    'prepare.repositories.visibility: expected "private" or "public", got "secret"',
+    `prepare.repositories.summary: expected a text of 1 to 100 characters, got "${'x'.repeat(80)}…"`,
+    'prepare.repositories.immutableTag: expected a known key, got "immutableTag" (immutableTags?)',
+  ]);
+});

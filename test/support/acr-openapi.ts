@@ -1,5 +1,16 @@
 import { createHash, createHmac } from 'node:crypto';
-import { type Answer, type Call, json } from '../../src/demo/registry/call.ts';
+import type { Answer, Call } from '../../src/demo/registry/call.ts';
+import {
+  type AcrInstance,
+  type Refusing,
+  acrInstance,
+  failure,
+  instanceAnswer,
+  instanceId,
+  looksOf,
+  missing,
+  success,
+} from './acr-instance.ts';
 import { temporary } from './acr-tokens.ts';
 import { type CallServer, startCallServer } from './call-server.ts';
 import { Client, type Credential } from './client.ts';
@@ -14,7 +25,7 @@ import type { Ending } from './temporary.ts';
 
 /** What the stand-in takes. */
 export const accessKey = { accessKeyId: 'AKTEST', accessKeySecret: 'SKTEST-not-to-be-shown' };
-export const instanceId = 'cri-standin00000001';
+export { instanceId } from './acr-instance.ts';
 
 export interface Entry {
   tag: string;
@@ -38,15 +49,11 @@ export interface OpenApiCall {
   headers: Readonly<Call['headers']>;
 }
 
-export interface Refusing {
-  status: number;
-  code: string;
-  message?: string;
-}
-
 export interface AcrOpenApi extends CallServer {
   /** Calls so far whose signature was right, refused ones too. */
   readonly calls: readonly OpenApiCall[];
+  /** What it tells besides lists, and makes; a test may change it at any time. */
+  readonly instance: AcrInstance;
   /** Actions that the access key's RAM policy does not allow. */
   readonly forbidden: Set<string>;
   /** Milliseconds that a temporary password is good for. */
@@ -58,14 +65,18 @@ export interface AcrOpenApi extends CallServer {
 }
 
 export interface AcrOpenApiOptions {
-  shelf: Shelf;
+  /** What to list; unless told, the instance's repositories, which are empty. */
+  shelf?: Shelf;
+  /** Shared with `acr-tokens.ts` and the edge where they stand beside it. */
+  instance?: AcrInstance;
   /** Tells whether a signature is too old; milliseconds. */
   now?: () => number;
 }
 
 /** The key may be a temporary one: whatever security token comes along is taken, if it is signed. */
 export async function startAcrOpenApi(t: Ending, options: AcrOpenApiOptions): Promise<AcrOpenApi> {
-  const { shelf, now = Date.now } = options;
+  const { instance = acrInstance(), now = Date.now } = options;
+  const { shelf = instanceShelf(instance) } = options;
   const calls: OpenApiCall[] = [];
   const nonces = new Set<string>();
   const refusals: Refusing[] = [];
@@ -78,15 +89,18 @@ export async function startAcrOpenApi(t: Ending, options: AcrOpenApiOptions): Pr
     calls.push({ action, parameters, headers: call.headers });
     const refusing = refusals.shift() ?? forbidding(openApi.forbidden, action);
     if (refusing) return failure(refusing);
-    if (parameters['InstanceId'] !== instanceId) return missing('INSTANCE');
+    if (action !== 'ListInstance' && parameters['InstanceId'] !== instanceId) return missing('INSTANCE');
     if (action === 'GetAuthorizationToken') return password(now() + openApi.passwordLife);
-    if (action === 'GetRepository') return getRepository(shelf, ids, parameters);
+    if (action === 'GetRepository') return getRepository(shelf, ids, parameters, instance);
     if (action === 'ListRepoTag') return listRepoTag(shelf, ids, parameters);
-    return failure({ status: 404, code: 'InvalidAction.NotFound' });
+    return (
+      instanceAnswer(action, instance, parameters) ?? failure({ status: 404, code: 'InvalidAction.NotFound' })
+    );
   });
   const openApi: AcrOpenApi = {
     ...server,
     calls,
+    instance,
     forbidden: new Set(),
     passwordLife: 3_600_000,
     refuse: (times, refusing) => void refusals.push(...Array<Refusing>(times).fill(refusing)),
@@ -105,6 +119,16 @@ export function tableShelf(table: Map<string, Entry[]>, namespaces: readonly str
       const entry = table.get(repository)?.find((entry) => entry.tag === tag);
       return entry ?? { tag, digest: '', status: 'DELETING' };
     },
+  };
+}
+
+/** What is there by the instance's own accounts, holding what `under` has of it. */
+export function instanceShelf({ namespaces, repositories }: AcrInstance, under?: Shelf): Shelf {
+  return {
+    hasNamespace: (namespace) => namespaces.has(namespace),
+    tags: async (repository) =>
+      repositories.has(repository) ? ((await under?.tags(repository)) ?? []) : undefined,
+    entry: async (repository, tag) => (await under?.entry(repository, tag)) ?? { tag, digest: '' },
   };
 }
 
@@ -147,12 +171,18 @@ class Ids {
   }
 }
 
-async function getRepository(shelf: Shelf, ids: Ids, parameters: Record<string, string>): Promise<Answer> {
+async function getRepository(
+  shelf: Shelf,
+  ids: Ids,
+  parameters: Record<string, string>,
+  instance: AcrInstance,
+): Promise<Answer> {
   const { RepoNamespaceName = '', RepoName = '' } = parameters;
   const repository = `${RepoNamespaceName}/${RepoName}`;
   if (!shelf.hasNamespace(RepoNamespaceName)) return missing('NAMESPACE');
   if ((await shelf.tags(repository)) === undefined) return missing('REPO');
-  return success({ RepoId: ids.of(repository), RepoName, RepoNamespaceName, RepoStatus: 'NORMAL' });
+  const named = { RepoId: ids.of(repository), RepoName, RepoNamespaceName, RepoStatus: 'NORMAL' };
+  return success({ ...named, ...looksOf(instance, RepoNamespaceName, RepoName) });
 }
 
 async function listRepoTag(shelf: Shelf, ids: Ids, parameters: Record<string, string>): Promise<Answer> {
@@ -173,22 +203,6 @@ function image({ tag, digest, status = 'NORMAL' }: Entry): object {
 
 function password(ExpireTime: number): Answer {
   return success({ TempUsername: temporary.name, AuthorizationToken: temporary.password, ExpireTime });
-}
-
-function success(members: object): Answer {
-  return json(200, { RequestId: 'R-1', Code: 'success', IsSuccess: true, ...members });
-}
-
-function missing(what: 'INSTANCE' | 'NAMESPACE' | 'REPO'): Answer {
-  return failure({
-    status: 200,
-    code: `${what}_NOT_EXIST`,
-    message: `the ${what.toLowerCase()} is not there`,
-  });
-}
-
-function failure({ status, code, message = 'no' }: Refusing): Answer {
-  return json(status, { RequestId: 'R-2', Code: code, Message: message, IsSuccess: false });
 }
 
 function forbidding(forbidden: ReadonlySet<string>, action: string): Refusing | undefined {

@@ -1,7 +1,7 @@
 import { type Answer, type Call, json } from '../../src/demo/registry/call.ts';
 import { isDigest } from '../../src/oci/digest.ts';
 import { manifestTypes } from '../../src/oci/media-type.ts';
-import { type AcrAccounts, acrAccounts, acrTokens } from './acr-tokens.ts';
+import { type AcrAccounts, acrAccounts, acrTokens, services } from './acr-tokens.ts';
 import { type CallServer, startCallServer, type Tls } from './call-server.ts';
 import { startDockerRegistry } from './docker-registry.ts';
 import { forward } from './forward.ts';
@@ -37,13 +37,20 @@ export interface Edge {
   ageTokens(): void;
 }
 
-/** `imagesOnly` refuses what is no image, as the personal edition does; of EE it is not known. */
+export interface AcrOptions {
+  /** Refuses what is no image, as the personal edition does; of EE it is not known. */
+  imagesOnly?: boolean;
+  tls?: Tls;
+  /** What its challenge says; EE unless told. */
+  edition?: keyof typeof services;
+}
+
 export async function startAcr(
   t: Ending,
-  { tls, ...options }: { imagesOnly?: boolean; tls?: Tls } = {},
+  { tls, edition = 'enterprise', ...options }: AcrOptions = {},
 ): Promise<AcrStandIn> {
   const accounts = acrAccounts();
-  const tokens = await startTokenServer(t, acrTokens(accounts), tls);
+  const tokens = await startTokenServer(t, acrTokens(accounts, services[edition]), tls);
   const registry = await startDockerRegistry(t, { token: tokens.trust, ...options });
   const storage = await startStorage(t);
   const expired = new Set<string>();

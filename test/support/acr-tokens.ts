@@ -13,15 +13,29 @@ export interface AcrUser {
   grants: readonly { repositories: RegExp; actions: readonly Action[] }[];
 }
 
+export interface AcrNamespace {
+  autoCreate: boolean;
+  /** What is made by a push into it, everybody may pull. */
+  public: boolean;
+  /** Tags of what is made by a push into it cannot be written twice. */
+  immutable?: boolean;
+  /** `NORMAL` unless told. */
+  status?: string;
+}
+
 /** What the token service knows; a test may change it at any time. */
 export interface AcrAccounts {
   users: AcrUser[];
-  namespaces: Map<string, { autoCreate: boolean; public: boolean }>;
+  namespaces: Map<string, AcrNamespace>;
   /** `namespace/repository` of those that are there. */
   repositories: Set<string>;
 }
 
-const service = 'registry.aliyuncs.com:cn-shanghai:china:cri-standin00000001';
+/** By which the two editions are told apart. */
+export const services = {
+  enterprise: 'registry.aliyuncs.com:cn-shanghai:china:cri-standin00000001',
+  personal: 'registry.aliyuncs.com:cn-hangzhou:26842',
+};
 const everything = ['pull', 'push', 'create'] as const;
 const password = 'fixed-password';
 
@@ -57,7 +71,7 @@ export function acrAccounts(): AcrAccounts {
  * ACR's token service. It refuses a wrong password, but no scope: what is not allowed, or not there, is
  * missing from the token, and the registry says 401 later.
  */
-export function acrTokens(accounts: AcrAccounts): TokenPolicy {
+export function acrTokens(accounts: AcrAccounts, service = services.enterprise): TokenPolicy {
   const answer = (request: TokenRequest, sign: Sign) => {
     const user = identify(accounts, request);
     if (!user) return json(401, error('UNAUTHORIZED', 'authentication required'));
@@ -66,12 +80,11 @@ export function acrTokens(accounts: AcrAccounts): TokenPolicy {
     const issued_at = new Date().toISOString();
     return json(200, { ...signed, access_token: signed.token, issued_at });
   };
+  const refuse = (call: Call): Answer | undefined => {
+    if (call.method === 'GET' && call.query.get('service') === service) return undefined;
+    return json(400, error('UNSUPPORTED', 'unknown service'));
+  };
   return { path: '/auth', service, answer, refuse };
-}
-
-function refuse(call: Call): Answer | undefined {
-  if (call.method === 'GET' && call.query.get('service') === service) return undefined;
-  return json(400, error('UNSUPPORTED', 'unknown service'));
 }
 
 function error(code: string, message: string): object {

@@ -1,33 +1,131 @@
+import type { PublicEndpoint } from '../../aliyun/overview.ts';
 import { RegistryError } from '../../copy/error.ts';
 import { needed } from '../check.ts';
 import type { Check } from '../check.ts';
-import { error, ok } from '../finding.ts';
+import { error, ok, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
-import type { RegistryEvidence } from '../registry/evidence.ts';
 import { unreached } from '../registry/reachable.ts';
+import { ofInstance } from './evidence.ts';
+import type { AcrEvidence } from './evidence.ts';
+import { permitted } from './forbidden.ts';
+import { command, console, placeOf } from './steps.ts';
+import type { Place } from './steps.ts';
+import { isVpcHost } from './vpc-host.ts';
 
 /**
  * Whether the instance's load balancer lets this machine in. Whoever is not on the whitelist gets no answer at all: the
- * connection is reset, ends, or stays silent.
+ * connection is reset, ends, or stays silent. The whitelist itself is told by the OpenAPI.
  */
-export const whitelist: Check<RegistryEvidence> = {
+export const whitelist: Check<AcrEvidence> = {
   id: 'whitelist',
   number: 6,
   async look(evidence) {
-    const { config, ping, addresses, proxied } = evidence;
+    const { config, ping, addresses, proxied, aliyun } = evidence;
     const url = new URL(config.url);
     if (!proxied(url)) await needed('endpoint', addresses(url.hostname));
-    try {
-      const { status } = await ping();
-      return [ok(`GET ${config.url}/v2/ answered ${status}`)];
-    } catch (reason) {
-      if (!(reason instanceof RegistryError)) throw reason;
-      return [silent.has(reason.fault) ? shutOut(config.name, reason) : unreached(config.url, reason)];
-    }
+    const silence = await silenceOf(ping());
+    if (silence !== undefined && !silent.has(silence.fault)) return [unreached(config.url, silence)];
+    // The whitelist is of the way in from the Internet.
+    const listed = aliyun && !isVpcHost(url.hostname);
+    if (silence === undefined)
+      return [ok(`GET ${config.url}/v2/ answered`), ...(listed ? await openness(evidence) : [])];
+    return listed ? explained(evidence, silence) : [shutOut(config.name, silence)];
   },
 };
 
 const silent: ReadonlySet<RegistryError['fault']> = new Set(['unreachable', 'timeout']);
+
+async function silenceOf(ping: Promise<unknown>): Promise<RegistryError | undefined> {
+  try {
+    await ping;
+    return undefined;
+  } catch (reason) {
+    if (reason instanceof RegistryError) return reason;
+    throw reason;
+  }
+}
+
+function openness(evidence: AcrEvidence): Promise<readonly Finding[]> {
+  return permitted(evidence, { action: 'GetInstanceEndpoint', unseen: 'who else may come in' }, async () => {
+    const endpoint = await ofInstance(evidence, (openApi) => openApi.publicEndpoint());
+    if (!endpoint.enabled || !isOpen(endpoint)) return [];
+    return [open(await placeOf(evidence), endpoint)];
+  });
+}
+
+/** No answer: the whitelist says whether it is because of it. Who cannot ask the OpenAPI is told what it looks like. */
+async function explained(evidence: AcrEvidence, silence: RegistryError): Promise<readonly Finding[]> {
+  const unseen = 'who may come in';
+  let likely = [shutOut(evidence.name, silence)];
+  const seen = await permitted(evidence, { action: 'GetInstanceEndpoint', unseen }, async () => {
+    const endpoint = await ofInstance(evidence, (openApi) => openApi.publicEndpoint());
+    if (!endpoint.enabled)
+      return needed(
+        'public-access',
+        Promise.reject(new RegistryError('unreachable', 'public access is off')),
+      );
+    const place = await placeOf(evidence);
+    likely = [];
+    if (isOpen(endpoint)) return [elsewhere(evidence, silence, endpoint), open(place, endpoint)];
+    return [notOn(place, endpoint, silence)];
+  });
+  return [...likely, ...seen];
+}
+
+const loopback = /^127\./;
+const everybody = /^(0\.0\.0\.0|::)(\/0)?$/;
+
+function isOpen({ aclEnabled, entries }: PublicEndpoint): boolean {
+  return !aclEnabled || entries.length === 0 || entries.some((entry) => everybody.test(entry));
+}
+
+function open(place: Place, { aclEnabled, entries }: PublicEndpoint): Finding {
+  const saw = aclEnabled
+    ? `the whitelist of ${place.instanceId} ${entries.length === 0 ? 'is empty' : `has ${entries.join(', ')}`}`
+    : `${place.instanceId} has no whitelist`;
+  return warn('open-to-the-internet', {
+    saw,
+    means: 'anybody on the Internet may come in and try passwords; an empty whitelist lets everybody in',
+    next: [
+      `${console(place, 'Repository', 'Access Control', 'Internet')}: add the addresses that need it (curl https://ifconfig.me shows this machine's), then take 0.0.0.0/0 out`,
+    ],
+  });
+}
+
+function notOn(place: Place, { entries }: PublicEndpoint, { message }: RegistryError): Finding {
+  const only = entries.every((entry) => loopback.test(entry));
+  return error(only ? 'whitelist-loopback-only' : 'not-on-whitelist', {
+    saw: `${message}; the whitelist of ${place.instanceId} has ${entries.join(', ')}`,
+    means: only
+      ? 'nobody may come in: switching public access on puts 127.0.0.1/32 on the whitelist, and that is all'
+      : 'there is no answer for this machine: its address, as seen from outside, is on none of these networks',
+    next: [
+      'curl https://ifconfig.me shows the address under which this machine is seen outside (that of the NAT gateway)',
+      `${console(place, 'Repository', 'Access Control', 'Internet')}: add that address with /32`,
+      command(place, 'CreateInstanceEndpointAclPolicy', {
+        EndpointType: 'internet',
+        ModuleName: 'Registry',
+        Entry: '<address>/32',
+      }),
+      `Terraform: resource "alicloud_cr_endpoint_acl_policy" with instance_id = "${place.instanceId}", endpoint_type = "internet" and entry = "<address>/32"`,
+    ],
+  });
+}
+
+function elsewhere(
+  { config }: AcrEvidence,
+  { message }: RegistryError,
+  { entries }: PublicEndpoint,
+): Finding {
+  const { host } = new URL(config.url);
+  return error('no-connection', {
+    saw: `${message}; the whitelist lets everybody in${entries.length === 0 ? '' : ` (${entries.join(', ')})`}`,
+    means: 'it is not the whitelist: something between here and the instance lets nothing through',
+    next: [
+      `let this machine reach ${host} at its port: firewall, security group, proxy (HTTPS_PROXY, NO_PROXY)`,
+    ],
+  });
+}
 
 function shutOut(name: string, { message }: RegistryError): Finding {
   return error('no-connection', {

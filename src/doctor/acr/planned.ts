@@ -1,0 +1,32 @@
+import type { RepositoryState } from '../../aliyun/namespaces.ts';
+import { ofInstance } from './evidence.ts';
+import type { AcrEvidence } from './evidence.ts';
+
+/** Repositories that are asked for by name: at 15 requests a second, the others would take longer than anybody waits. */
+const most = 40;
+
+export interface Planned {
+  name: string;
+  state: RepositoryState | 'no-namespace' | undefined;
+}
+
+/** The planned repositories of a namespace as they are at the destination, the first ones; `of`: how many there are. */
+export async function plannedIn(
+  evidence: AcrEvidence,
+  namespace: string,
+): Promise<{ looked: readonly Planned[]; of: number }> {
+  const all = await evidence.planned();
+  const within = all.filter((name) => name.startsWith(`${namespace}/`));
+  const namespaces = (await evidence.namespaces()).length;
+  const share = Math.max(1, Math.floor(most / Math.max(1, namespaces)));
+  const looks = within.slice(0, share).map(async (name) => {
+    return { name, state: await ofInstance(evidence, (openApi) => openApi.repository(name)) };
+  });
+  return { looked: await Promise.all(looks), of: within.length };
+}
+
+/** `a, b and 3 more` */
+export function someOf(names: readonly string[]): string {
+  const shown = names.slice(0, 5).join(', ');
+  return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
+}
