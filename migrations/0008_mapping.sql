@@ -9,7 +9,7 @@ CREATE TABLE mapping (
   PRIMARY KEY (destination, destination_repository, source, source_repository)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX mapping_source ON mapping (source);
+CREATE INDEX mapping_source ON mapping (source, source_repository);
 
 -- What sweeps have found to be right belongs to the source repository that it is equal to, as what was copied does.
 INSERT INTO owner (destination, destination_repository, source, source_repository)

@@ -9,7 +9,7 @@ import { Current, type Effective, effectiveOf } from './main/effective.ts';
 import { settleEndpoints } from './main/endpoints.ts';
 import { forgivingUploads } from './main/forgiving.ts';
 import { Journal } from './main/journal.ts';
-import { ConfiguredRegistries, type Files, type OnPrepared, type OnRequest } from './main/registries.ts';
+import { ConfiguredRegistries, type Files, type OnRequest } from './main/registries.ts';
 import { Reloading } from './main/reloading.ts';
 import { Sweeping } from './main/sweeping.ts';
 import { createMetrics } from './metrics.ts';
@@ -186,9 +186,7 @@ class Parts {
       this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status);
     const sessions = forgivingUploads(this.#state.uploads, log);
     const live = { files, ...(before && { before }) };
-    const onPrepared: OnPrepared = (...made) => this.#journal.prepared(...made);
-    const [clock, proxies] = [this.#clock, this.#proxies];
-    return new ConfiguredRegistries(registries, clock, onRequest, sessions, proxies, onPrepared, live);
+    return new ConfiguredRegistries(registries, this.#clock, onRequest, sessions, this.#proxies, live);
   }
 
   #app(): ReturnType<typeof createApp> {
@@ -257,7 +255,7 @@ class Parts {
 
   #explain(reference: Parameters<typeof recall>[0]): ReturnType<typeof explain> {
     const { enqueue: events, tasks, records } = this.#state;
-    return this.#current.use(async ({ config, rules, registries }) => {
+    return this.#current.use(({ config, rules, registries }) => {
       const recalled = recall(reference, { rules, events, tasks, records });
       const hint = hintFor(config.registries);
       return explain(recalled, { registries, hint, clock: this.#clock, from: 'mirror' });

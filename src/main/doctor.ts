@@ -92,12 +92,9 @@ class Practice {
     const ofRegistries = this.#config.registries.map((registry) => (signal: AbortSignal) => {
       const evidence = this.#evidence(registry, signal);
       const roles = this.#roles(registry.name);
+      const probes = isToWrite && roles.written ? [this.#writeProbe(registry)] : [];
       if (registry.type === 'acr-ee')
-        return examine(
-          [...acrChecks, ...(isToWrite && roles.written ? [this.#writeProbe(registry)] : [])],
-          this.#acrEvidence(evidence, signal),
-          signal,
-        );
+        return examine([...acrChecks, ...probes], this.#acrEvidence(evidence, signal), signal);
       if (registry.type === 'harbor' && roles.read)
         return examine(harborChecks(roles), this.#harborEvidence(evidence, signal), signal);
       return examine(registryChecks(roles), evidence, signal);

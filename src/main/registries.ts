@@ -31,6 +31,9 @@ import { Watched } from './watched.ts';
 /** Called after every answer of a registry; status 0 when there was none. */
 export type OnRequest = (registry: string, method: string, status: number) => void;
 
+/** Called after a namespace or a repository that was missing has been made there. */
+export type OnPrepared = (registry: string, ...made: Parameters<OnMade>) => void;
+
 /** What comes of the files that a registry's configuration names, while it runs. */
 export interface Files {
   /** Cannot be read, or is not what it should be: what it held before counts. Told once. */
@@ -42,12 +45,10 @@ export interface Files {
 /** Further parts of the options that only a mirror has. */
 export interface LiveOptions {
   files?: Files;
+  onPrepared?: OnPrepared;
   /** What the new ones take the place of: whatever is equal keeps its client. */
   before?: ConfiguredRegistries;
 }
-
-/** Called after a namespace or a repository that was missing has been made there. */
-export type OnPrepared = (registry: string, ...made: Parameters<OnMade>) => void;
 
 /** What there is of one registry. */
 interface Entry {
@@ -87,14 +88,17 @@ export class ConfiguredRegistries implements Registries {
     onRequest: OnRequest,
     sessions: UploadSessions = noSessions,
     proxies?: Proxies,
-    onPrepared: OnPrepared = () => undefined,
-    { files = deaf, before }: LiveOptions = {},
+    { files = deaf, onPrepared = () => undefined, before }: LiveOptions = {},
   ) {
     this.#pace = before === undefined ? new Pace(clock) : before.#pace;
     const make = (config: RegistryConfig): Entry => {
       const own = { clock, onRequest: onRequest.bind(null, config.name), sessions, proxies };
-      const options = { ...optionsOf(config, clock, files), ...own };
-      return newEntry(config, options, this.#pace, onPrepared.bind(null, config.name));
+      return newEntry(
+        config,
+        { ...optionsOf(config, clock, files), ...own },
+        this.#pace,
+        onPrepared.bind(null, config.name),
+      );
     };
     const old: ReadonlyMap<string, Kept> = before === undefined ? new Map() : before.#registries;
     this.#registries = new Map(

@@ -27,19 +27,31 @@ export interface NameFindings {
 /** Names of source repositories that a message spells out; of more it says how many. */
 const named = 4;
 
-/** Judges where the rules put each of some source repositories. A name may be wrong in both ways: then both are told. */
+/** Judges where the rules put each of some source repositories. */
 export function findingsOf(mapped: Iterable<MappedName>): NameFindings {
-  const invalid: InvalidName[] = [];
-  const first = new Map<string, Mapping>();
-  const meetings = new Map<string, Map<string, Mapping>>();
-  for (const { problem, ...mapping } of mapped) {
-    if (problem !== undefined) invalid.push({ ...mapping, problem });
+  const judge = new NameJudge();
+  for (const one of mapped) judge.add(one);
+  return judge.findings();
+}
+
+/** The same, for whoever has too many of them to look at all at once. A name may be wrong in both ways: then both are told. */
+export class NameJudge {
+  readonly #invalid: InvalidName[] = [];
+  /** Who goes to a destination repository first. */
+  readonly #first = new Map<string, Mapping>();
+  readonly #meetings = new Map<string, Map<string, Mapping>>();
+
+  add({ problem, ...mapping }: MappedName): void {
+    if (problem !== undefined) this.#invalid.push({ ...mapping, problem });
     const place = placeOf(mapping);
-    const before = first.get(place);
-    if (before === undefined) first.set(place, mapping);
-    else if (sourceOf(before) !== sourceOf(mapping)) meet(meetings, place, before, mapping);
+    const before = this.#first.get(place);
+    if (before === undefined) this.#first.set(place, mapping);
+    else if (sourceOf(before) !== sourceOf(mapping)) meet(this.#meetings, place, before, mapping);
   }
-  return { invalid, collisions: [...meetings.values()].flatMap(collisionOf) };
+
+  findings(): NameFindings {
+    return { invalid: this.#invalid, collisions: [...this.#meetings.values()].flatMap(collisionOf) };
+  }
 }
 
 function meet(meetings: Map<string, Map<string, Mapping>>, place: string, ...both: Mapping[]): void {

@@ -8,17 +8,12 @@ const mappingColumns = `
 
 const listNames = `SELECT source_repository AS name FROM mapping WHERE source = ?`;
 
-const listMappings = `SELECT ${mappingColumns} FROM mapping WHERE source = ?`;
-
 const putMapping = `
   INSERT INTO mapping (destination, destination_repository, source, source_repository, rule)
   VALUES (@destination, @destinationRepository, @source, @sourceRepository, @rule)
-  ON CONFLICT DO UPDATE SET rule = excluded.rule`;
+  ON CONFLICT DO UPDATE SET rule = excluded.rule WHERE rule <> excluded.rule`;
 
-const dropMapping = `
-  DELETE FROM mapping
-  WHERE destination = @destination AND destination_repository = @destinationRepository
-    AND source = @source AND source_repository = @sourceRepository`;
+const forgetName = `DELETE FROM mapping WHERE source = ? AND source_repository = ?`;
 
 const findMappings = `
   SELECT ${mappingColumns} FROM mapping WHERE destination = ? AND destination_repository = ?`;
@@ -34,9 +29,8 @@ const putOwner = `
 
 const prepare = (connection: Connection) => ({
   names: connection.prepare<[source: string], { name: string }>(listNames),
-  mappings: connection.prepare<[source: string], Mapping>(listMappings),
   put: connection.prepare<[Mapping]>(putMapping),
-  drop: connection.prepare<[Mapping]>(dropMapping),
+  forget: connection.prepare<[source: string, repository: string]>(forgetName),
   there: connection.prepare<[destination: string, repository: string], Mapping>(findMappings),
   owner: connection.prepare<[destination: string, repository: string], Owner>(findOwner),
   own: connection.prepare<[Omit<Mapping, 'rule'>]>(putOwner),
@@ -57,16 +51,15 @@ export class SqliteNameStore implements NameStore {
     return [...new Set(rows.map(({ name }) => name))];
   }
 
-  /** Most names were there before: only what is new or gone is written. */
-  remember(source: string, mappings: readonly Mapping[]): void {
+  remember(mappings: readonly Mapping[]): void {
     write(this.#connection, () => {
-      const wanted = new Map(mappings.map((mapping) => [keyOf(mapping), mapping]));
-      const gone: Mapping[] = [];
-      for (const known of this.#sql.mappings.iterate(source))
-        if (wanted.get(keyOf(known))?.rule === known.rule) wanted.delete(keyOf(known));
-        else gone.push(known);
-      for (const mapping of gone) this.#sql.drop.run(mapping);
-      for (const mapping of wanted.values()) this.#sql.put.run(mapping);
+      for (const mapping of mappings) this.#sql.put.run(mapping);
+    });
+  }
+
+  forget(source: string, names: readonly string[]): void {
+    write(this.#connection, () => {
+      for (const name of names) this.#sql.forget.run(source, name);
     });
   }
 
@@ -86,8 +79,4 @@ export class SqliteNameStore implements NameStore {
   there({ destination, destinationRepository }: Mapping): Mapping[] {
     return this.#sql.there.all(destination, destinationRepository);
   }
-}
-
-function keyOf({ destination, destinationRepository, sourceRepository }: Mapping): string {
-  return `${destination} ${destinationRepository} ${sourceRepository}`;
 }

@@ -1,10 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { Collision, Mapping, MappedName, NameFindings } from '../rule/mapping.ts';
 import {
   collisionWords,
   contestedWords,
-  findingsOf,
   invalidWords,
+  NameJudge,
   placeOf,
   takenWords,
 } from '../rule/mapping.ts';
@@ -20,8 +21,10 @@ import { type Survey, surveyOf, type SurveyOptions, type SurveyRules } from './s
 export interface NameStore {
   /** Repositories of the source that were known when they were last remembered, or have been named since. */
   names(source: string): string[];
-  /** Where the rules put the repositories of the source: instead of all that was known of it. */
-  remember(source: string, mappings: readonly Mapping[]): void;
+  /** Where the rules put repositories. */
+  remember(mappings: readonly Mapping[]): void;
+  /** Repositories that the source has no more. */
+  forget(source: string, names: readonly string[]): void;
   /** Whose a destination repository is: of the first that something was copied of, or that was found there. */
   owner(destination: string, destinationRepository: string): Owner | undefined;
   own(mapping: Omit<Mapping, 'rule'>): void;
@@ -51,6 +54,9 @@ const looksForOwners = 20;
 /** Lines kept with a sweep; all are counted. */
 const kept = 20;
 
+/** Names between two pauses. */
+const pieceSize = 1_000;
+
 /** How long sources wait for the names of others (ms): one that does not answer keeps nobody. */
 const patience = 10_000;
 
@@ -68,8 +74,11 @@ export class KnownNames {
   readonly #surveys: ReadonlyMap<string, Promise<Survey>>;
   /** By source. */
   readonly #names = new Map<string, ReadonlySet<string>>();
+  /** Where these go, as long as they are judged. */
+  readonly #mapped = new Map<string, readonly MappedName[]>();
   /** By destination repository. */
   #contested: ReadonlyMap<string, Contested> = new Map();
+  #judged: Promise<void> = Promise.resolve();
   #proven: Promise<void> | undefined;
 
   /** Begins to ask the sources. */
@@ -102,16 +111,32 @@ export class KnownNames {
   }
 
   async #survey(source: string): Promise<Survey> {
-    const { rules, store, sweep } = this.#options;
+    const { rules, sweep } = this.#options;
     const here = rules.sources().filter((one) => one.source === source);
     const survey = await surveyOf(source, here, this.#options);
     const remembered = this.#names.get(source) ?? new Set();
     for (const name of remembered)
       if (survey.failure !== undefined || survey.unnamed.has(projectOf(name))) survey.names.add(name);
     this.#names.set(source, survey.names);
-    if (!sweep.dryRun) store.remember(source, [...this.#mapped([source])]);
-    this.#judge();
+    this.#mapped.delete(source);
+    if (!sweep.dryRun) await this.#remember(source, remembered);
+    await this.#judge();
     return survey;
+  }
+
+  /** Only what is new or gone is written. */
+  async #remember(source: string, before: ReadonlySet<string>): Promise<void> {
+    const { store } = this.#options;
+    const now = this.#names.get(source) ?? new Set();
+    const gone = [...before].filter((name) => !now.has(name));
+    for (const names of pieces(gone)) {
+      store.forget(source, names);
+      await this.#pause();
+    }
+    for (const mapped of pieces(await this.#mappedOf(source))) {
+      store.remember(mapped);
+      await this.#pause();
+    }
   }
 
   async #others(own: Promise<Survey>): Promise<void> {
@@ -126,6 +151,7 @@ export class KnownNames {
 
   /** What is there tells whose it is, where the database does not know any more. */
   async #prove(): Promise<void> {
+    this.#mapped.clear();
     const { store, sweep, width } = this.#options;
     const unowned = [...this.#contested.values()].filter(({ owner }) => owner === undefined);
     await parallel(unowned.slice(0, looksForOwners), width, async (contested) => {
@@ -139,15 +165,45 @@ export class KnownNames {
     });
   }
 
-  *#mapped(sources: Iterable<string>): Generator<MappedName> {
-    for (const source of sources)
-      for (const name of [...(this.#names.get(source) ?? [])].toSorted())
-        yield* this.#options.rules.mapped(source, name);
+  /** In the order of the names. */
+  async #mappedOf(source: string): Promise<readonly MappedName[]> {
+    const known = this.#mapped.get(source);
+    if (known !== undefined) return known;
+    const mapped: MappedName[] = [];
+    for (const names of pieces([...(this.#names.get(source) ?? [])].toSorted())) {
+      for (const name of names) mapped.push(...this.#options.rules.mapped(source, name));
+      await this.#pause();
+    }
+    this.#mapped.set(source, mapped);
+    return mapped;
   }
 
-  #judge(): void {
+  /** Others have their turn: a source may have a hundred thousand names. */
+  async #pause(): Promise<void> {
+    await setImmediate();
+    this.#options.signal.throwIfAborted();
+  }
+
+  async #findings(): Promise<NameFindings> {
+    const judge = new NameJudge();
+    for (const source of this.#names.keys())
+      for (const mapped of pieces(await this.#mappedOf(source))) {
+        for (const one of mapped) judge.add(one);
+        await this.#pause();
+      }
+    return judge.findings();
+  }
+
+  /** One after the other: the last one knows most. */
+  #judge(): Promise<void> {
+    const next = this.#judged.then(() => this.#judgeNow());
+    this.#judged = next.catch(() => undefined);
+    return next;
+  }
+
+  async #judgeNow(): Promise<void> {
     const { store, rules, sweep, onFindings } = this.#options;
-    const findings = findingsOf(this.#mapped(this.#names.keys()));
+    const findings = await this.#findings();
     const ownerOf = ({ destination, destinationRepository }: Collision): Owner | undefined => {
       const owner = store.owner(destination, destinationRepository);
       if (owner === undefined) return undefined;
@@ -169,6 +225,11 @@ export class KnownNames {
 function linesOf({ collisions, invalid }: NameFindings, most: number): string[] {
   const lines = collisions.slice(0, most).map(collisionWords);
   return [...lines, ...invalid.slice(0, most - lines.length).map(invalidWords)];
+}
+
+/** Small enough for one turn of the event loop. */
+function* pieces<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; at += pieceSize) yield items.slice(at, at + pieceSize);
 }
 
 /** Where only one rule is looked at: what it has a part in. */

@@ -23,7 +23,7 @@ async function startStand(t: TestContext): Promise<Stand> {
   const here = { ...common, name: 'here', url: registry.url };
   const made = (configs: RegistryConfig[], before?: ConfiguredRegistries): Effective => {
     const live = before && { before };
-    const none = [undefined, undefined, undefined] as const;
+    const none = [undefined, undefined] as const;
     const clients = new ConfiguredRegistries(configs, systemClock, () => undefined, ...none, live);
     return effectiveOf({ ...config, registries: configs } satisfies Config, clients);
   };

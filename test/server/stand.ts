@@ -57,9 +57,9 @@ export interface StandOptions {
   webhook?: Partial<WebhookProtection> & Partial<Pick<AppOptions['webhook'], 'receive'>>;
   tokens?: string[];
   resync?: Resync;
-  reload?: Reload;
   /** Of `harbor` and `acr`; where there are none, each connection is refused. */
   registries?: Pick<Registries, 'source' | 'destination'>;
+  reload?: Reload;
   maxPages?: number;
   timeouts?: NonNullable<ListenOptions['timeouts']>;
   clock?: Clock;
