@@ -74,7 +74,7 @@ export const registrySchema = z.strictObject({
     .describe("Hosts besides the registry's own that the credential may be sent to in exchange for a token."),
   caFile: file('a PEM file with certificates')
     .optional()
-    .describe("Authorities to trust for this registry besides Node's own."),
+    .describe("Authorities to trust for this registry besides Node's own. Read again when the file changes."),
   insecureSkipVerify: z
     .boolean()
     .prefault(false)
@@ -147,7 +147,7 @@ const serverSchema = z.strictObject({
       keyFile: file('a PEM file with the private key').describe('Private key of the certificate.'),
     })
     .optional()
-    .describe('HTTPS instead of HTTP.'),
+    .describe('HTTPS instead of HTTP. Both files are read again when they change.'),
   shutdownGrace: duration('0s').prefault('25s').describe('How long running copies may go on after SIGTERM.'),
 });
 
