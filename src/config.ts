@@ -3,13 +3,16 @@ import { join, resolve } from 'node:path';
 import { ConfigError } from './config/error.ts';
 import { readPassword } from './config/file.ts';
 import type { Environment } from './config/environment.ts';
+import { toIdentity, type AliyunIdentity } from './config/identity.ts';
 import { loadShape } from './config/load.ts';
 import { toRule } from './config/rule.ts';
+import type { AliyunShape } from './config/schema.ts';
 import type { Shape } from './config/shape.ts';
 import type { Rule } from './rule/rule.ts';
 
 export { ConfigError } from './config/error.ts';
 export type { Environment } from './config/environment.ts';
+export type { AliyunIdentity } from './config/identity.ts';
 
 /**
  * A configuration that was read and found right: plain values, defaults filled in. Durations are milliseconds,
@@ -65,6 +68,8 @@ export interface RegistryConfig {
   type: 'harbor' | 'acr-ee' | 'oci';
   /** Origin: scheme, host, port if it is not the scheme's own; no slash at the end. */
   url: string;
+  /** Which name of an `acr-ee` instance is to be used; missing: as `url` is written. */
+  endpoint?: 'public' | 'vpc' | 'auto' | undefined;
   /** Missing: anonymous. */
   credential?: Credential | undefined;
   /** Only of `acr-ee`. Without `credential`, temporary ones come by it. */
@@ -95,15 +100,14 @@ export interface PrepareConfig {
   repositories?: { visibility: 'private' | 'public'; immutableTags: boolean; summary: string } | undefined;
 }
 
-/** An access key of Alibaba Cloud, and the ACR EE instance that it is for. */
+/** An identity of Alibaba Cloud, and the ACR EE instance that it is for. */
 export interface AliyunConfig {
-  accessKeyId: string;
-  accessKeySecret: string;
-  /** `cri-…` */
-  instanceId: string;
-  region: string;
-  /** Origin of the OpenAPI, the region's unless the file has another. */
-  openapiUrl: string;
+  identity: AliyunIdentity;
+  /** `cri-…`; missing, as `region` may be: found from the registry's challenge. */
+  instanceId?: string | undefined;
+  region?: string | undefined;
+  /** Origin of the OpenAPI; missing: the region's. */
+  openapiUrl?: string | undefined;
 }
 
 /** The last newline of a `passwordFile` does not count (`readPassword`); the file may change at any time. */
@@ -114,7 +118,9 @@ export { readPassword } from './config/file.ts';
 /** Reads and checks a file. Throws a ConfigError that names all of its mistakes at once. */
 export function loadConfig(file: string, env: Environment): Config {
   const shape = loadShape(file, env);
-  const registries = Object.entries(shape.registries).map(([name, registry]) => toRegistry(name, registry));
+  const registries = Object.entries(shape.registries).map(([name, registry]) =>
+    toRegistry(name, registry, env),
+  );
   const types = new Map(registries.map(({ name, type }) => [name, type]));
   return {
     ...shape,
@@ -137,7 +143,7 @@ export function findConfig(option: string | undefined, env: Environment, cwd: st
   throw new ConfigError(file, [{ file, path: '', expected, got: 'none of them' }]);
 }
 
-function toRegistry(name: string, shape: Shape['registries'][string]): RegistryConfig {
+function toRegistry(name: string, shape: Shape['registries'][string], env: Environment): RegistryConfig {
   const { username, password, passwordFile, url, aliyun, prepare, ...rest } = shape;
   return {
     ...rest,
@@ -145,13 +151,18 @@ function toRegistry(name: string, shape: Shape['registries'][string]): RegistryC
     url: new URL(url).origin,
     ...((prepare?.namespaces || prepare?.repositories) && { prepare }),
     credential: toCredential(username, password, passwordFile),
-    ...(aliyun && { aliyun: toAliyun(aliyun) }),
+    ...(aliyun && { aliyun: toAliyun(aliyun, env) }),
   };
 }
 
-function toAliyun(shape: NonNullable<Shape['registries'][string]['aliyun']>): AliyunConfig {
-  const { openapiUrl, ...rest } = shape;
-  return { ...rest, openapiUrl: new URL(openapiUrl ?? `https://cr.${shape.region}.aliyuncs.com`).origin };
+function toAliyun(shape: AliyunShape, env: Environment): AliyunConfig {
+  const { instanceId, region, openapiUrl } = shape;
+  return {
+    identity: toIdentity(shape, env),
+    instanceId,
+    region,
+    openapiUrl: openapiUrl === undefined ? undefined : new URL(openapiUrl).origin,
+  };
 }
 
 function toCredential(username?: string, password?: string, passwordFile?: string): Credential | undefined {
@@ -160,9 +171,11 @@ function toCredential(username?: string, password?: string, passwordFile?: strin
   return passwordFile === undefined ? undefined : { username, passwordFile };
 }
 
-/** The password, and what it becomes in an Authorization header; the access key's secret, which is never sent. */
+/** The password, and what it becomes in an Authorization header; what is secret in an access key. */
 function secretsOf({ credential, aliyun }: RegistryConfig): string[] {
-  const secrets = aliyun === undefined ? [] : [aliyun.accessKeySecret];
+  const identity = aliyun?.identity;
+  const key = identity?.kind === 'access-key' ? [identity.accessKeySecret, identity.securityToken ?? ''] : [];
+  const secrets = key.filter((secret) => secret !== '');
   if (credential === undefined) return secrets;
   const password = 'password' in credential ? credential.password : readPassword(credential.passwordFile);
   return [...secrets, password, Buffer.from(`${credential.username}:${password}`).toString('base64')];

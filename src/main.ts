@@ -3,6 +3,8 @@ import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
+import { settleEndpoints } from './main/endpoints.ts';
+import type { OnChosen } from './main/endpoints.ts';
 import { forgivingUploads } from './main/forgiving.ts';
 import { Journal } from './main/journal.ts';
 import { ConfiguredRegistries } from './main/registries.ts';
@@ -39,7 +41,9 @@ export interface Mirror {
  * Puts the parts together and starts them. Throws `DatabaseError`, `ListenError`, `ProxyError`, and what files that cannot be
  * read throw; nothing runs then.
  */
-export async function startMirror(config: Config, log: Log, clock: Clock = systemClock): Promise<Mirror> {
+export async function startMirror(written: Config, log: Log, clock: Clock = systemClock): Promise<Mirror> {
+  const onChosen: OnChosen = (...chosen) => log.info(...chosen);
+  const config = await settleEndpoints(written, { env: process.env, onChosen, clock });
   const state = openState(config.database);
   try {
     return await new Parts(config, state, log, clock).start();

@@ -40,7 +40,7 @@ export interface Answered {
 /** The answer's members, if it says by status, `IsSuccess` and `Code` alike that it is a success. */
 export function successOf<T>(answered: Answered, schema: z.ZodType<T>): T {
   const { action, parameters, url, status, text } = answered;
-  const value = parse(text);
+  const value = jsonIn(text);
   const said = envelope.safeParse(value);
   if (status === 200 && !said.success) {
     const start = printable(text, 40);
@@ -55,12 +55,17 @@ export function successOf<T>(answered: Answered, schema: z.ZodType<T>): T {
   }
   const members = schema.safeParse(value);
   if (members.success) return members.data;
-  // Its words name members and types, never values: one of them may be a password.
-  const wrong = z.prettifyError(members.error).replace(/\s+/g, ' ').slice(0, 300);
-  throw new RegistryError('protocol', `${action} at ${url} answered something unexpected: ${wrong}`);
+  throw unexpected(`${action} at ${url}`, members.error);
 }
 
-function parse(text: string): unknown {
+/** The error for an answer without what it should hold. Its words name members and types, never values: one may be a secret. */
+export function unexpected(call: string, error: z.ZodError): RegistryError {
+  const wrong = z.prettifyError(error).replace(/\s+/g, ' ').slice(0, 300);
+  return new RegistryError('protocol', `${call} answered something unexpected: ${wrong}`);
+}
+
+/** `undefined` where the text is no JSON. */
+export function jsonIn(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

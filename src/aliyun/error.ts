@@ -88,9 +88,15 @@ const rows: readonly Row[] = [
     hint: () => 'expected aliyun.accessKeySecret to belong to aliyun.accessKeyId',
   },
   {
-    code: /^Invalid(AccessKeyId|SecurityToken)/i,
+    code: /^InvalidAccessKeyId/i,
     fault: 'denied',
-    hint: () => 'expected aliyun.accessKeyId to be an access key that is in force',
+    hint: () => 'expected an access key that is in force; a fixed one is aliyun.accessKeyId',
+  },
+  {
+    code: /^InvalidSecurityToken/i,
+    fault: 'denied',
+    hint: () =>
+      'expected a security token that is in force, and of this access key; a fixed one ends some time',
   },
   // A proxy sent the same request twice. With a new nonce it is good.
   { code: /^SignatureNonceUsed$/i, fault: 'unreachable' },
@@ -138,6 +144,11 @@ export function isOfInstance(error: unknown): error is RegistryError {
 /** Whether a refusal says that there is no such repository: of the instance it says nothing. */
 export function isMissing(error: unknown): boolean {
   return error instanceof RegistryError && /^(NAMESPACE|REPO)_NOT_EXIST$/i.test(error.code ?? '');
+}
+
+/** Whether the key that the call was signed with is not in force, or not any more. */
+export function isKeyRefused(error: unknown): boolean {
+  return error instanceof RegistryError && /^Invalid(AccessKeyId|SecurityToken)/i.test(error.code ?? '');
 }
 
 const tries: Partial<Record<Fault, number>> = { 'rate-limited': 4, unreachable: 4, timeout: 2 };

@@ -1,62 +1,54 @@
 import { randomUUID } from 'node:crypto';
-import { Agent, ProxyAgent } from 'undici';
-import type { Dispatcher } from 'undici';
 import type { z } from 'zod';
+import { shared } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
-import { readAnswer, successOf } from './answer.ts';
-import { unanswered } from '../copy/unanswered.ts';
-import { triesOf } from './error.ts';
+import { successOf } from './answer.ts';
+import { isKeyRefused, triesOf } from './error.ts';
 import type { Action } from './error.ts';
+import { masked } from './identity.ts';
+import type { Identity, IdentitySource } from './identity.ts';
 import type { Pace } from './pace.ts';
 import { queryOf, signedHeaders } from './signature.ts';
-import type { Identity } from './signature.ts';
+import { Wire } from './wire.ts';
+import type { Sent, WireOptions } from './wire.ts';
 
-export interface OpenApiOptions {
+/** Which instance is spoken of, and where its OpenAPI is. */
+export interface Address {
   /** `https://cr.REGION.aliyuncs.com`, or what stands in for it. */
   url: URL;
   /** `cri-…` */
   instanceId: string;
-  identity: Identity;
+}
+
+export interface OpenApiOptions extends WireOptions {
+  /** Asked once, by the first call; after a failure again. */
+  address: () => Promise<Address>;
+  /** Asked for each request. */
+  identity: IdentitySource;
   /** One for all clients of the process. */
   pace: Pace;
   clock: Clock;
-  /** PEM; instead of Node's own. */
-  ca?: readonly string[] | undefined;
-  /** Through which it is reached. */
-  proxy?: URL | undefined;
-  /** Milliseconds. */
-  connectTimeout: number;
-  /** Milliseconds without a byte after which an answer is given up. */
-  idleTimeout: number;
-  /** Called after every answer; status 0 when there was none. */
-  onRequest: (method: string, status: number) => void;
 }
 
 /** The version of ACR Enterprise Edition; the personal edition has another one. */
 const version = '2018-12-01';
 
+interface Question {
+  action: Action;
+  parameters: Readonly<Record<string, string>>;
+  url: URL;
+}
+
 /** The OpenAPI of one ACR EE instance: signing, rate, retries. https://www.alibabacloud.com/help/en/acr/developer-reference/ */
 export class OpenApi {
   readonly #options: OpenApiOptions;
-  readonly #agent: Dispatcher;
-  readonly #shown: string;
+  readonly #wire: Wire;
+  #address: Promise<Address> | undefined;
 
   constructor(options: OpenApiOptions) {
     this.#options = options;
-    this.#shown = options.url.origin;
-    const { connectTimeout, ca, proxy } = options;
-    const pool = { connections: 8, pipelining: 1, allowH2: false };
-    const connect = { timeout: connectTimeout, ...(ca !== undefined && { ca: [...ca] }) };
-    this.#agent =
-      proxy === undefined
-        ? new Agent({ ...pool, connect })
-        : new ProxyAgent({
-            ...pool,
-            uri: proxy.href,
-            requestTls: connect,
-            proxyTls: { timeout: connectTimeout },
-          });
+    this.#wire = new Wire(options);
   }
 
   /**
@@ -69,72 +61,64 @@ export class OpenApi {
     schema: z.ZodType<T>,
     signal?: AbortSignal,
   ): Promise<T> {
+    const { url, instanceId } = await this.address(signal);
+    // The one call that is not about an instance.
+    const complete = action === 'ListInstance' ? parameters : { ...parameters, InstanceId: instanceId };
+    const question = { action, parameters: complete, url };
     for (let tried = 1; ; tried++) {
       try {
-        return await this.#once(action, parameters, schema, signal);
+        return await this.#once(question, schema, signal);
       } catch (error) {
-        if (!(error instanceof RegistryError) || tried >= triesOf(error.fault)) throw error;
+        if (!(error instanceof RegistryError) || tried >= this.#tries(error)) throw error;
         await this.#wait(error, tried, signal);
       }
     }
   }
 
+  /** Which instance it is, and where it is asked. Throws `RegistryError` where nobody says it. */
+  address(signal?: AbortSignal): Promise<Address> {
+    return shared((this.#address ??= this.#find()), signal);
+  }
+
   /** Ends what is under way. */
   close(): Promise<void> {
-    return this.#agent.destroy();
+    return this.#wire.close();
   }
 
-  async #once<T>(
-    action: Action,
-    given: Readonly<Record<string, string>>,
-    schema: z.ZodType<T>,
-    signal: AbortSignal | undefined,
-  ): Promise<T> {
-    const { pace, instanceId } = this.#options;
+  #find(): Promise<Address> {
+    const finding = this.#options.address();
+    finding.catch(() => (this.#address = undefined));
+    return finding;
+  }
+
+  async #once<T>(question: Question, schema: z.ZodType<T>, signal: AbortSignal | undefined): Promise<T> {
+    const { identity: source, pace } = this.#options;
     await pace.turn(signal);
-    // The one call that is not about an instance.
-    const parameters = action === 'ListInstance' ? given : { ...given, InstanceId: instanceId };
-    const { status, text } = await this.#exchange(action, parameters, signal);
-    return successOf({ action, parameters, url: this.#shown, status, text: this.#masked(text) }, schema);
-  }
-
-  async #exchange(
-    action: Action,
-    parameters: Readonly<Record<string, string>>,
-    signal: AbortSignal | undefined,
-  ): Promise<{ status: number; text: string }> {
-    const { onRequest } = this.#options;
-    let status = 0;
+    const identity = await shared(source.get(), signal);
+    const { action, parameters, url } = question;
+    const sent = this.#signed(question, identity);
+    const { status, text } = await this.#wire.ask(action, sent, signal);
     try {
-      const answer = await this.#send(action, parameters, signal);
-      status = answer.statusCode;
-      return { status, text: await readAnswer(answer.body, this.#shown) };
+      // Should a server repeat what it was sent, the key stays out of errors all the same.
+      return successOf({ action, parameters, url: url.origin, status, text: masked(text, identity) }, schema);
     } catch (error) {
-      signal?.throwIfAborted();
-      throw unanswered(`${action} at ${this.#shown}`, error);
-    } finally {
-      onRequest('POST', status);
+      if (isKeyRefused(error)) source.forget?.(identity);
+      throw error;
     }
   }
 
-  /** Signed anew for each try: a nonce is good once. */
-  #send(
-    action: Action,
-    parameters: Readonly<Record<string, string>>,
-    signal: AbortSignal | undefined,
-  ): ReturnType<Dispatcher['request']> {
-    const { url, identity, clock, idleTimeout } = this.#options;
+  /** A key that ended before its time is worth another try with the next one. */
+  #tries(error: RegistryError): number {
+    const { identity } = this.#options;
+    return isKeyRefused(error) && identity.forget !== undefined ? 2 : triesOf(error.fault);
+  }
+
+  /** Anew for each try: a nonce is good once. */
+  #signed({ action, parameters, url }: Question, identity: Identity): Sent {
     const operation = { host: url.host, action, version, parameters };
-    const signed = signedHeaders(operation, identity, { time: clock.now(), nonce: randomUUID() });
-    return this.#agent.request({
-      origin: url.origin,
-      path: `/?${queryOf(parameters)}`,
-      method: 'POST',
-      headers: { ...signed, 'user-agent': 'tagferry', accept: 'application/json' },
-      signal: signal ?? null,
-      headersTimeout: idleTimeout,
-      bodyTimeout: idleTimeout,
-    });
+    const moment = { time: this.#options.clock.now(), nonce: randomUUID() };
+    const headers = signedHeaders(operation, identity, moment);
+    return { method: 'POST', url: new URL(`/?${queryOf(parameters)}`, url), headers };
   }
 
   /** Throttling is for everybody, and counted over a second or more; other failures are this call's own. */
@@ -144,13 +128,5 @@ export class OpenApi {
     const wait = full / 2 + (full / 2) * clock.random();
     if (fault === 'rate-limited') pace.pause(wait);
     else await clock.sleep(wait, signal);
-  }
-
-  /** Should a server repeat what it was sent, the key stays out of errors all the same. */
-  #masked(text: string): string {
-    const { accessKeySecret, securityToken } = this.#options.identity;
-    return [accessKeySecret, securityToken ?? '']
-      .filter((secret) => secret !== '')
-      .reduce((masked, secret) => masked.replaceAll(secret, '***'), text);
   }
 }

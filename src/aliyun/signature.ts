@@ -1,12 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-
-/** A key of Alibaba Cloud. */
-export interface Identity {
-  accessKeyId: string;
-  accessKeySecret: string;
-  /** Belongs to a temporary key of STS. */
-  securityToken?: string | undefined;
-}
+import type { Identity } from './identity.ts';
 
 /** One RPC call: everything is in the query, the body is empty. */
 export interface Operation {

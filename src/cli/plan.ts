@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { findConfig, loadConfig } from '../config.ts';
 import type { Config } from '../config.ts';
 import { createLog } from '../log.ts';
+import { settleEndpoints } from '../main/endpoints.ts';
 import { startPlan } from '../main/plan.ts';
 import type { PlannedTag, PlanReport } from '../main/plan-report.ts';
 import { Ended, exit, UsageError } from './exit.ts';
@@ -50,7 +51,7 @@ async function made(config: Config, rule: string | undefined): Promise<PlanRepor
   const display = canShowProgress(stderr, env) ? new ProgressDisplay(stderr, env) : undefined;
   const stream = display?.lines ?? stderr;
   const log = createLog({ level: 'warn', format: 'pretty', stream }, config.secrets);
-  const planning = startPlan(config, { rule, env }, log);
+  const planning = startPlan(await settleEndpoints(config, { env }), { rule, env }, log);
   display?.start(() => ({ ...planning.progress, bytes: 0 }));
   void stopSignal().then(() => planning.stop());
   try {

@@ -1,5 +1,6 @@
 import type { Finding } from './finding.ts';
 import { nearest } from './nearest.ts';
+import { parseInstanceHost } from '../oci/aliyun-host.ts';
 import { isObject } from '../oci/json.ts';
 import { valueAt, type Path } from './path.ts';
 import { parseDuration } from './unit.ts';
@@ -60,7 +61,21 @@ function registryFindings(path: Path, registry: unknown): Finding[] {
       got: 'no aliyun',
     });
   }
-  return findings;
+  return [...findings, ...endpointFindings(path, registry)];
+}
+
+function endpointFindings(path: Path, registry: unknown): Finding[] {
+  const endpoint = valueAt(registry, ['endpoint']);
+  if (endpoint === undefined) return [];
+  const at = [...path, 'endpoint'];
+  if (valueAt(registry, ['type']) !== 'acr-ee')
+    return [{ path: at, expected: 'type: acr-ee beside it', got: 'another type' }];
+  const url = valueAt(registry, ['url']);
+  if (endpoint !== 'vpc' || typeof url !== 'string' || !URL.canParse(url)) return [];
+  if (parseInstanceHost(new URL(url).hostname) !== undefined) return [];
+  const expected =
+    'a url like https://INSTANCE-registry.REGION.cr.aliyuncs.com beside vpc, whose other name is known';
+  return [{ path: at, expected, got: 'another url' }];
 }
 
 function ruleFindings(document: unknown, path: Path, rule: unknown): Finding[] {

@@ -15,13 +15,13 @@ export function checkFiles(document: unknown): Finding[] {
   const names = isObject(registries) ? Object.keys(registries) : [];
   return [
     ...names.flatMap((name) => [
-      ...checkFile(
+      ...checkFileAt(
         document,
         ['registries', name, 'passwordFile'],
         'a password',
         (file) => readPassword(file) !== '',
       ),
-      ...checkFile(document, ['registries', name, 'caFile'], 'PEM certificates', isCertificate),
+      ...checkFileAt(document, ['registries', name, 'caFile'], 'PEM certificates', isCertificate),
     ]),
     ...checkServerFiles(document),
   ];
@@ -31,8 +31,8 @@ function checkServerFiles(document: unknown): Finding[] {
   const certPath = ['server', 'tls', 'certFile'];
   const keyPath = ['server', 'tls', 'keyFile'];
   const findings = [
-    ...checkFile(document, certPath, 'a PEM certificate', isCertificate),
-    ...checkFile(document, keyPath, 'a PEM private key', (file) => read(file).includes('PRIVATE KEY-----')),
+    ...checkFileAt(document, certPath, 'a PEM certificate', isCertificate),
+    ...checkFileAt(document, keyPath, 'a PEM private key', (file) => read(file).includes('PRIVATE KEY-----')),
   ];
   const cert = valueAt(document, certPath);
   const key = valueAt(document, keyPath);
@@ -48,8 +48,22 @@ function checkServerFiles(document: unknown): Finding[] {
       ];
 }
 
-function checkFile(document: unknown, path: Path, what: string, holds: (file: string) => boolean): Finding[] {
-  const file = valueAt(document, path);
+function checkFileAt(
+  document: unknown,
+  path: Path,
+  what: string,
+  holds: (file: string) => boolean,
+): Finding[] {
+  return checkFile(path, valueAt(document, path), what, holds);
+}
+
+/** Whether `file`, which stands at `path`, can be read and holds what it should; something, unless told. */
+export function checkFile(
+  path: Path,
+  file: unknown,
+  what: string,
+  holds: (file: string) => boolean = (file) => read(file).trim() !== '',
+): Finding[] {
   if (typeof file !== 'string' || file === '') return [];
   const expected = `a readable file with ${what}`;
   try {

@@ -5,6 +5,7 @@ import { substitute, type Environment, type Substituted } from './environment.ts
 import { ConfigError, type Mistake } from './error.ts';
 import { checkFiles, codeOf } from './file.ts';
 import { describe, type Finding } from './finding.ts';
+import { checkIdentities } from './identity.ts';
 import { formatPath } from './path.ts';
 import { checkRules } from './rule.ts';
 import { checkShape, type Shape } from './shape.ts';
@@ -16,7 +17,7 @@ export function loadShape(file: string, env: Environment): Shape {
   if (!('value' in document)) throw new ConfigError(file, faults);
 
   const substituted = substitute(document.value, env);
-  const { shape, findings } = check(substituted);
+  const { shape, findings } = check(substituted, env);
   const mistakes = [...faults, ...locate(file, document, substituted, findings)];
   if (shape === undefined || mistakes.length > 0) throw new ConfigError(file, mistakes);
   return shape;
@@ -32,7 +33,7 @@ function readText(file: string): string {
   }
 }
 
-function check(document: Substituted): { shape?: Shape; findings: Finding[] } {
+function check(document: Substituted, env: Environment): { shape?: Shape; findings: Finding[] } {
   const { value, unset } = document;
   const { shape, findings } = checkShape(value);
   const missing = unset.map(({ path, name }) => ({
@@ -40,7 +41,13 @@ function check(document: Substituted): { shape?: Shape; findings: Finding[] } {
     expected: `the environment variable ${name} to be set`,
     got: 'an unset one',
   }));
-  const wrong = [...findings, ...checkAgreement(value), ...checkRules(document), ...checkFiles(value)];
+  const wrong = [
+    ...findings,
+    ...checkAgreement(value),
+    ...checkIdentities(value, env),
+    ...checkRules(document),
+    ...checkFiles(value),
+  ];
   const places = new Set(missing.map(({ path }) => formatPath(path)));
   const rest = wrong.filter(({ path }) => !places.has(formatPath(path)));
   return { ...(shape ? { shape } : {}), findings: [...missing, ...rest] };

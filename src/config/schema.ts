@@ -72,20 +72,70 @@ const header = text('a secret of visible ASCII characters', /^[!-~]([ -~]*[!-~])
 const token = text('a token of visible ASCII characters without blanks', /^[!-~]+$/);
 const pattern = text('a pattern such as "library/**", "!*-rc*" or "/^v[0-9]+$/"');
 
+const oidcSchema = z.strictObject({
+  roleArn: text('the ARN of a RAM role: acs:ram::ACCOUNT:role/NAME', /^acs:ram::\d+:role\/\S+$/)
+    .optional()
+    .describe('RAM role to assume. Default $ALIBABA_CLOUD_ROLE_ARN.'),
+  providerArn: text(
+    'the ARN of an OIDC provider: acs:ram::ACCOUNT:oidc-provider/NAME',
+    /^acs:ram::\d+:oidc-provider\/\S+$/,
+  )
+    .optional()
+    .describe('Who issued the token. Default $ALIBABA_CLOUD_OIDC_PROVIDER_ARN.'),
+  tokenFile: file('a file that holds the token')
+    .optional()
+    .describe('Read anew for each use. Default $ALIBABA_CLOUD_OIDC_TOKEN_FILE.'),
+  sessionName: text('2 to 64 letters, digits, ".", "@", "_" and "-"', /^[\w.@-]{2,64}$/)
+    .prefault('tagferry')
+    .describe("Under which the role's calls appear in ActionTrail."),
+  stsUrl: origin.optional().describe("Default: the region's STS, https://sts.REGION.aliyuncs.com."),
+});
+
+const ecsRamRoleSchema = z.strictObject({
+  role: text('the name of a RAM role', /^[\w.-]{1,64}$/)
+    .optional()
+    .describe('Default: the one that is attached to the instance.'),
+  metadataUrl: origin
+    .prefault('http://100.100.100.200')
+    .transform((url) => new URL(url).origin)
+    .describe("The instance's metadata server."),
+});
+
 const aliyunSchema = z.strictObject({
-  accessKeyId: text('the id of an access key', /^[\w.-]+$/).describe('Of a RAM user.'),
-  accessKeySecret: text('the secret of an access key').describe('Better ${NAME} than the secret itself.'),
-  instanceId: text('an instance id that begins with cri-', /^cri-[a-z0-9-]+$/).describe(
-    'The ACR EE instance: cri-…',
-  ),
+  accessKeyId: text('the id of an access key', /^[\w.-]+$/)
+    .optional()
+    .describe('Of a RAM user. One of four identities.'),
+  accessKeySecret: text('the secret of an access key')
+    .optional()
+    .describe('Better ${NAME} than the secret itself.'),
+  securityToken: text('the security token of a temporary key')
+    .optional()
+    .describe('With a temporary access key of STS, which nothing renews.'),
+  ecsRamRole: ecsRamRoleSchema
+    .optional()
+    .describe('Instead of an access key: the RAM role of the ECS instance that this runs on.'),
+  oidc: oidcSchema
+    .optional()
+    .describe('Instead of an access key: a RAM role by an OIDC token, as RRSA of ACK gives it.'),
+  credentialsPackage: z
+    .boolean()
+    .optional()
+    .describe('true, instead of an access key: what the npm package @alicloud/credentials finds.'),
+  instanceId: text('an instance id that begins with cri-', /^cri-[a-z0-9-]+$/)
+    .optional()
+    .describe("The ACR EE instance: cri-…. Default: from the registry's challenge."),
   // It becomes part of a host's name.
-  region: text('a region such as cn-shanghai', /^[a-z0-9]+(-[a-z0-9]+)+$/).describe('Where the instance is.'),
+  region: text('a region such as cn-shanghai', /^[a-z0-9]+(-[a-z0-9]+)+$/)
+    .optional()
+    .describe("Where the instance is. Default: from the host's name or the registry's challenge."),
   openapiUrl: origin
     .optional()
     .describe(
-      'Default https://cr.REGION.aliyuncs.com; inside a VPC without Internet https://cr-vpc.REGION.aliyuncs.com.',
+      'Default https://cr.REGION.aliyuncs.com, for the VPC endpoint https://cr-vpc.REGION.aliyuncs.com where that is reached.',
     ),
 });
+
+export type AliyunShape = z.output<typeof aliyunSchema>;
 
 const visibility = z.enum(['private', 'public']).prefault('private');
 const immutableTags = z.boolean().prefault(false);
@@ -124,6 +174,12 @@ export const registrySchema = z.strictObject({
       'What kind of registry it is: decides which names it takes and which API it offers besides OCI.',
     ),
   url: origin.describe('Scheme, host and port. http:// only when written so.'),
+  endpoint: z
+    .enum(['public', 'vpc', 'auto'])
+    .optional()
+    .describe(
+      'For acr-ee: by which of the two names of the instance it is reached; auto: by the VPC one where that is found. Default: as url says.',
+    ),
   username: text('a user name without ":"', /^[^:\p{Cc}]+$/u)
     .optional()
     .describe('Without it, and without aliyun, the registry is used anonymously.'),
@@ -134,7 +190,7 @@ export const registrySchema = z.strictObject({
   aliyun: aliyunSchema
     .optional()
     .describe(
-      'For acr-ee: an access key of Alibaba Cloud. Tags are listed by the OpenAPI; without username, temporary passwords come from it too.',
+      'For acr-ee: an identity of Alibaba Cloud. Tags are listed by the OpenAPI; without username, temporary passwords come from it too.',
     ),
   prepare: prepareSchema
     .optional()

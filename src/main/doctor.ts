@@ -16,6 +16,7 @@ import { noSessions } from '../copy/upload-session.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Ruleset } from '../rule/match.ts';
+import { settleEndpoints } from './endpoints.ts';
 import { ConfiguredRegistries } from './registries.ts';
 import { sourceNames } from './source-names.ts';
 
@@ -36,7 +37,7 @@ export async function examineConfig(
   { env, signal }: DoctorOptions,
   clock: Clock = systemClock,
 ): Promise<Report> {
-  const practice = new Practice(config, proxiesOf(env), clock);
+  const practice = new Practice(await settleEndpoints(config, { env, clock }), proxiesOf(env), clock);
   try {
     return await doctor(practice.examinations(), clock, signal);
   } finally {
@@ -97,15 +98,16 @@ class Practice {
     return acrEvidence(registry, {
       rules: this.#config.rules.filter(({ destination }) => destination === name),
       planned: () => this.#planned(name, signal),
-      openApi: this.#openApi(registry.config, signal),
+      openApi: this.#openApi(name, signal),
     });
   }
 
-  #openApi({ name, aliyun }: RegistryConfig, signal: AbortSignal): OpenApiEvidence | undefined {
+  #openApi(name: string, signal: AbortSignal): OpenApiEvidence | undefined {
     const openApi = this.#registries.openApi(name);
-    if (openApi === undefined || aliyun === undefined) return undefined;
+    if (openApi === undefined) return undefined;
     const [overview, namespaces] = [new Overview(openApi), new Namespaces(openApi)];
-    return openApiEvidence({ overview, namespaces, id: async () => aliyun.instanceId, signal });
+    const id = async (): Promise<string> => (await openApi.address(signal)).instanceId;
+    return openApiEvidence({ overview, namespaces, id, signal });
   }
 
   #roles(name: string): { read: boolean; written: boolean } {

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { Namespaces } from '../aliyun/namespaces.ts';
-import { OpenApi } from '../aliyun/openapi.ts';
+import type { OpenApi } from '../aliyun/openapi.ts';
 import { Pace } from '../aliyun/pace.ts';
 import { Preparation } from '../aliyun/preparation.ts';
 import type { OnMade } from '../aliyun/preparation.ts';
 import { ForeseenDestination, PreparedDestination } from '../aliyun/prepared-destination.ts';
 import { Repositories } from '../aliyun/repositories.ts';
-import { TemporaryCredential } from '../aliyun/temporary-credential.ts';
+import { temporaryCredential } from '../aliyun/temporary-credential.ts';
 import type { Clock } from '../clock.ts';
 import { readPassword } from '../config.ts';
-import type { AliyunConfig, RegistryConfig } from '../config.ts';
+import type { RegistryConfig } from '../config.ts';
 import { BlobTraffic } from '../copy/blob.ts';
 import { BlobLedger } from '../copy/ledger.ts';
 import { noSessions } from '../copy/upload-session.ts';
@@ -25,6 +25,8 @@ import type { History, Listing, TagListing } from '../task/listing.ts';
 import type { Registries, Tagged } from '../task/registries.ts';
 import type { Task } from '../task/task.ts';
 import type { Ends } from '../task/worker.ts';
+import { newAliyun } from './aliyun.ts';
+import type { Aliyun } from './aliyun.ts';
 
 /** Called after every answer of a registry; status 0 when there was none. */
 export type OnRequest = (registry: string, method: string, status: number) => void;
@@ -39,7 +41,7 @@ interface Entry {
   options: ClientOptions;
   traffic: BlobTraffic;
   harbor?: Harbor;
-  openApi?: OpenApi;
+  aliyun?: Aliyun;
   tagListing?: TagListing;
   preparation?: Preparation | undefined;
 }
@@ -110,7 +112,7 @@ export class ConfiguredRegistries implements Registries {
 
   /** Only where there is an Alibaba identity. */
   openApi(registry: string): OpenApi | undefined {
-    return this.#get(registry).openApi;
+    return this.#get(registry).aliyun?.openApi;
   }
 
   /** For single questions beside the client's; the caller closes it. */
@@ -120,7 +122,7 @@ export class ConfiguredRegistries implements Registries {
 
   async close(): Promise<void> {
     const entries = [...this.#registries.values()];
-    const open = entries.flatMap(({ client, openApi }) => (openApi ? [client, openApi] : [client]));
+    const open = entries.flatMap(({ client, aliyun }) => (aliyun ? [client, aliyun] : [client]));
     await Promise.all(open.map((one) => one.close()));
   }
 
@@ -132,20 +134,23 @@ export class ConfiguredRegistries implements Registries {
 }
 
 function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace, onMade: OnMade): Entry {
-  const { type, aliyun, credential } = config;
+  const { type, credential } = config;
   const traffic = new BlobTraffic({ ledger: new BlobLedger(options.clock) });
-  if (aliyun === undefined) {
+  if (config.aliyun === undefined) {
     const client = new Registry(options);
     return { client, options, traffic, ...(type === 'harbor' && { harbor: harborOf(client, config) }) };
   }
-  const openApi = newOpenApi(aliyun, options, pace);
-  const temporary = new TemporaryCredential(openApi, options.clock);
+  const { clock, ca, connectTimeout, idleTimeout, onRequest, proxies } = options;
+  const wire = { ca, proxies, connectTimeout, idleTimeout, onRequest };
+  const challenge = { host: options.url.hostname, service: () => client.service() };
+  const aliyun = newAliyun(config.aliyun, { ...wire, ...challenge, clock, pace });
+  const temporary = temporaryCredential(aliyun.openApi, clock);
   const complete = credential ? options : { ...options, credential: () => temporary.get() };
   const client = new Registry(complete);
   const { prepare } = config;
-  const preparation = prepare && new Preparation(new Namespaces(openApi), prepare, onMade);
-  const tagListing = new Repositories(openApi);
-  return { client, options: complete, traffic, openApi, tagListing, preparation };
+  const preparation = prepare && new Preparation(new Namespaces(aliyun.openApi), prepare, onMade);
+  const tagListing = new Repositories(aliyun.openApi);
+  return { client, options: complete, traffic, aliyun, tagListing, preparation };
 }
 
 function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor {
@@ -155,15 +160,6 @@ function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor
     origin,
     anonymous: credential === undefined,
   });
-}
-
-function newOpenApi(aliyun: AliyunConfig, options: ClientOptions, pace: Pace): OpenApi {
-  const { openapiUrl, instanceId, accessKeyId, accessKeySecret } = aliyun;
-  const { clock, ca, connectTimeout, idleTimeout, onRequest, proxies } = options;
-  const identity = { accessKeyId, accessKeySecret };
-  const url = new URL(openapiUrl);
-  const wire = { ca, proxy: proxies?.of(url), connectTimeout, idleTimeout, onRequest };
-  return new OpenApi({ url, instanceId, identity, pace, clock, ...wire });
 }
 
 function optionsOf(config: RegistryConfig): Omit<ClientOptions, 'clock' | 'onRequest'> {

@@ -49,6 +49,12 @@ export class Authorizer {
     return this.#bearer(mode, scopes, signal);
   }
 
+  /** The `service` of the challenge; `undefined` where there is none. */
+  async service(signal?: AbortSignal): Promise<string | undefined> {
+    const mode = await this.#learn(signal);
+    return mode.kind === 'bearer' ? mode.service : undefined;
+  }
+
   /** The credential itself, for the few calls that take nothing else. */
   async basic(): Promise<Held | undefined> {
     const credential = await this.#credential();

@@ -67,6 +67,11 @@ export class Registry {
     return this.#transport.send(call, cap);
   }
 
+  /** By what name the registry is known to its token server: `service` of its challenge, if it has one. Throws `RegistryError`. */
+  service(signal?: AbortSignal): Promise<string | undefined> {
+    return this.#transport.service(signal);
+  }
+
   close(): Promise<void> {
     return this.#transport.close();
   }

@@ -72,6 +72,11 @@ export class Transport {
     return this.#retrying(call, () => this.#answer(call));
   }
 
+  /** The `service` of the registry's challenge, asked for once. Throws `RegistryError`. */
+  service(signal?: AbortSignal): Promise<string | undefined> {
+    return this.#authorizer.service(signal);
+  }
+
   /** Ends what is under way. */
   close(): Promise<void> {
     return this.#wire.close();

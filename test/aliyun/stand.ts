@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { fixedIdentity, type Identity, type IdentitySource } from '../../src/aliyun/identity.ts';
 import { OpenApi, type OpenApiOptions } from '../../src/aliyun/openapi.ts';
 import { Pace } from '../../src/aliyun/pace.ts';
 import type { Fault, RegistryError } from '../../src/copy/error.ts';
@@ -28,7 +29,7 @@ export interface Stand {
 /** The product's client in front of a stand-in that has `mirror/app` with one tag, unless told otherwise. */
 export async function startStand(
   t: Ending,
-  client: Partial<OpenApiOptions> = {},
+  client: Partial<ClientOptions> = {},
   shelf?: Shelf,
   instance?: AcrInstance,
 ): Promise<Stand> {
@@ -44,18 +45,26 @@ export async function startStand(
   return { server, table, clock, pace, client: made };
 }
 
+/** As the product's, with what is fixed in most tests. */
+export interface ClientOptions extends Omit<OpenApiOptions, 'identity'> {
+  url: URL;
+  instanceId: string;
+  identity: Identity | IdentitySource;
+}
+
 /** Closed with the test. */
 export function clientOf(
   t: Ending,
-  options: Pick<OpenApiOptions, 'url' | 'clock' | 'pace'> & Partial<OpenApiOptions>,
+  options: Pick<ClientOptions, 'url' | 'clock' | 'pace'> & Partial<ClientOptions>,
 ): OpenApi {
+  const { url, identity = accessKey, instanceId: id = instanceId, ...rest } = options;
   const client = new OpenApi({
-    instanceId,
-    identity: accessKey,
+    address: async () => ({ url, instanceId: id }),
     connectTimeout: 5_000,
     idleTimeout: 5_000,
     onRequest: () => undefined,
-    ...options,
+    ...rest,
+    identity: 'get' in identity ? identity : fixedIdentity(identity),
   });
   t.after(() => client.close());
   return client;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TemporaryCredential } from '../../src/aliyun/temporary-credential.ts';
+import { type Credential, temporaryCredential } from '../../src/aliyun/temporary-credential.ts';
+import type { Renewing } from '../../src/aliyun/renewing.ts';
 import { editJson } from '../support/fault.ts';
 import { failure, startStand, type Stand } from './stand.ts';
 
@@ -10,9 +11,9 @@ const expected = {
   password: 'eyJpbnN0YW5jZUlkIjoiIn0:0123456789abcdef01234567',
 };
 
-async function start(t: Parameters<typeof startStand>[0]): Promise<Stand & { held: TemporaryCredential }> {
+async function start(t: Parameters<typeof startStand>[0]): Promise<Stand & { held: Renewing<Credential> }> {
   const stand = await startStand(t);
-  return { ...stand, held: new TemporaryCredential(stand.client, stand.clock) };
+  return { ...stand, held: temporaryCredential(stand.client, stand.clock) };
 }
 
 test('user and password as they come, colon and all', async (t) => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import {
   type AcrOpenApi,
@@ -11,6 +13,7 @@ import { type AcrStandIn, startAcr } from '../support/acr-standin.ts';
 import { pusher, temporary } from '../support/acr-tokens.ts';
 import { ociImage } from '../support/image.ts';
 import { contentsOf, push } from '../support/push.ts';
+import { role, startSts } from '../support/sts.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { eventually } from './eventually.ts';
 import { type Harbor, developer, startHarbor } from './harbor.ts';
@@ -23,19 +26,28 @@ interface Stand {
   mirror: Mirror;
 }
 
-/** The whole service with an access key of Alibaba Cloud in place of a user name and a password. */
-async function startStand(t: TestContext): Promise<Stand> {
+const key = `accessKeyId: ${accessKey.accessKeyId}, accessKeySecret: '\${ALIYUN_SECRET}'`;
+const instance = `instanceId: ${instanceId}, region: cn-test`;
+
+/** The whole service with an identity of Alibaba Cloud, by default an access key, in place of a user name and a password. */
+async function startStand(
+  t: TestContext,
+  identity = `${key}, ${instance}`,
+  environment: Record<string, string> = {},
+): Promise<Stand> {
   const [harbor, acr] = await Promise.all([startHarbor(t), startAcr(t)]);
   const openApi = await startAcrOpenApi(t, { shelf: registryShelf(acr.url, pusher) });
   const there = { url: acr.url, realm: acr.tokens.trust.realm };
-  const aliyun = `aliyun: { accessKeyId: ${accessKey.accessKeyId}, accessKeySecret: '\${ALIYUN_SECRET}', instanceId: ${instanceId}, region: cn-test, openapiUrl: '${openApi.url}' }`;
+  const aliyun = `aliyun: { ${identity}, openapiUrl: '${openApi.url}' }`;
   const edits: Edit[] = [
     ...ends(harbor, there),
     [`username: ${pusher.name}`, aliyun],
     ['password: ${ACR_PASSWORD}', '# no password'],
   ];
   const file = await writeExample(await temporaryFolder(t), edits);
-  const mirror = await serve(t, file, { env: { ALIYUN_SECRET: accessKey.accessKeySecret } });
+  const mirror = await serve(t, file, {
+    env: { ALIYUN_SECRET: accessKey.accessKeySecret, ...environment },
+  });
   return { harbor, acr, openApi, mirror };
 }
 
@@ -81,4 +93,40 @@ test('while the OpenAPI is away a task waits, and no attempt is spent', async (t
   await mirror.api('POST', `/tasks/${id}/retry`);
   const done = await mirror.finished(id);
   assert.equal(done.outcome, 'copied');
+});
+
+/** Copies one tag, and gives the calls of the OpenAPI. */
+async function copied({ harbor, acr, openApi, mirror }: Stand, seed: string): Promise<AcrOpenApi['calls']> {
+  const digest = await push(harbor.url, 'library/app', 'v1', ociImage(seed), developer);
+  const [id = 0] = await announce(mirror, 'library/app', 'v1', digest);
+  assert.equal((await mirror.finished(id)).outcome, 'copied');
+  assert.deepEqual(
+    await contentsOf(acr.url, 'mirror/app', 'v1', pusher),
+    await contentsOf(harbor.url, 'library/app', 'v1', developer),
+  );
+  return openApi.calls;
+}
+
+test('which instance it is, is found from the challenge of the registry', async (t) => {
+  const calls = await copied(await startStand(t, key), 'found');
+  assert.deepEqual(new Set(calls.map(({ parameters }) => parameters['InstanceId'])), new Set([instanceId]));
+});
+
+test('with a RAM role by OIDC, as Kubernetes gives it, a tag is copied, and nothing shows what came', async (t) => {
+  const sts = await startSts(t);
+  const tokenFile = join(await temporaryFolder(t), 'token');
+  await writeFile(tokenFile, sts.token);
+  const stand = await startStand(t, `oidc: { stsUrl: '${sts.url}' }`, {
+    ALIBABA_CLOUD_ROLE_ARN: role.roleArn,
+    ALIBABA_CLOUD_OIDC_PROVIDER_ARN: role.providerArn,
+    ALIBABA_CLOUD_OIDC_TOKEN_FILE: tokenFile,
+  });
+  const calls = await copied(stand, 'oidc');
+  const tokens = new Set(calls.map(({ headers }) => headers['x-acs-security-token']));
+  assert.deepEqual(tokens, new Set(['sts-token-1']));
+  assert.equal(sts.given, 1);
+  const { stdout, stderr } = stand.mirror;
+  const shown = [...stdout, ...stderr].join('\n');
+  for (const secret of [sts.token, 'sts-token-1', accessKey.accessKeySecret, temporary.password])
+    assert.ok(!shown.includes(secret));
 });

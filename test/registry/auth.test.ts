@@ -41,6 +41,18 @@ test('Basic: the credential goes with every request but the ping, as UTF-8', asy
   assert.deepEqual(seen(tokens), []);
 });
 
+test('the service that the challenge names, without a credential and asked for once', async (t) => {
+  const { registry, client, seen } = await startStand(t, { auth: bearer });
+  const named = await Promise.all([client.service(), client.service()]);
+  await client.repository('a/b', 'pull').resolve('v1');
+  assert.equal(seen(/^GET \/v2\/$/).length, 1);
+  const challenge = (await fetch(`${registry.url}/v2/`)).headers.get('www-authenticate') ?? '';
+  assert.ok(named[0] && challenge.includes(`service="${named[0]}"`), challenge);
+  assert.equal(named[1], named[0]);
+  for (const options of [{ auth: basic }, {}])
+    assert.equal(await (await startStand(t, options)).client.service(), undefined);
+});
+
 test('Basic: a wrong password is denied by one request', async (t) => {
   const wrong = { credential: async () => ({ ...robot, password: 'wrong' }) };
   const { client, seen } = await startStand(t, { auth: basic }, wrong);

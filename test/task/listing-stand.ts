@@ -132,7 +132,8 @@ function configs(harbor: string, acr: string, openapiUrl: string | undefined): R
     connectTimeout: 5_000,
     idleTimeout: 5_000,
   };
-  const aliyun = openapiUrl && { ...accessKey, instanceId, region: 'cn-test', openapiUrl };
+  const identity = { kind: 'access-key', ...accessKey } as const;
+  const aliyun = openapiUrl && { identity, instanceId, region: 'cn-test', openapiUrl };
   return [
     { ...common, name: 'harbor', type: 'harbor', url: harbor, credential: robot },
     { ...common, name: 'acr', type: 'acr-ee', url: acr, ...(aliyun && { aliyun }) },

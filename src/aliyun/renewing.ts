@@ -1,0 +1,89 @@
+import { shared } from '../abort.ts';
+import type { Clock } from '../clock.ts';
+import { RegistryError } from '../copy/error.ts';
+
+/** Something that is good for a time. */
+export interface Passing<T> {
+  value: T;
+  /** Milliseconds since 1970. */
+  expiresAt: number;
+}
+
+interface Held<T> extends Passing<T> {
+  renewAt: number;
+}
+
+/** Milliseconds before the end at which a new one is fetched, where a tenth of its life is not more. */
+const margin = 60_000;
+
+/** Milliseconds that one is held at least, whatever it says: where clocks differ it may come after its end. */
+const shortest = 10_000;
+
+/** Milliseconds that a new one is waited for while the old one is good. */
+const patience = 5_000;
+
+/** Milliseconds after a renewal that failed in which nobody tries again, while the old one is good. */
+const rest = 5_000;
+
+/**
+ * One thing that passes, renewed ahead of its end: fetched once however many wait. While the held one is good, neither
+ * an outage nor a silence of whoever gives it stops anything.
+ *
+ *   fetched ──▶ held ──a tenth of its life, at least a minute, at most half of it, before its end──▶ renewing
+ *   renewing ──new one──▶ held        ──failure, or no answer in 5 s──▶ held, and renewing again after 5 s
+ *   past its end: whoever asks waits for the new one, or hears why there is none
+ */
+export class Renewing<T> {
+  readonly #fetch: () => Promise<Passing<T>>;
+  readonly #clock: Clock;
+  #held: Held<T> | undefined;
+  #fetching: Promise<Held<T>> | undefined;
+
+  constructor(fetch: () => Promise<Passing<T>>, clock: Clock) {
+    this.#fetch = fetch;
+    this.#clock = clock;
+  }
+
+  /** Throws what fetching throws when there is none that is still good. */
+  async get(): Promise<T> {
+    const held = this.#held;
+    if (held !== undefined && this.#clock.now() < held.renewAt) return held.value;
+    this.#fetching ??= this.#renew().finally(() => (this.#fetching = undefined));
+    const good = held !== undefined && this.#clock.now() < held.expiresAt;
+    const { value } = await (good ? this.#patiently(this.#fetching, held) : this.#fetching);
+    return value;
+  }
+
+  /** The next one is fetched, unless what is held is another one by now. */
+  forget(value: T): void {
+    if (this.#held?.value === value) this.#held = undefined;
+  }
+
+  async #renew(): Promise<Held<T>> {
+    const asked = this.#clock.now();
+    const { value, expiresAt: end } = await this.#fetch();
+    const expiresAt = Math.max(end, asked + shortest);
+    const life = expiresAt - asked;
+    const renewAt = expiresAt - Math.min(life / 2, Math.max(margin, life / 10));
+    this.#held = { value, expiresAt, renewAt };
+    return this.#held;
+  }
+
+  /** The new one, or the old one where it does not come; that it does not is told by the first one that needs it. */
+  async #patiently(fetching: Promise<Held<T>>, held: Held<T>): Promise<Held<T>> {
+    const enough = new AbortController();
+    const late = new RegistryError('timeout', `no answer after ${patience} ms`);
+    const timer = this.#clock.after(patience, () => enough.abort(late));
+    try {
+      return await shared(fetching, enough.signal);
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      const now = this.#clock.now();
+      if (now >= held.expiresAt) return await fetching;
+      held.renewAt = now + rest;
+      return held;
+    } finally {
+      timer.cancel();
+    }
+  }
+}
