@@ -53,7 +53,7 @@ test('the public endpoint with its whitelist, and switched off', async (t) => {
     enabled: true,
     status: 'RUNNING',
     aclEnabled: true,
-    entries: ['127.0.0.1/32', '127.0.0.0/8'],
+    entries: ['127.0.0.1/32', '198.51.100.0/24'],
     domains: ['demo-registry.cn-shanghai.cr.aliyuncs.com'],
   });
   server.instance.internet.Enable = false;

@@ -9,7 +9,7 @@ import { type AcrAccounts, acrAccounts } from './acr-tokens.ts';
 
 export const instanceId = 'cri-standin00000001';
 
-/** A test may change it at any time; it begins healthy, open to 127.0.0.0/8, and nearly empty. */
+/** A test may change it at any time; it begins healthy, with a whitelist, and nearly empty. */
 export interface AcrInstance {
   instances: Record<string, unknown>[];
   internet: {
@@ -54,7 +54,7 @@ export function acrInstance({ accounts = acrAccounts(), immutable = new Set<stri
       AclEnable: true,
       AclEntries: [
         { Entry: '127.0.0.1/32', Comment: 'made by switching on' },
-        { Entry: '127.0.0.0/8', Comment: 'the tests' },
+        { Entry: '198.51.100.0/24', Comment: 'the office' },
       ],
       Domains: [{ Domain: 'demo-registry.cn-shanghai.cr.aliyuncs.com', Type: 'SYSTEM' }],
     },

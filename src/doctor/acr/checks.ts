@@ -4,6 +4,7 @@ import { credential } from '../registry/credential.ts';
 import { hosts } from '../registry/hosts.ts';
 import { pushPermission } from '../registry/push-permission.ts';
 import { autoCreate } from './auto-create.ts';
+import { endpoint } from './endpoint.ts';
 import type { AcrEvidence } from './evidence.ts';
 import { immutability } from './immutability.ts';
 import { instance } from './instance.ts';
@@ -15,6 +16,7 @@ import { whitelist } from './whitelist.ts';
 /** For an instance of ACR EE, in the order of their numbers. */
 export const acrChecks: readonly Check<AcrEvidence>[] = [
   instance,
+  endpoint,
   publicAccess,
   whitelist,
   hosts,
