@@ -11,6 +11,7 @@ import { ConfiguredRegistries } from './main/registries.ts';
 import { Sweeping } from './main/sweeping.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
+import { hintFor } from './doctor/hint.ts';
 import { proxiesOf } from './registry/proxy.ts';
 import { Ruleset } from './rule/match.ts';
 import { createApp } from './server/app.ts';
@@ -20,7 +21,7 @@ import { openState } from './state/state.ts';
 import type { State } from './state/state.ts';
 import { Dispatcher } from './task/dispatcher.ts';
 import { Enqueue } from './task/enqueue.ts';
-import { explain } from './task/explain.ts';
+import { explain, recall } from './task/explain.ts';
 import { Prune } from './task/prune.ts';
 import { resync } from './task/resync.ts';
 import { StorageError } from './task/store.ts';
@@ -216,9 +217,11 @@ class Parts {
     });
   }
 
-  #explain(reference: Parameters<typeof explain>[0]): ReturnType<typeof explain> {
+  #explain(reference: Parameters<typeof recall>[0]): ReturnType<typeof explain> {
     const { enqueue: events, tasks, records } = this.#state;
-    return explain(reference, { rules: this.#rules, events, tasks, records });
+    const recalled = recall(reference, { rules: this.#rules, events, tasks, records });
+    const hint = hintFor(this.#config.registries);
+    return explain(recalled, { registries: this.#registries, hint, clock: this.#clock, from: 'mirror' });
   }
 
   #live(): Health {

@@ -61,10 +61,13 @@ export class OpenApi {
     schema: z.ZodType<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    const { url, instanceId } = await this.address(signal);
-    // The one call that is not about an instance.
-    const complete = action === 'ListInstance' ? parameters : { ...parameters, InstanceId: instanceId };
-    const question = { action, parameters: complete, url };
+    const address = await this.#where(signal);
+    const question = {
+      action,
+      // The one call that is not about an instance.
+      parameters: action === 'ListInstance' ? parameters : { ...parameters, InstanceId: address.instanceId },
+      url: address.url,
+    };
     for (let tried = 1; ; tried++) {
       try {
         return await this.#once(question, schema, signal);
@@ -75,14 +78,18 @@ export class OpenApi {
     }
   }
 
-  /** Which instance it is, and where it is asked. Throws `RegistryError` where nobody says it. */
-  address(signal?: AbortSignal): Promise<Address> {
-    return shared((this.#address ??= this.#find()), signal);
+  /** `cri-…`: of which instance it speaks. Throws `RegistryError` where that cannot be found. */
+  async instanceId(signal?: AbortSignal): Promise<string> {
+    return (await this.#where(signal)).instanceId;
   }
 
   /** Ends what is under way. */
   close(): Promise<void> {
     return this.#wire.close();
+  }
+
+  #where(signal: AbortSignal | undefined): Promise<Address> {
+    return shared((this.#address ??= this.#find()), signal);
   }
 
   #find(): Promise<Address> {

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { findConfig, loadConfig } from '../config.ts';
 import type { Report } from '../doctor/doctor.ts';
 import type { Examined } from '../doctor/finding.ts';
+import { createLog } from '../log.ts';
 import { examineConfig } from '../main/doctor.ts';
 import { exit } from './exit.ts';
 import { print, printJson } from './print.ts';
@@ -29,7 +30,8 @@ async function examineAll({ config: file, json }: DoctorFlags): Promise<void> {
   const config = loadConfig(findConfig(file, process.env, process.cwd()), process.env);
   const stop = new AbortController();
   void stopSignal().then(() => stop.abort(new Error('interrupted')));
-  const report = await examineConfig(config, { env: process.env, signal: stop.signal });
+  const log = createLog({ level: 'warn', format: 'pretty' }, config.secrets);
+  const report = await examineConfig(config, { env: process.env, signal: stop.signal }, log);
   if (json) printJson(report);
   else for (const line of linesOf(report)) print(line);
   // A look-up of a name cannot be called off, and would keep the process for as long as the resolver is patient.

@@ -15,15 +15,15 @@ export interface Report {
 /** The checks of one subject, once there is a signal that ends them. */
 export type Examination = (signal: AbortSignal) => Promise<readonly Examined[]>;
 
-/** Makes all examinations at once, and gives up what has not come to its end in time. */
+/** Makes all examinations at once, and gives up what has not come to its end in time since `startedAt`. */
 export async function doctor(
   examinations: readonly Examination[],
-  clock: Clock,
-  stop?: AbortSignal,
+  { clock, startedAt, stop }: { clock: Clock; startedAt: number; stop?: AbortSignal | undefined },
 ): Promise<Report> {
-  const startedAt = clock.now();
   const over = new AbortController();
-  const timer = clock.after(patience, () => over.abort(new Error(`${patience / 1000} s have passed`)));
+  const timer = clock.after(startedAt + patience - clock.now(), () =>
+    over.abort(new Error(`${patience / 1000} s have passed`)),
+  );
   const signal = stop === undefined ? over.signal : AbortSignal.any([over.signal, stop]);
   try {
     const checks = (await Promise.all(examinations.map((examine) => examine(signal)))).flat();

@@ -1,4 +1,5 @@
 import { systemClock } from '../clock.ts';
+import type { Network } from '../aliyun/endpoint.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RegistryConfig } from '../config.ts';
 import { Namespaces } from '../aliyun/namespaces.ts';
@@ -9,6 +10,9 @@ import type { AcrEvidence, OpenApiEvidence } from '../doctor/acr/evidence.ts';
 import { examine, onceFor } from '../doctor/check.ts';
 import { doctor } from '../doctor/doctor.ts';
 import type { Examination, Report } from '../doctor/doctor.ts';
+import type { Log } from '../log.ts';
+import { settleEndpoints } from './endpoints.ts';
+import type { OnChosen } from './endpoints.ts';
 import { registryChecks } from '../doctor/registry/checks.ts';
 import { registryEvidence } from '../doctor/registry/evidence.ts';
 import type { RegistryEvidence } from '../doctor/registry/evidence.ts';
@@ -16,7 +20,6 @@ import { noSessions } from '../copy/upload-session.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Ruleset } from '../rule/match.ts';
-import { settleEndpoints } from './endpoints.ts';
 import { ConfiguredRegistries } from './registries.ts';
 import { sourceNames } from './source-names.ts';
 
@@ -25,6 +28,7 @@ export interface DoctorOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Ends the checks that are still waiting. */
   signal?: AbortSignal;
+  network?: Network;
 }
 
 /** Milliseconds for one connection, and for one answer: a host that hangs must not take all of the time. */
@@ -34,30 +38,41 @@ const idleTimeout = 4_000;
 /** Checks every precondition of the configuration. Throws `ProxyError`, and what files that cannot be read throw. */
 export async function examineConfig(
   config: Config,
-  { env, signal }: DoctorOptions,
+  options: DoctorOptions,
+  log: Log,
   clock: Clock = systemClock,
 ): Promise<Report> {
-  const practice = new Practice(await settleEndpoints(config, { env, clock }), proxiesOf(env), clock);
+  const { env, network, signal: stop } = options;
+  const startedAt = clock.now();
+  const onChosen: OnChosen = (message, fields) => log.info(message, fields);
+  const settled = await settleEndpoints(config, { onChosen, env, clock, ...(network && { network }) });
+  const practice = new Practice(settled, { proxies: proxiesOf(env), network, clock });
   try {
-    return await doctor(practice.examinations(), clock, signal);
+    return await doctor(practice.examinations(), { clock, startedAt, stop });
   } finally {
     await practice.close();
   }
 }
 
+/** What all subjects have around them. */
+interface Surroundings {
+  clock: Clock;
+  proxies: Proxies;
+  network: Network | undefined;
+}
+
 /** The subjects, each with its evidence. */
 class Practice {
   readonly #config: Config;
-  readonly #clock: Clock;
-  readonly #proxies: Proxies;
+  readonly #surroundings: Surroundings;
   readonly #rules: Ruleset;
   readonly #registries: ConfiguredRegistries;
   readonly #closing: (() => Promise<void>)[] = [];
 
-  constructor(config: Config, proxies: Proxies, clock: Clock) {
+  constructor(config: Config, surroundings: Surroundings) {
+    const { proxies, clock } = surroundings;
     this.#config = config;
-    this.#clock = clock;
-    this.#proxies = proxies;
+    this.#surroundings = surroundings;
     this.#rules = new Ruleset(config.rules);
     const brisk = config.registries.map((registry) => ({
       ...registry,
@@ -86,9 +101,8 @@ class Practice {
     return registryEvidence({
       config,
       probe,
-      clock: this.#clock,
+      ...this.#surroundings,
       signal,
-      proxied: (url) => this.#proxies.of(url) !== undefined,
       planned: async () => [...(await this.#planned(config.name, signal)).keys()].toSorted(),
     });
   }
@@ -98,16 +112,15 @@ class Practice {
     return acrEvidence(registry, {
       rules: this.#config.rules.filter(({ destination }) => destination === name),
       planned: () => this.#planned(name, signal),
-      openApi: this.#openApi(name, signal),
+      openApi: this.#openApi(registry.config, signal),
     });
   }
 
-  #openApi(name: string, signal: AbortSignal): OpenApiEvidence | undefined {
+  #openApi({ name }: RegistryConfig, signal: AbortSignal): OpenApiEvidence | undefined {
     const openApi = this.#registries.openApi(name);
     if (openApi === undefined) return undefined;
     const [overview, namespaces] = [new Overview(openApi), new Namespaces(openApi)];
-    const id = async (): Promise<string> => (await openApi.address(signal)).instanceId;
-    return openApiEvidence({ overview, namespaces, id, signal });
+    return openApiEvidence({ overview, namespaces, id: () => openApi.instanceId(signal), signal });
   }
 
   #roles(name: string): { read: boolean; written: boolean } {

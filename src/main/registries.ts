@@ -134,7 +134,7 @@ export class ConfiguredRegistries implements Registries {
 }
 
 function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace, onMade: OnMade): Entry {
-  const { type, credential } = config;
+  const { type, credential, prepare } = config;
   const traffic = new BlobTraffic({ ledger: new BlobLedger(options.clock) });
   if (config.aliyun === undefined) {
     const client = new Registry(options);
@@ -147,9 +147,9 @@ function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace, on
   const temporary = temporaryCredential(aliyun.openApi, clock);
   const complete = credential ? options : { ...options, credential: () => temporary.get() };
   const client = new Registry(complete);
-  const { prepare } = config;
-  const preparation = prepare && new Preparation(new Namespaces(aliyun.openApi), prepare, onMade);
-  const tagListing = new Repositories(aliyun.openApi);
+  const { openApi } = aliyun;
+  const preparation = prepare && new Preparation(new Namespaces(openApi), prepare, onMade);
+  const tagListing = new Repositories(openApi);
   return { client, options: complete, traffic, aliyun, tagListing, preparation };
 }
 

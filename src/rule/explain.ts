@@ -4,7 +4,7 @@ import { repositoryProblem, tagProblem } from './name.ts';
 import type { Patterns } from './pattern.ts';
 
 /** Whether a list of patterns takes a text, and the pattern that decides, when one does. */
-interface Decision {
+export interface Decision {
   matches: boolean;
   pattern?: string;
 }
@@ -59,7 +59,7 @@ function explainTag(rule: CompiledRule, repository: string, tag: string, named: 
   return { ...decision, destinationTag, ...(problem !== undefined && { problem }) };
 }
 
-function decide(patterns: Patterns, text: string): Decision {
+export function decide(patterns: Patterns, text: string): Decision {
   const pattern = patterns.deciding(text);
   return { matches: patterns.matches(text), ...(pattern !== undefined && { pattern }) };
 }

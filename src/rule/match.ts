@@ -6,6 +6,7 @@ import { Memo } from './memo.ts';
 import { repositoryProblem, tagProblem } from './name.ts';
 import type { Refused, Rule, Wanted } from './rule.ts';
 import { RuleIndex } from './rule-index.ts';
+import { mayConcern, type Ruling, rulingOf } from './ruling.ts';
 
 /** Where a sweep has to look for a rule. */
 export interface RuleSource {
@@ -106,6 +107,13 @@ export class Ruleset {
   /** How each rule decides, and by which pattern. */
   explain(repository: string, tags: readonly string[]): RuleExplanation[] {
     return this.#rules.map((rule) => explainRule(rule, repository, tags));
+  }
+
+  /** How each rule that could concern the repository decides about one of its tags; `of` as in `match`. */
+  rulings(repository: string, tag: string, of: readonly string[] = []): Ruling[] {
+    return this.#rules
+      .filter((rule) => mayConcern(rule, repository))
+      .map((rule) => rulingOf(rule, { repository, tag, of }));
   }
 
   /** Source repositories, spelled out in rules, that would meet in one destination repository: one line each. */

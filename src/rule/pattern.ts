@@ -15,6 +15,8 @@ export class PatternError extends Error {
 
 /** A list of patterns: a text matches with at least one including and no excluding pattern. */
 export interface Patterns {
+  /** The list itself. */
+  readonly written: readonly string[];
   matches(text: string): boolean;
   /** The excluding pattern that keeps the text out, else the including one that lets it in, as written. */
   deciding(text: string): string | undefined;
@@ -36,6 +38,7 @@ export function compilePatterns(patterns: readonly string[]): Patterns {
   const matches = (text: string) =>
     excluding.find(text) === undefined && (everything || including.find(text) !== undefined);
   return {
+    written: patterns,
     matches,
     deciding: (text) => excluding.find(text) ?? including.find(text),
     literals: including.literals.filter(matches),

@@ -4,13 +4,15 @@ import { nothing, operation, type Operation } from './operation.ts';
 import { explainQuery, schemas } from './schema.ts';
 import { optional, timestamp } from './view.ts';
 
-export type Explain = (reference: { repository: string; tag: string }) => Explanation;
+export type Explain = (reference: { repository: string; tag: string }) => Promise<Explanation>;
+
+export type ExplanationView = z.input<typeof schemas.Explanation>;
 
 export function explainOperation(explain: Explain): Operation {
   return operation({
     method: 'GET',
     path: '/explain',
-    summary: 'Why a source tag is, or is not yet, at each destination; asks no registry',
+    summary: 'Why a source tag is, or is not yet, at each destination; asks both ends, for 3 s at most',
     input: z.object({ ...nothing, query: explainQuery }),
     success: {
       status: 200,
@@ -18,15 +20,17 @@ export function explainOperation(explain: Explain): Operation {
       schema: schemas.Explanation,
     },
     problems: {},
-    run({ query }) {
-      const { destinations, ...tag } = explain(query);
-      return { ...tag, destinations: destinations.map(explainedView) };
-    },
+    run: async ({ query }) => explanationView(await explain(query)),
   });
 }
 
-function explainedView(explained: Explained): z.input<typeof schemas.Explanation>['destinations'][number] {
-  const { rule, reason, words, cause, record, task } = explained;
+/** As the API and the command give it. */
+export function explanationView({ destinations, ...tag }: Explanation): ExplanationView {
+  return { ...tag, destinations: destinations.map(explainedView) };
+}
+
+function explainedView(explained: Explained): ExplanationView['destinations'][number] {
+  const { rule, reason, words, cause, ends, record, task, hint } = explained;
   return {
     rule,
     destination: {
@@ -38,6 +42,8 @@ function explainedView(explained: Explained): z.input<typeof schemas.Explanation
     words,
     since: optional(explained.since),
     cause,
+    hint,
+    ends,
     record: record && { ...record, verifiedAt: timestamp(record.verifiedAt) },
     task,
     nextAttemptAt: optional(explained.nextAttemptAt),

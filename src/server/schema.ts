@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { reasons } from '../copy/error.ts';
 import { isRepository, isTag } from '../oci/reference.ts';
-import { standings } from '../task/explain.ts';
+import { lookProblems } from '../task/both-ends.ts';
+import { foundations } from '../task/explain.ts';
+import { standings } from '../task/known.ts';
 import { sweepStates } from '../task/store.ts';
 import { causes, doors, outcomes, taskStates } from '../task/task.ts';
+import { untakenReasons } from '../task/untaken.ts';
 import { parseCursor } from './cursor.ts';
 
 /*
@@ -130,11 +133,33 @@ const ruleTest = z.strictObject({
   ),
 });
 
+const ruling = z.strictObject({
+  rule: z.string(),
+  source: z.string(),
+  destination: z.string(),
+  taken: z.boolean(),
+  repositories: z.strictObject(decision).describe('How its `repositories` decide.'),
+  tags: z.strictObject(decision).optional().describe('How its `tags` do, if the repository matches.'),
+  words: z.string().describe('For a person: taken or not, and by which pattern.'),
+});
+
+const look = z.union([
+  z.strictObject({ digest: z.string() }),
+  z.strictObject({
+    problem: z
+      .enum(lookProblems)
+      .describe('`absent`: no such tag; `no-answer`: none within 3 s; else why it could not be asked.'),
+    words: z.string(),
+  }),
+]);
+
+const standing = [...reasons, ...outcomes, ...taskStates, ...standings] as const;
+
 const explained = z.strictObject({
   rule: z.string(),
   destination: end,
   reason: z
-    .enum([...reasons, ...outcomes, ...taskStates, ...standings])
+    .enum(standing)
     .describe('One word for programs: why it failed; else how it ended; else how it stands.'),
   words: z.string().describe('For a person: what, since when, what next.'),
   since: time.optional(),
@@ -142,6 +167,10 @@ const explained = z.strictObject({
     .strictObject({ code: z.enum(causes), words: z.string() })
     .optional()
     .describe('Why no webhook told of the last change, if none did.'),
+  hint: z.string().optional().describe('What to do next about the failure that is told.'),
+  ends: z
+    .strictObject({ source: look, destination: look })
+    .describe('What both ends name just now, or why that is not known.'),
   record: z
     .strictObject({
       digest: z.string(),
@@ -209,7 +238,16 @@ export const schemas = {
   Explanation: z.strictObject({
     repository: z.string(),
     tag: z.string(),
-    words: z.string().describe('How many destinations the rules want it at; why none, if none.'),
+    reason: z
+      .enum([...standing, ...untakenReasons])
+      .describe('Of the destination that matters most; why there is none, if none.'),
+    words: z.string().describe('The same for a person.'),
+    from: z
+      .enum(foundations)
+      .describe(
+        'Besides the rules and both ends: what a mirror keeps, the database it has left, or nothing.',
+      ),
+    rules: z.array(ruling).describe('Every rule that could concern the repository.'),
     destinations: z.array(explained),
   }),
   Problem: problem,

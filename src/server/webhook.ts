@@ -7,6 +7,7 @@ import type { Received } from '../task/enqueue.ts';
 import { sendJson } from './answer.ts';
 import { checkContentType, readBody } from './body.ts';
 import { HttpError, httpError, methodNotAllowed, type Log } from './error.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { secretCheck } from './secret.ts';
 
 /** What became of a delivery, for the metrics. */
@@ -33,6 +34,8 @@ export function webhook(
 ): RequestHandler {
   const isKnown = allowUnauthenticated && secrets.length === 0 ? () => true : secretCheck(secrets);
 
+  const refusals = new RefusalLog(clock, log);
+
   async function takeIn(request: IncomingMessage): Promise<Received> {
     if (request.method !== 'POST') throw methodNotAllowed(request.method ?? '', 'POST');
     if (!isKnown(request.headers.authorization)) throw unauthorized(request);
@@ -50,9 +53,7 @@ export function webhook(
       const { status, message } = httpError(error);
       onDelivery(refusal(status));
       // What fails on our side is logged with its cause where it is answered.
-      if (status < 500) {
-        log.warn('delivery refused', { status, detail: message, sender: request.socket.remoteAddress });
-      }
+      if (status < 500) refusals.tell({ status, detail: message, sender: request.socket.remoteAddress });
       throw error;
     }
   };

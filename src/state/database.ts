@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { StorageError } from '../task/store.ts';
 import { DatabaseError } from './error.ts';
-import { checkVersion, migrate } from './migrate.ts';
+import { checkMigrated, checkVersion, migrate } from './migrate.ts';
 
 export type Connection = Sqlite.Database;
 
@@ -25,7 +25,7 @@ export interface DatabaseOptions {
  * deletes or replaces what is there. Throws `DatabaseError`.
  */
 export function openDatabase(file: string | typeof inMemory, options: DatabaseOptions = {}): Connection {
-  const connection = connect(file);
+  const connection = create(file);
   try {
     // Exclusive before the first read: from then on another process finds the file locked. It also spares
     // the shared memory file of the write-ahead log.
@@ -38,6 +38,29 @@ export function openDatabase(file: string | typeof inMemory, options: DatabaseOp
   } catch (cause) {
     connection.close();
     throw refusal(connection.name, cause);
+  }
+}
+
+/**
+ * Opens a file that is there, for this process alone, to read it: every write is refused. Not SQLite's own read-only mode, which
+ * leaves files beside it behind. Only what a crash has left in the write-ahead log goes into the file when it is closed, as
+ * with every close. Throws `DatabaseError`.
+ */
+export function openUnchanged(file: string, options: DatabaseOptions = {}): Connection {
+  const connection = connect(
+    file,
+    () => new Sqlite(resolve(file), { timeout: 250, fileMustExist: true }),
+    readingProblem,
+  );
+  try {
+    connection.pragma('locking_mode = EXCLUSIVE');
+    connection.pragma('query_only = ON');
+    checkVersion(connection, options.migrations);
+    checkMigrated(connection, options.migrations);
+    return connection;
+  } catch (cause) {
+    connection.close();
+    throw refusal(connection.name, cause, readingProblem);
   }
 }
 
@@ -89,14 +112,20 @@ function identityOf({ name: file, memory }: Connection): string {
   }
 }
 
-function connect(file: string | typeof inMemory): Connection {
+function create(file: string | typeof inMemory): Connection {
   if (file === inMemory) return new Sqlite(':memory:');
-  try {
+  return connect(file, () => {
     mkdirSync(dirname(file), { recursive: true });
     // Never one of the names that mean memory to SQLite (`:memory:`, nothing, blanks).
     return new Sqlite(resolve(file), { timeout: 250 });
+  });
+}
+
+function connect(file: string, open: () => Connection, toProblem = problemOf): Connection {
+  try {
+    return open();
   } catch (cause) {
-    throw refusal(file, cause);
+    throw refusal(file, cause, toProblem);
   }
 }
 
@@ -110,10 +139,17 @@ function configure(connection: Connection, { maxPages }: DatabaseOptions): void 
   if (maxPages !== undefined) connection.pragma(`max_page_count = ${maxPages}`);
 }
 
-function refusal(file: string, cause: unknown): DatabaseError {
+function refusal(file: string, cause: unknown, toProblem = problemOf): DatabaseError {
   if (cause instanceof DatabaseError) return cause;
   const code = cause instanceof Sqlite.SqliteError ? cause.code : '';
-  return new DatabaseError(file, `${problemOf(code)}: ${String(cause)}`, { cause });
+  return new DatabaseError(file, `${toProblem(code)}: ${String(cause)}`, { cause });
+}
+
+/** Who only wants to read has nothing to stop, and nothing to make room for. */
+function readingProblem(code: string): string {
+  if (/^SQLITE_(?:BUSY|LOCKED)/.test(code)) return 'is in use by another process, a mirror as a rule';
+  if (/^SQLITE_(?:NOTADB|CORRUPT)/.test(code)) return problemOf(code);
+  return 'cannot be opened; run this as the user of the mirror';
 }
 
 function problemOf(code: string): string {

@@ -25,6 +25,15 @@ export function checkVersion(connection: Sqlite.Database, folder = shipped): voi
   }
 }
 
+/** Refuses a file that this program would have to migrate first. */
+export function checkMigrated(connection: Sqlite.Database, folder = shipped): void {
+  const version = Number(connection.pragma('user_version', { simple: true }));
+  const known = migrationsIn(folder).length;
+  if (version === known) return;
+  const what = `has version ${version}, this program reads version ${known} only`;
+  throw new DatabaseError(connection.name, `${what}; \`tagferry serve\` migrates it when it is started`);
+}
+
 /** Brings the database to the newest version: each migration whole in its own transaction, or not at all. */
 export function migrate(connection: Sqlite.Database, folder = shipped): void {
   const version = Number(connection.pragma('user_version', { simple: true }));

@@ -1,5 +1,6 @@
 import type { Reason } from '../copy/error.ts';
 import type { Wanted } from '../rule/rule.ts';
+import type { Known } from './known.ts';
 import type { TagRecord } from './record.ts';
 import { isFinal } from './retry.ts';
 import type { Cause, Task } from './task.ts';
@@ -37,17 +38,52 @@ export const causeWords: Record<Cause, string> = {
   unknown: 'no webhook told of it, and nothing that Harbor remembers says why',
 };
 
-/** Of the whole tag; `orphan` is the digest of an image that no event has named, for a companion tag of it. */
-export function summary(name: string, destinations: number, orphan: string | undefined): string {
-  if (destinations === 1) return `The rules want ${name} at 1 destination.`;
-  if (destinations > 1) return `The rules want ${name} at ${destinations} destinations.`;
-  if (orphan !== undefined) {
-    return (
-      `No rule takes ${name} by its own name. It goes where its image goes, and no event has named a tag ` +
-      `of that image, ${orphan}: ask for the image's tag.`
-    );
-  }
-  return `No rule takes ${name}, so it is not copied; POST /api/v1/rules/test says which pattern decides.`;
+/**
+ * What is said of each reason in one breath; and their order, for a tag with several destinations: first what only people
+ * can change, then what waits for others, what differs, what nobody has told of, what is on its way, and last what is there.
+ */
+export const said: Record<Known['reason'], string> = {
+  'name-invalid': failures['name-invalid'],
+  'name-collision': failures['name-collision'],
+  'destination-immutable': failures['destination-immutable'],
+  'artifact-refused': failures['artifact-refused'],
+  'source-denied': failures['source-denied'],
+  'destination-denied': failures['destination-denied'],
+  'not-found': failures['not-found'],
+  corrupt: failures.corrupt,
+  protocol: failures.protocol,
+  internal: failures.internal,
+  tls: failures.tls,
+  unreachable: failures.unreachable,
+  timeout: failures.timeout,
+  'rate-limited': failures['rate-limited'],
+  'source-policy': failures['source-policy'],
+  missing: 'the destination has no such tag',
+  different: 'the destination has another digest',
+  'not-seen': 'no event and no sweep has named it here',
+  cancelled: 'its copy was cancelled',
+  overtaken: 'another tag came later under the same destination tag',
+  'source-gone': 'the source has no such tag',
+  retryable: 'it is tried again',
+  discarded: 'it was given up',
+  available: 'it waits for a free slot',
+  running: 'it is being copied',
+  unverified: 'it was there when it was last looked at, and may have changed since',
+  completed: 'it is done',
+  unchanged: 'it is there',
+  copied: 'it is there',
+  mirrored: 'it is there',
+};
+
+/** Of the whole tag: `place` is the destination that matters most. */
+export function summary(name: string, destinations: number, place: string, reason: Known['reason']): string {
+  if (destinations === 1) return `The rules want ${name} at 1 destination: ${said[reason]}.`;
+  return `The rules want ${name} at ${destinations} destinations; of ${place}: ${said[reason]}.`;
+}
+
+/** Nothing is known of the tag, and one end cannot be asked. */
+export function unlookedWords(reason: Reason, message: string): string {
+  return `nothing is known of it, and asking for it fails: ${failures[reason]}: ${message}`;
 }
 
 export function refusedWords(message: string): string {

@@ -1,131 +1,148 @@
+import type { Clock } from '../clock.ts';
+import { reasons } from '../copy/error.ts';
 import type { Reason } from '../copy/error.ts';
 import { companionOf } from '../oci/companion.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
-import { causeWords, refusedWords, summary, unseenWords, wordsOf } from './explain-words.ts';
-import type { Place, RecordStore, TagRecord } from './record.ts';
-import type { EnqueueStore, TaskStore } from './store.ts';
-import type { Cause, Outcome, Task, TaskState } from './task.ts';
+import type { Ruling } from '../rule/ruling.ts';
+import { Looking } from './both-ends.ts';
+import type { BothEnds } from './both-ends.ts';
+import { comparedWith } from './compared-ends.ts';
+import { said, summary } from './explain-words.ts';
+import { knownOf } from './known.ts';
+import type { Known, KnownOptions } from './known.ts';
+import type { Place } from './record.ts';
+import type { Registries } from './registries.ts';
+import type { EnqueueStore } from './store.ts';
+import { untaken } from './untaken.ts';
+import type { UntakenReason } from './untaken.ts';
 
 /*
- * Why a source tag is, or is not yet, at its destinations: from what is known here, without asking a registry.
+ * Why a source tag is, or is not yet, at its destinations: from the rules, from what is kept here, and from what both ends
+ * say when they are asked.
  */
 
-/** What there is to say where no task stands for the tag. */
-export const standings = ['mirrored', 'unverified', 'overtaken', 'not-seen'] as const;
-/**
- * A sweep has found it right; it was right once, and may have changed; another source tag of the repository has the
- * destination tag; nothing is known of it.
- */
-export type Standing = (typeof standings)[number];
+/** On what an explanation rests, besides the rules and both ends: what a mirror keeps, the file it has left, or nothing. */
+export const foundations = ['mirror', 'database', 'registries'] as const;
+export type Foundation = (typeof foundations)[number];
 
-/** How one destination of a tag stands. Times are milliseconds since 1970. */
-export interface Explained extends Place, Pick<Wanted, 'rule'> {
-  reason: Reason | Outcome | TaskState | Standing;
-  /** For a person: what, since when, what next. */
-  words: string;
-  /** Absent where nothing has happened. */
-  since?: number;
-  /** Why no webhook told of the last change, if none did. */
-  cause?: { code: Cause; words: string };
-  /** What the destination tag named when it was last looked at. */
-  record?: Pick<TagRecord, 'digest' | 'verifiedAt' | 'trusted'>;
-  /** Id of the task that stands for it. */
-  task?: number;
-  nextAttemptAt?: number;
+/** How one destination of a tag stands. */
+export interface Explained extends Place, Pick<Wanted, 'rule'>, Omit<Known, 'message'> {
+  /** What both ends name just now. */
+  ends: BothEnds;
+  /** What to do next about the failure that is told. */
+  hint?: string;
 }
 
+/** How a tag stands everywhere. */
 export interface Explanation {
   repository: string;
   tag: string;
+  /** Of the destination that matters most (`said`), or why there is none. */
+  reason: Explained['reason'] | UntakenReason;
   words: string;
+  from: Foundation;
+  /** Every rule that could concern the repository. */
+  rules: Ruling[];
   /** In the order of the rules; none when no rule takes the tag. */
   destinations: Explained[];
 }
 
-export interface ExplainOptions {
-  rules: { match(repository: string, tag: string, of: readonly string[]): (Wanted | Refused)[] };
+export interface RecallOptions extends KnownOptions {
+  rules: {
+    match(repository: string, tag: string, of: readonly string[]): (Wanted | Refused)[];
+    rulings(repository: string, tag: string, of: readonly string[]): Ruling[];
+  };
   events: Pick<EnqueueStore, 'tagsOf'>;
-  tasks: Pick<TaskStore, 'newestFor'>;
-  records: Pick<RecordStore, 'find'>;
 }
 
-/** Throws `StorageError`. */
-export function explain(
+/** What is known of a tag before anybody is asked. */
+export interface Recalled {
+  repository: string;
+  tag: string;
+  rulings: Ruling[];
+  /** The image that a companion belongs to, if no event has named a tag of it. */
+  orphan: string | undefined;
+  copies: { wanted: Wanted | Refused; known: Known }[];
+}
+
+/** The exact next step for a failure of a copy. */
+export type Hint = (failure: { reason: Reason; message: string }, copy: Wanted) => string;
+
+export interface ExplainOptions {
+  registries: Pick<Registries, 'source' | 'destination'>;
+  hint: Hint;
+  clock: Clock;
+  from: Foundation;
+}
+
+/** Reads all that is wanted of the database, which may be closed afterwards. Throws `StorageError`. */
+export function recall(
   { repository, tag }: { repository: string; tag: string },
-  options: ExplainOptions,
-): Explanation {
+  options: RecallOptions,
+): Recalled {
+  const { rules, events } = options;
   const digest = companionOf(tag);
-  const of = digest ? options.events.tagsOf(repository, digest) : [];
-  const destinations = options.rules
-    .match(repository, tag, of)
-    .map((wanted) => ('reason' in wanted ? explainRefused(wanted, options) : explainWanted(wanted, options)));
-  const words = summary(`${repository}:${tag}`, destinations.length, of.length > 0 ? undefined : digest);
-  return { repository, tag, words, destinations };
-}
-
-function explainRefused(wanted: Refused, { tasks }: ExplainOptions): Explained {
-  const newest = tasks.newestFor(wanted);
-  const task = newest?.reason === wanted.reason ? newest : undefined;
-  const { reason, message } = wanted;
-  return { ...placeOf(wanted), reason, words: refusedWords(message), ...factsOf(task, wanted) };
-}
-
-function explainWanted(wanted: Wanted, { tasks, records }: ExplainOptions): Explained {
-  const found = records.find(wanted);
-  const record = found && isFrom(found, wanted) ? found : undefined;
-  const newest = tasks.newestFor(wanted);
-  const known = newest && record && isOutdated(newest, record, wanted) ? record : (newest ?? record);
-  const words = known ? wordsOf(known, sinceOf(known), wanted, record) : unseenWords(wanted);
-  const facts = { ...factsOf(known, wanted), ...(record && { record: lookOf(record) }) };
-  return { ...placeOf(wanted), reason: reasonOf(known, wanted), words, ...facts };
-}
-
-/** Which rule, and where it goes. */
-function placeOf({ rule, destination, destinationRepository, destinationTag }: Wanted) {
-  return { rule, destination, destinationRepository, destinationTag };
-}
-
-function lookOf({ digest, verifiedAt, trusted }: TagRecord): NonNullable<Explained['record']> {
-  return { digest, verifiedAt, trusted };
-}
-
-function factsOf(known: Task | TagRecord | undefined, { sourceTag }: Wanted): Partial<Explained> {
-  if (known === undefined) return {};
-  const since = sinceOf(known);
-  if ('verifiedAt' in known) return { since };
-  const { id, state, runAt, cause } = known;
+  const of = digest ? events.tagsOf(repository, digest) : [];
   return {
-    since,
-    task: id,
-    ...(state === 'retryable' && { nextAttemptAt: runAt }),
-    ...(cause && known.sourceTag === sourceTag && { cause: { code: cause, words: causeWords[cause] } }),
+    repository,
+    tag,
+    rulings: rules.rulings(repository, tag, of),
+    orphan: of.length > 0 ? undefined : digest,
+    copies: rules.match(repository, tag, of).map((wanted) => ({ wanted, known: knownOf(wanted, options) })),
   };
 }
 
-/** What another repository once had there says nothing about this one. */
-function isFrom(record: TagRecord, { source, sourceRepository }: Wanted): boolean {
-  return record.source === source && record.sourceRepository === sourceRepository;
+/** Asks both ends, which takes 3 s at most, and never fails: what they do not say is told in its place. */
+export async function explain(recalled: Recalled, options: ExplainOptions): Promise<Explanation> {
+  const { repository, tag, rulings: rules, copies } = recalled;
+  const { from, registries, clock } = options;
+  const facts = { repository, tag, from, rules };
+  if (copies.length === 0) return { ...facts, ...untaken(recalled), destinations: [] };
+  const looking = new Looking(registries, clock);
+  const destinations = await Promise.all(
+    copies.map(async ({ wanted, known }) =>
+      explained(wanted, known, await looking.bothEnds(wanted), options),
+    ),
+  );
+  return { ...facts, ...mostImportant(recalled, destinations), destinations };
 }
 
-/** A task that did not bring the tag, and ended before a sweep found it right: somebody has mended it. */
-function isOutdated({ sourceTag, outcome, finishedAt }: Task, record: TagRecord, wanted: Wanted): boolean {
-  const brought = sourceTag === wanted.sourceTag && (outcome === 'copied' || outcome === 'unchanged');
-  return !brought && finishedAt !== undefined && record.trusted && record.verifiedAt > finishedAt;
+function explained(wanted: Wanted, known: Known, ends: BothEnds, { from, hint }: ExplainOptions): Explained {
+  const compared = comparedWith(ends, known, wanted, from !== 'registries');
+  const { message = '', ...facts } = compared;
+  const { rule, destination, destinationRepository, destinationTag } = wanted;
+  const failure =
+    failureOf(compared.reason, message) ?? failureAt(ends.source) ?? failureAt(ends.destination);
+  return {
+    ...facts,
+    rule,
+    destination,
+    destinationRepository,
+    destinationTag,
+    ends,
+    ...(failure && { hint: hint(failure, wanted) }),
+  };
 }
 
-function reasonOf(known: Task | TagRecord | undefined, wanted: Wanted): Explained['reason'] {
-  if (known === undefined) return 'not-seen';
-  if (known.sourceTag !== wanted.sourceTag) return 'overtaken';
-  if ('verifiedAt' in known) return known.trusted ? 'mirrored' : 'unverified';
-  const { state, outcome, reason } = known;
-  const failed = state === 'retryable' || state === 'discarded';
-  return (failed ? reason : outcome) ?? state;
+function failureAt(look: BothEnds['source']): { reason: Reason; message: string } | undefined {
+  return 'problem' in look ? failureOf(look.problem, look.words) : undefined;
 }
 
-function sinceOf(known: Task | TagRecord): number {
-  if ('verifiedAt' in known) return known.verifiedAt;
-  const { state, reason, createdAt, wantedAt, startedAt, finishedAt } = known;
-  // Every event and sweep that meets a refusal refreshes it; it stands since it was first said.
-  if (state === 'discarded' && (reason === 'name-invalid' || reason === 'name-collision')) return createdAt;
-  return finishedAt ?? (state === 'running' ? startedAt : undefined) ?? wantedAt;
+function failureOf(code: string, message: string): { reason: Reason; message: string } | undefined {
+  const reason = reasons.find((one) => one === code);
+  return reason && { reason, message };
+}
+
+function mostImportant(
+  { repository, tag }: Recalled,
+  destinations: readonly Explained[],
+): Pick<Explanation, 'reason' | 'words'> {
+  const weights = Object.keys(said);
+  const [first, ...others] = destinations.toSorted(
+    (one, other) => weights.indexOf(one.reason) - weights.indexOf(other.reason),
+  );
+  if (first === undefined) throw new RangeError('expected a destination, got none');
+  const { destination, destinationRepository, destinationTag, reason } = first;
+  const place = `${destination}/${destinationRepository}:${destinationTag}`;
+  return { reason, words: summary(`${repository}:${tag}`, others.length + 1, place, reason) };
 }

@@ -131,13 +131,18 @@ test('explain: a block for each destination, with what is known', async (t) => {
   assert.equal(code, 0);
   const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`;
   const lines = [
-    String.raw`The rules want library/told:v1 at 1 destination\.`,
+    String.raw`The rules want library/told:v1 at 1 destination: it is there\.`,
+    String.raw`- rule library takes repository library/told by "library/\*\*" and tag v1 by ".*"`,
     '',
     String.raw`acr/mirror/told:v1 {2}\(rule library\)`,
     ` {2}copied since ${time}`,
-    String.raw` {2}copied at [-\d]+ [:\d]+ UTC`,
-    ` {2}${digest}, seen at ${time}`,
+    String.raw` {2}copied at [-\d]+ [:\d]+ UTC; the destination has the same digest`,
+    ` {2}source now: ${digest}`,
+    ` {2}destination now: ${digest}`,
+    ` {2}${digest}, recorded at ${time}`,
     ` {2}task ${id}: \`tagferry tasks show ${id}\` has its attempts`,
+    '',
+    'from the running mirror, and both ends',
   ];
   assert.match(stdout, new RegExp(`^${lines.join('\n')}$`));
   const json = await tagferry(t, 'explain', '--json', 'library/told:v1');
@@ -151,7 +156,10 @@ test('explain: a block for each destination, with what is known', async (t) => {
 test('explain: a tag that no rule takes, and one that is none', async (t) => {
   const { code, stdout } = await tagferry(t, 'explain', 'elsewhere/app:v1');
   assert.equal(code, 0);
-  assert.match(stdout, /^No rule takes elsewhere\/app:v1, so it is not copied; .*$/);
+  assert.match(
+    stdout,
+    /^No rule takes elsewhere\/app:v1, so it is not copied: .*\n\nfrom the running mirror, and both ends$/,
+  );
   const wrong = await tagferry(t, 'explain', 'library/app');
   assert.equal(wrong.code, 2);
   assert.match(

@@ -65,7 +65,9 @@ async function diagnosed(t: TestContext, described: Described) {
 }
 
 /** What depends on an answer of the registry itself. */
-const unanswered = ['hosts', 'credential', 'clock', 'push-permission'].map((id) => `${id} skipped depends`);
+const unanswered = ['edition', 'region', 'hosts', 'credential', 'clock', 'push-permission'].map(
+  (id) => `${id} skipped depends`,
+);
 /** What depends on the instance. */
 const [publicAccess, namespace, autoCreate, quota, immutability] = [
   'public-access skipped depends',
@@ -194,10 +196,10 @@ test('5 public access is not there yet', async (t) => {
   acr.edge.whitelist = 'reset';
   openApi.instance.internet.Status = 'CREATING';
   const { told } = await diagnosed(t, described);
-  assert.deepEqual(told.slice(0, 2), [
-    'public-access error public-access-not-running',
-    'whitelist skipped depends',
-  ]);
+  assert.deepEqual(
+    told.filter((line) => !unanswered.includes(line)),
+    ['public-access error public-access-not-running', 'whitelist skipped depends'],
+  );
 });
 
 test('5 public access is off, and another way leads there: no fault', async (t) => {
@@ -254,10 +256,10 @@ test('6 open to everybody, and no connection: it is not the whitelist', async (t
   acr.edge.whitelist = 'reset';
   openApi.instance.internet.AclEntries = [];
   const { told, words } = await diagnosed(t, described);
-  assert.deepEqual(told.slice(0, 2), [
-    'whitelist error no-connection',
-    'whitelist warn open-to-the-internet',
-  ]);
+  assert.deepEqual(
+    told.filter((line) => !unanswered.includes(line)),
+    ['whitelist error no-connection', 'whitelist warn open-to-the-internet'],
+  );
   assert.match(words('whitelist'), /it is not the whitelist/);
 });
 
@@ -444,7 +446,16 @@ test('14 a namespace whose new repositories have immutable tags', async (t) => {
   assert.match(words('immutability'), /destination-immutable/);
 });
 
-const order = ['public-access', 'whitelist', 'hosts', 'credential', 'clock', 'push-permission'];
+const order = [
+  'edition',
+  'region',
+  'public-access',
+  'whitelist',
+  'hosts',
+  'credential',
+  'clock',
+  'push-permission',
+];
 
 function byNumber(one: string, other: string): number {
   const place = (line: string) => order.indexOf(line.split(' ', 1)[0] ?? '');

@@ -65,7 +65,7 @@ test('after eight seconds what has not been answered is told, with all that has'
   const examination = (signal: AbortSignal) => examine([first, second], { ...subject, question }, signal);
   const well = (signal: AbortSignal) =>
     examine([first], { ...subject, name: 'harbor', question: async () => 'well' }, signal);
-  const report = doctor([examination, well], clock);
+  const report = doctor([examination, well], { clock, startedAt: clock.now() });
   clock.advance(7_999);
   await Promise.resolve();
   clock.advance(1);

@@ -76,6 +76,8 @@ for (const whitelist of ['reset', 'hang'] as const) {
     acr.edge.whitelist = whitelist;
     const { told, words } = await diagnosed(t, described);
     assert.deepEqual(told, [
+      'acr edition skipped depends',
+      'acr region skipped depends',
       'acr whitelist error no-connection',
       'acr hosts skipped depends',
       'acr credential skipped depends',
@@ -100,7 +102,8 @@ test('a token server that is not known to belong to the registry gets nothing', 
 
 test('a token server that takes no connection is found', async (t) => {
   const { described } = await startStand(t);
-  const challenge = 'Bearer realm="http://127.0.0.1:1/auth",service="registry"';
+  const service = 'registry.aliyuncs.com:cn-shanghai:china:cri-standin00000001';
+  const challenge = `Bearer realm="http://127.0.0.1:1/auth",service="${service}"`;
   const { url } = await startCallServer(t, () => ({
     status: 401,
     headers: { 'www-authenticate': challenge },

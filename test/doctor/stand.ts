@@ -1,9 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Network } from '../../src/aliyun/endpoint.ts';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { Report } from '../../src/doctor/doctor.ts';
+import { createLog } from '../../src/log.ts';
 import { examineConfig } from '../../src/main/doctor.ts';
+import { logLines } from '../support/log-lines.ts';
 import { type Ending, temporaryFolder } from '../support/temporary.ts';
 
 /** What a configuration says of its registries and rules, by the contract's keys. */
@@ -14,17 +17,20 @@ export interface Described {
   more?: Record<string, unknown>;
   clock?: Clock;
   env?: Record<string, string>;
+  network?: Network;
 }
 
 /** Writes the configuration as a user would, and has everything in it checked. */
 export async function diagnose(
   t: Ending,
-  { registries, rules, more, clock = systemClock, env = {} }: Described,
+  { registries, rules, more, clock = systemClock, env = {}, network }: Described,
 ): Promise<Report> {
   const file = join(await temporaryFolder(t), 'tagferry.yaml');
   const webhook = { secrets: ['Bearer of-the-webhook'] };
   await writeFile(file, JSON.stringify({ registries, rules, webhook, ...more }));
-  return examineConfig(loadConfig(file, env), { env }, clock);
+  const { stream } = logLines();
+  const log = createLog({ level: 'warn', format: 'json', stream }, []);
+  return examineConfig(loadConfig(file, env), { env, ...(network && { network }) }, log, clock);
 }
 
 /** What is not as it should be: `SUBJECT CHECK STATUS CODE`. That an identity is missing is no fault. */

@@ -28,10 +28,30 @@ test('a tag on its way, that no webhook told of, and at its end', async (t) => {
   const failure = { reason: 'source-policy', message: 'not scanned' } as const;
   const verdict = { kind: 'retry', at: now + 60_000, ...failure, waited: true } as const;
   dispatch.settle(claimed, { ...attempt, ...failure }, verdict, now + 500);
-  const { repository, tag, words, destinations } = jsonOf(await api('GET', path('library/web', '1.0')));
-  assert.deepEqual([repository, tag], ['library/web', '1.0']);
-  assert.equal(words, 'The rules want library/web:1.0 at 1 destination.');
-  const [{ words: why, cause: told, ...waiting }] = destinations;
+  const answer = jsonOf(await api('GET', path('library/web', '1.0')));
+  const { repository, tag, reason, words, from, destinations } = answer;
+  assert.deepEqual([repository, tag, reason, from], ['library/web', '1.0', 'source-policy', 'mirror']);
+  assert.equal(
+    words,
+    "The rules want library/web:1.0 at 1 destination: the source's policy holds it back until a scan or a signature.",
+  );
+  assert.deepEqual(answer.rules, [
+    {
+      rule: 'everything',
+      source: 'harbor',
+      destination: 'acr',
+      taken: true,
+      repositories: { matches: true, pattern: '**' },
+      tags: { matches: true, pattern: '**' },
+      words: 'rule everything takes repository library/web by "**" and tag 1.0 by "**"',
+    },
+  ]);
+  const [{ words: why, cause: told, hint, ends, ...waiting }] = destinations;
+  assert.match(hint, /^start a scan: Harbor, library\/web, tag 1\.0, /);
+  for (const [side, look] of Object.entries<{ problem: string; words: string }>(ends)) {
+    assert.equal(look.problem, 'unreachable');
+    assert.match(look.words, new RegExp(`^resolve 1\\.0 at the ${side}: GET .*ECONNREFUSED`));
+  }
   assert.deepEqual(waiting, {
     rule: 'everything',
     destination: { registry: 'acr', repository: 'mirror/library/web', tag: '1.0' },
@@ -56,7 +76,7 @@ test('a tag on its way, that no webhook told of, and at its end', async (t) => {
   assert.partialDeepStrictEqual(copied.record, { digest, verifiedAt: '2026-11-23T12:01:01.000Z' });
 });
 
-test('a tag that a webhook told of has no cause; one that nobody told of has nothing but its place', async (t) => {
+test('a tag that a webhook told of has no cause; one that nobody told of has its place, and why it is not known', async (t) => {
   const stand = await startStand(t);
   const api = await checkedApi(stand);
   await stand.post(push('library/web', '1.0'));
@@ -64,7 +84,15 @@ test('a tag that a webhook told of has no cause; one that nobody told of has not
   assert.equal(told.reason, 'available');
   assert.ok(!('cause' in told));
   const [unseen] = jsonOf(await api('GET', path('library/web', '2.0'))).destinations;
-  assert.deepEqual(Object.keys(unseen).toSorted(), ['destination', 'reason', 'rule', 'words']);
+  assert.deepEqual(Object.keys(unseen).toSorted(), [
+    'destination',
+    'ends',
+    'hint',
+    'reason',
+    'rule',
+    'words',
+  ]);
+  assert.equal(unseen.reason, 'unreachable');
 });
 
 test('a tag that no rule takes is 200 with no destination', async (t) => {
@@ -72,9 +100,14 @@ test('a tag that no rule takes is 200 with no destination', async (t) => {
   const api = await checkedApi(stand);
   const answer = await api('GET', path('private/web', '1.0'));
   assert.equal(answer.status, 200);
-  const { words, destinations } = jsonOf(answer);
+  const { reason, words, rules: asked, destinations } = jsonOf(answer);
   assert.deepEqual(destinations, []);
-  assert.match(words, /^No rule takes private\/web:1\.0/);
+  assert.equal(reason, 'excluded');
+  assert.match(
+    words,
+    /^private\/web:1\.0 is not copied: rule everything leaves out repository .* by "!private/,
+  );
+  assert.partialDeepStrictEqual(asked, [{ taken: false, repositories: { pattern: '!private/**' } }]);
 });
 
 test('a query that names no tag is 422 with each mistake, and the document says what is needed', async (t) => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../../src/clock.ts';
+import { hintFor } from '../../src/doctor/hint.ts';
 import { Ruleset } from '../../src/rule/match.ts';
 import type { Rule } from '../../src/rule/rule.ts';
 import { createApp, type AppOptions } from '../../src/server/app.ts';
@@ -9,9 +10,13 @@ import type { Sweeps } from '../../src/server/sweeps.ts';
 import type { Resync } from '../../src/server/tasks.ts';
 import { openState, type State } from '../../src/state/state.ts';
 import { Enqueue } from '../../src/task/enqueue.ts';
-import { explain } from '../../src/task/explain.ts';
+import { explain, recall } from '../../src/task/explain.ts';
+import type { Registries } from '../../src/task/registries.ts';
 import type { ResyncRequest } from '../../src/task/resync.ts';
+import { LeapingClock } from '../registry/clock.ts';
+import { clientOf as registryClientOf } from '../registry/stand.ts';
 import { type Received, type Sent, send } from '../support/http.ts';
+import { harborConfig, registryConfig } from '../support/registry-config.ts';
 import { type Ending, temporaryFolder } from '../support/temporary.ts';
 
 export const secret = 'Bearer s3cret';
@@ -50,6 +55,8 @@ export interface StandOptions {
   webhook?: Partial<AppOptions['webhook']>;
   tokens?: string[];
   resync?: Resync;
+  /** Of `harbor` and `acr`; where there are none, each connection is refused. */
+  registries?: Pick<Registries, 'source' | 'destination'>;
   maxPages?: number;
   timeouts?: NonNullable<ListenOptions['timeouts']>;
   clock?: Clock;
@@ -61,7 +68,7 @@ export async function startStand(t: Ending, options: StandOptions = {}): Promise
   const folder = await temporaryFolder(t);
   const state = openState(join(folder, 'tagferry.db'), maxPages === undefined ? {} : { maxPages });
   const told = { deliveries: [], logged: [], health: healthy() } satisfies Partial<Stand>;
-  const app = createApp(appOptions(state, told, options));
+  const app = createApp(appOptions(state, told, { registries: nowhere(t), ...options }));
   const clock = options.clock ?? systemClock;
   const server = await listen(app, { host: '127.0.0.1', port: 0, clock, ...(timeouts && { timeouts }) });
   t.after(async () => {
@@ -71,6 +78,13 @@ export async function startStand(t: Ending, options: StandOptions = {}): Promise
   return { url: server.url, state, server, ...told, ...clientOf(server.url) };
 }
 
+/** Nobody answers there. */
+function nowhere(t: Ending): Pick<Registries, 'source' | 'destination'> {
+  const client = registryClientOf(t, 'http://127.0.0.1:1', { clock: new LeapingClock() });
+  const repository = (_registry: string, name: string) => client.repository(name, 'pull', 'background');
+  return { source: repository, destination: repository };
+}
+
 function healthy(): Stand['health'] {
   return { live: { status: 'ok', checks: {} }, ready: { status: 'ok', checks: { database: 'ok' } } };
 }
@@ -78,7 +92,13 @@ function healthy(): Stand['health'] {
 function appOptions(
   state: State,
   { deliveries, logged, health }: Pick<Stand, 'deliveries' | 'logged' | 'health'>,
-  { webhook, tokens = [token], resync, clock = { ...systemClock, now: () => now } }: StandOptions,
+  {
+    webhook,
+    tokens = [token],
+    resync,
+    registries,
+    clock = { ...systemClock, now: () => now },
+  }: StandOptions & Required<Pick<StandOptions, 'registries'>>,
 ): AppOptions {
   const ruleset = new Ruleset(rules);
   const enqueue = new Enqueue({ store: state.enqueue, rules: () => ruleset, clock });
@@ -106,13 +126,12 @@ function appOptions(
       resync: resync ?? ((request) => copyAgain(enqueue, ruleset, request)),
       sweeps: sweepsOf(state),
       rules: { list: () => rules, test: (repository, tags) => ruleset.explain(repository, tags) },
-      explain: (reference) =>
-        explain(reference, {
-          rules: ruleset,
-          events: state.enqueue,
-          tasks: state.tasks,
-          records: state.records,
-        }),
+      explain: (reference) => {
+        const { enqueue: events, tasks, records } = state;
+        const recalled = recall(reference, { rules: ruleset, events, tasks, records });
+        const hint = hintFor([harborConfig(), registryConfig()]);
+        return explain(recalled, { registries, hint, clock, from: 'mirror' });
+      },
     },
     health: { live: () => health.live, ready: () => health.ready },
     metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'tagferry_up 1\n' },

@@ -50,6 +50,11 @@ export class FakeClock implements Clock {
     return this.#timers.size === 0 ? undefined : Math.min(...[...this.#timers].map(({ at }) => at));
   }
 
+  /** How many wait. */
+  get waiting(): number {
+    return this.#timers.size;
+  }
+
   /** Lets time pass: what is due on the way is woken at its own time, in order. */
   advance(ms: number): void {
     const end = this.#now + ms;

@@ -3,8 +3,10 @@ import { test } from 'node:test';
 import { Ruleset } from '../../src/rule/match.ts';
 import type { Rule } from '../../src/rule/rule.ts';
 import type { State } from '../../src/state/state.ts';
-import { explain, type Explained } from '../../src/task/explain.ts';
+import { type Recalled, recall } from '../../src/task/explain.ts';
+import type { Known } from '../../src/task/known.ts';
 import { causes } from '../../src/task/task.ts';
+import { untaken } from '../../src/task/untaken.ts';
 import {
   attempt,
   claim,
@@ -38,17 +40,17 @@ async function stand(t: Ending, rules: Rule[] = [library]) {
   const { state } = await temporaryState(t);
   const ruleset = new Ruleset(rules);
   const options = { rules: ruleset, events: state.enqueue, tasks: state.tasks, records: state.records };
-  const say = (repository = 'library/app', tag = 'v1') => explain({ repository, tag }, options);
+  const say = (repository = 'library/app', tag = 'v1'): Recalled => recall({ repository, tag }, options);
   const want = (repository = 'library/app', tag = 'v1', now = minute(0), of: string[] = []) => {
     const [wanted] = ruleset.match(repository, tag, of);
     assert.ok(wanted);
     return enter(state, wanted, { wantedAt: now }, now).task;
   };
   /** The only destination. */
-  const one = (repository?: string, tag?: string): Explained => {
-    const [only, ...others] = say(repository, tag).destinations;
+  const one = (repository?: string, tag?: string): Known => {
+    const [only, ...others] = say(repository, tag).copies;
     assert.ok(only && others.length === 0);
-    return only;
+    return only.known;
   };
   return { state, ruleset, say, want, one };
 }
@@ -63,13 +65,7 @@ function finishAs(state: State, outcome: 'copied' | 'unchanged' | 'source-gone',
 test('of what nobody has named nothing is known, and the words say how to ask', async (t) => {
   const { one } = await stand(t);
   const { words, ...rest } = one();
-  assert.deepEqual(rest, {
-    rule: 'library',
-    destination: 'acr',
-    destinationRepository: 'mirror/app',
-    destinationTag: 'v1',
-    reason: 'not-seen',
-  });
+  assert.deepEqual(rest, { reason: 'not-seen' });
   assert.match(words, /^nothing is known of it: .*`tagferry resync library\/app:v1`/);
 });
 
@@ -261,32 +257,73 @@ test('a signature goes where its image goes, if an event has named that', async 
   const { state, say, want, one } = await stand(t, [{ ...library, tags: ['v*'] }]);
   const signature = `sha256-${digestOf(1).slice('sha256:'.length)}.sig`;
   const none = say('library/app', signature);
-  assert.deepEqual(none.destinations, []);
-  assert.match(none.words, new RegExp(`no event has named a tag of that image, ${digestOf(1)}`));
+  assert.deepEqual(none.copies, []);
+  const { reason, words } = untaken(none);
+  assert.equal(reason, 'image-not-seen');
+  assert.match(words, new RegExp(`no event has named a tag of that image, ${digestOf(1)}`));
+  assert.equal(untaken(say('elsewhere/app', signature)).reason, 'no-rule');
   state.enqueue.enter([entry([], { event: pushed('v1') })], minute(0), () => true);
   assert.equal(one('library/app', signature).reason, 'not-seen');
   const { id } = want('library/app', signature, minute(1), ['v1']);
   assert.partialDeepStrictEqual(one('library/app', signature), { reason: 'available', task: id });
 });
 
-test('a tag that no rule takes has no destination, and two rules give it two', async (t) => {
+test('a tag that no rule takes: the pattern that keeps it out, or the rule that comes nearest, and what to change', async (t) => {
+  const { say } = await stand(t, [
+    { ...library, repositories: ['library/**', '!library/tmp-*'], tags: ['v*', '!*-rc*'] },
+  ]);
+  const rows: [repository: string, tag: string, reason: string, words: string][] = [
+    [
+      'library/app',
+      'v1-rc1',
+      'excluded',
+      'library/app:v1-rc1 is not copied: rule library leaves out tag v1-rc1 by "!*-rc*"; ' +
+        'to copy it, change `tags` of that rule, or let another rule take it.',
+    ],
+    [
+      'library/tmp-app',
+      'v1',
+      'excluded',
+      'library/tmp-app:v1 is not copied: rule library leaves out repository library/tmp-app by "!library/tmp-*"; ' +
+        'to copy it, change `repositories` of that rule, or let another rule take it.',
+    ],
+    [
+      'library/app',
+      'latest',
+      'no-rule',
+      'No rule takes library/app:latest, so it is not copied: rule library does not take tag latest: ' +
+        'none of its tags fits ("v*", "!*-rc*"); to copy it, add a pattern to `tags` of that rule.',
+    ],
+    [
+      'elsewhere/app',
+      'v1',
+      'no-rule',
+      'No rule takes elsewhere/app:v1, so it is not copied: in no rule does a pattern of `repositories` fit ' +
+        'elsewhere/app; to copy it, add one, or another rule.',
+    ],
+  ];
+  for (const [repository, tag, reason, words] of rows) {
+    const recalled = say(repository, tag);
+    assert.deepEqual(recalled.copies, []);
+    assert.deepEqual(untaken(recalled), { reason, words });
+  }
+});
+
+test('a rule that takes the repository is nearer than one that excludes it', async (t) => {
+  const { say } = await stand(t, [
+    { ...library, name: 'other', repositories: ['**', '!library/app'] },
+    { ...library, tags: ['!*-rc*'] },
+  ]);
+  assert.match(untaken(say('library/app', 'v1-rc1')).words, /: rule library leaves out tag v1-rc1 by /);
+});
+
+test('two rules give a tag two destinations', async (t) => {
   const { say } = await stand(t, [
     library,
     { ...library, name: 'twice', destination: 'other', tags: ['v1'] },
   ]);
-  for (const [repository, tag] of [
-    ['library/app', 'v1-rc1'],
-    ['elsewhere/app', 'v1'],
-  ] as const) {
-    const { words, destinations } = say(repository, tag);
-    assert.deepEqual(destinations, []);
-    assert.match(words, new RegExp(`^No rule takes ${repository}:${tag}, .*rules/test`));
-  }
-  assert.match(say('library/app', 'v2').words, /at 1 destination\.$/);
-  const both = say();
-  assert.match(both.words, /at 2 destinations\.$/);
   assert.deepEqual(
-    both.destinations.map(({ rule }) => rule),
+    say().copies.map(({ wanted }) => wanted.rule),
     ['library', 'twice'],
   );
 });

@@ -1,121 +1,95 @@
 import { isPrivateAddress } from '../../aliyun/endpoint.ts';
-import type { VpcEndpoint } from '../../aliyun/overview.ts';
 import { RegistryError } from '../../copy/error.ts';
 import { formatInstanceHost, parseInstanceHost } from '../../oci/aliyun-host.ts';
 import type { InstanceHost } from '../../oci/aliyun-host.ts';
 import type { Check } from '../check.ts';
 import { error, ok, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
-import { ofInstance } from './evidence.ts';
+import type { RegistryEvidence } from '../registry/evidence.ts';
 import type { AcrEvidence } from './evidence.ts';
-import { permitted } from './forbidden.ts';
+import { withLinkedVpcs } from './linked-vpcs.ts';
 
-/** Whether the name by which the registry is reached leads there from here, and is the cheaper one of both. */
+/** Whether the name by which the instance is reached is the right one of its two. */
 export const endpoint: Check<AcrEvidence> = {
   id: 'endpoint',
   number: 4,
   async look(evidence) {
-    const url = new URL(evidence.config.url);
-    if (evidence.proxied(url)) return [ok(`a proxy leads to ${url.hostname}, and looks up its name`)];
-    const addresses = await addressesOf(evidence, url.hostname);
-    const host = parseInstanceHost(url.hostname);
-    if (host?.vpc) return fromVpc(evidence, url.hostname, addresses);
-    if (addresses instanceof RegistryError) return [unresolvable(url.hostname, addresses)];
-    return [host ? await fromOutside(evidence, host) : ok(`${url.hostname} is ${addresses.join(', ')}`)];
+    const finding = await lookUp(evidence);
+    const { hostname } = new URL(evidence.config.url);
+    const shutOut = finding.status === 'error' && parseInstanceHost(hostname)?.vpc;
+    return shutOut ? withLinkedVpcs(evidence, finding) : [finding];
   },
 };
 
-async function addressesOf(
-  { addresses }: AcrEvidence,
-  host: string,
-): Promise<readonly string[] | RegistryError> {
+async function lookUp(evidence: RegistryEvidence): Promise<Finding> {
+  const url = new URL(evidence.config.url);
+  if (evidence.proxied(url)) return ok(`${url.hostname} is reached by a proxy, which looks it up itself`);
+  const host = parseInstanceHost(url.hostname);
   try {
-    return await addresses(host);
+    const addresses = await evidence.addresses(url.hostname);
+    return await judged(evidence, url.hostname, host, addresses);
   } catch (reason) {
-    if (reason instanceof RegistryError) return reason;
+    if (!(reason instanceof RegistryError)) throw reason;
+    return unresolved(evidence.name, host, reason);
+  }
+}
+
+async function judged(
+  evidence: RegistryEvidence,
+  hostname: string,
+  host: InstanceHost | undefined,
+  addresses: readonly string[],
+): Promise<Finding> {
+  const seen = `${hostname} is ${addresses.join(', ')} here`;
+  if (host?.vpc && !addresses.every(isPrivateAddress)) return notPrivate(evidence.name, seen);
+  if (host === undefined || host.vpc) return ok(seen);
+  const inside = formatInstanceHost({ ...host, vpc: true });
+  return (await isInside(evidence, inside)) ? payingForTraffic(evidence.name, hostname, inside) : ok(seen);
+}
+
+/** Outside a linked VPC the name is not known, which is as it should be there. */
+async function isInside({ addresses }: RegistryEvidence, hostname: string): Promise<boolean> {
+  try {
+    return (await addresses(hostname)).every(isPrivateAddress);
+  } catch (reason) {
+    if (reason instanceof RegistryError) return false;
     throw reason;
   }
 }
 
-function unresolvable(host: string, { message }: RegistryError): Finding {
-  return error('name-unresolvable', {
+function unresolved(name: string, host: InstanceHost | undefined, { message }: RegistryError): Finding {
+  const outside =
+    'link this VPC: Container Registry console → Instances → the instance → Repository → Access Control → VPC → Add VPC';
+  return error('name-unresolved', {
     saw: message,
-    means:
-      'the host is mistyped, of an instance that is gone, or the resolver of this machine does not know it',
-    next: [
-      `nslookup ${host}, here and elsewhere, shows whether it is the name or the resolver`,
-      'Container Registry console → Instances → the instance → Overview shows its names',
-    ],
+    means: host?.vpc
+      ? 'the name of the VPC endpoint is known inside linked VPCs only, and this machine is in none of them'
+      : 'no such instance, a mistyped name, or a DNS server that does not know it; public access that was never switched on looks like this, too',
+    next: host?.vpc
+      ? [outside, `or use the public endpoint: registries.${name}.endpoint: public`]
+      : [
+          'compare `url` with Container Registry console → Instances → the instance → Overview',
+          'getent hosts <the name> on this machine shows what its DNS says',
+        ],
   });
 }
 
-async function fromOutside(evidence: AcrEvidence, host: InstanceHost): Promise<Finding> {
-  const [name, vpc] = [formatInstanceHost(host), formatInstanceHost({ ...host, vpc: true })];
-  const addresses = await addressesOf(evidence, vpc);
-  const inside = !(addresses instanceof RegistryError) && addresses.every(isPrivateAddress);
-  if (!inside) return ok(`${name} has an address, and its VPC name leads nowhere from here`);
-  return warn('public-while-vpc', {
-    saw: `${name} is used, and ${vpc} is ${addresses.join(', ')} here`,
-    means:
-      'this machine is in a VPC that is linked to the instance: the public way costs traffic, and is slower',
-    next: [
-      `registries.${evidence.name}.endpoint: auto, or vpc`,
-      `allow ${vpc} and dockerauth-vpc.${host.region}.aliyuncs.com in the security group`,
-    ],
-  });
-}
-
-async function fromVpc(
-  evidence: AcrEvidence,
-  name: string,
-  addresses: readonly string[] | RegistryError,
-): Promise<readonly Finding[]> {
-  if (!(addresses instanceof RegistryError) && addresses.every(isPrivateAddress))
-    return [ok(`${name} is ${addresses.join(', ')}, which is within a VPC`)];
-  const linked = await linkedOf(evidence);
-  if ('finding' in linked) return [outside(evidence, name, addresses, ''), linked.finding];
-  return [outside(evidence, name, addresses, linked.told)];
-}
-
-/** Which VPCs may come in, where the OpenAPI may be asked. */
-async function linkedOf(evidence: AcrEvidence): Promise<{ told: string } | { finding: Finding }> {
-  if (!evidence.aliyun) return { told: '' };
-  let told = '';
-  const unseen = 'which VPCs are linked to the instance';
-  const [finding] = await permitted(evidence, { action: 'GetInstanceVpcEndpoint', unseen }, async () => {
-    told = `; ${wordsOf(await ofInstance(evidence, (openApi) => openApi.vpcEndpoint()))}`;
-    return [];
-  });
-  return finding === undefined ? { told } : { finding };
-}
-
-function wordsOf({ enabled, linked }: VpcEndpoint): string {
-  if (!enabled) return 'access from VPCs is off';
-  if (linked.length === 0) return 'no VPC is linked to the instance';
-  return `linked to the instance: ${linked.map(({ vpcId, ip, status }) => `${vpcId} (${ip}, ${status})`).join(', ')}`;
-}
-
-function outside(
-  { name: registry }: AcrEvidence,
-  host: string,
-  addresses: readonly string[] | RegistryError,
-  told: string,
-): Finding {
-  const open = host.replace('-registry-vpc.', '-registry.');
-  const next = [
-    'Container Registry console → Instances → the instance → Repository → Access Control → VPC → Add VPC: the VPC of this machine and a vSwitch of it',
-    'Terraform: resource "alicloud_cr_vpc_endpoint_linked_vpc"',
-    `from elsewhere use the public endpoint: registries.${registry}.endpoint: public, which is https://${open}`,
-  ];
-  if (addresses instanceof RegistryError)
-    return error('vpc-unresolvable', {
-      saw: `${addresses.message}${told}`,
-      means: 'this name is known inside linked VPCs only, and this machine is in none of them',
-      next,
-    });
+function notPrivate(name: string, seen: string): Finding {
   return error('vpc-not-private', {
-    saw: `${host} is ${addresses.join(', ')} here${told}`,
-    means: 'inside a linked VPC it has a private address: another resolver than that of the VPC has answered',
-    next: ["let this machine use the VPC's own resolver, 100.100.2.136 and 100.100.2.138", ...next],
+    saw: `${seen}, which is not within a VPC`,
+    means:
+      'somebody has made a public record for the name of the VPC endpoint: what answers there need not be ACR',
+    next: [
+      'ask whoever runs your DNS for the record of PrivateZone',
+      `or use the public endpoint: registries.${name}.endpoint: public`,
+    ],
+  });
+}
+
+function payingForTraffic(name: string, hostname: string, inside: string): Finding {
+  return warn('public-in-vpc', {
+    saw: `${hostname} is used, while ${inside} leads to a private address here`,
+    means: 'images take the way over the Internet, which costs traffic and is slower',
+    next: [`set registries.${name}.endpoint: vpc (or auto)`],
   });
 }

@@ -1,10 +1,11 @@
-import { lookup } from 'node:dns/promises';
-import { connect } from 'node:net';
 import { shared } from '../../abort.ts';
+import { machineNetwork } from '../../aliyun/endpoint.ts';
+import type { Network } from '../../aliyun/endpoint.ts';
 import type { Clock } from '../../clock.ts';
 import type { RegistryConfig } from '../../config.ts';
 import { RegistryError } from '../../copy/error.ts';
 import { unanswered } from '../../copy/unanswered.ts';
+import type { Proxies } from '../../registry/proxy.ts';
 import type { Granted, Pinged, Probe } from '../../registry/probe.ts';
 import { needed, once, onceFor } from '../check.ts';
 import type { Subject } from '../check.ts';
@@ -39,27 +40,27 @@ export interface EvidenceOptions {
   probe: Probe;
   clock: Clock;
   signal: AbortSignal;
-  proxied: (url: URL) => boolean;
+  proxies: Proxies;
   planned: () => Promise<readonly string[]>;
-  /** Replaced by tests that have names of their own. */
-  resolve?: (host: string) => Promise<readonly string[]>;
+  network?: Network | undefined;
 }
 
 export function registryEvidence(options: EvidenceOptions): RegistryEvidence {
-  const { config, probe, clock, signal, proxied, planned, resolve = addressesOf } = options;
+  const { config, probe, clock, signal, proxies, planned, network = machineNetwork } = options;
+  const proxied = (url: URL): boolean => proxies.of(url) !== undefined;
   const ping = once(async () => ({ ...(await probe.ping(signal)), at: clock.now() }));
   return {
     name: config.name,
     aliyun: config.aliyun !== undefined,
     config,
     proxied,
-    addresses: onceFor((host) => shared(resolve(host), signal)),
+    addresses: onceFor((host) => shared(addressesOf(host, network), signal)),
     ping,
     tokenServer: once(async () => {
       const { challenge } = await ping();
       if (challenge?.scheme !== 'bearer') return undefined;
       const server = probe.realm(challenge.realm);
-      if (!proxied(server)) await connectTo(server, signal);
+      if (!proxied(server)) await connectTo(server, network, clock);
       return server;
     }),
     login: once(async () => void (await granted(probe, await ping(), [], signal))),
@@ -88,9 +89,9 @@ async function granted(
   return { access: undefined };
 }
 
-async function addressesOf(host: string): Promise<readonly string[]> {
+async function addressesOf(host: string, network: Network): Promise<readonly string[]> {
   try {
-    return (await lookup(host, { all: true })).map(({ address }) => address);
+    return await network.addresses(host);
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
     throw new RegistryError('unreachable', `the name ${host} has no address (${code})`, { code, cause });
@@ -98,14 +99,23 @@ async function addressesOf(host: string): Promise<readonly string[]> {
 }
 
 /** A connection is all that is wanted: a name that has no address makes none either. */
-function connectTo({ hostname, port, protocol, host }: URL, signal: AbortSignal): Promise<void> {
+async function connectTo(
+  { hostname, port, protocol, host }: URL,
+  network: Network,
+  clock: Clock,
+): Promise<void> {
+  const stop = new AbortController();
+  const late = new RegistryError('timeout', `no connection to ${host} in ${connectPatience} ms`);
+  const timer = clock.after(connectPatience, () => stop.abort(late));
   const usual = protocol === 'https:' ? 443 : 80;
-  const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || usual) });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  socket.once('connect', resolve);
-  socket.once('error', (cause) => reject(unanswered(`connection to ${host}`, cause)));
-  socket.setTimeout(connectPatience, () =>
-    reject(new RegistryError('timeout', `no connection to ${host} in ${connectPatience} ms`)),
-  );
-  return shared(promise, signal).finally(() => socket.destroy());
+  try {
+    await shared(
+      network.connect(hostname.replace(/^\[|\]$/g, ''), Number(port || usual), stop.signal),
+      stop.signal,
+    );
+  } catch (cause) {
+    throw unanswered(`connection to ${host}`, cause);
+  } finally {
+    timer.cancel();
+  }
 }
