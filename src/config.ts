@@ -27,6 +27,12 @@ export interface Config {
     /** Whole values of the Authorization header; empty only if `allowUnauthenticated`. */
     secrets: readonly string[];
     allowUnauthenticated: boolean;
+    /** Where Harbor reaches the mirror, as written: an origin, and the prefix of a proxy's. */
+    url?: string | undefined;
+    /** Of the policies: whether Harbor takes any certificate of `url`. */
+    insecureSkipVerify: boolean;
+    /** Of the policies. */
+    format: 'Default' | 'CloudEvents';
   };
   /** Bearer tokens; without any the admin API is off. */
   admin: { tokens: readonly string[] };
@@ -114,6 +120,8 @@ export interface AliyunConfig {
 export type Credential = { username: string; password: string } | { username: string; passwordFile: string };
 
 export { readPassword } from './config/file.ts';
+export { authoritiesOf, keyPairOf } from './config/pem.ts';
+export type { KeyPair } from './config/pem.ts';
 
 /** Reads and checks a file. Throws a ConfigError that names all of its mistakes at once. */
 export function loadConfig(file: string, env: Environment): Config {
@@ -171,12 +179,17 @@ function toCredential(username?: string, password?: string, passwordFile?: strin
   return passwordFile === undefined ? undefined : { username, passwordFile };
 }
 
-/** The password, and what it becomes in an Authorization header; what is secret in an access key. */
+/** The password, and what it becomes in an Authorization header. */
+export function passwordSecrets(username: string, password: string): string[] {
+  return [password, Buffer.from(`${username}:${password}`).toString('base64')];
+}
+
+/** Of the password; of an access key what is secret in it. */
 function secretsOf({ credential, aliyun }: RegistryConfig): string[] {
   const identity = aliyun?.identity;
   const key = identity?.kind === 'access-key' ? [identity.accessKeySecret, identity.securityToken ?? ''] : [];
   const secrets = key.filter((secret) => secret !== '');
   if (credential === undefined) return secrets;
   const password = 'password' in credential ? credential.password : readPassword(credential.passwordFile);
-  return [...secrets, password, Buffer.from(`${credential.username}:${password}`).toString('base64')];
+  return [...secrets, ...passwordSecrets(credential.username, password)];
 }

@@ -94,7 +94,7 @@ async function startEnds(stand: Stand, repositories: number): Promise<Ends> {
     rest.content.push(repository, tag, digest, { silent: true });
     digests.set(`${repository}:${tag}`, digest);
   }
-  const counted = (answer: (call: Call) => Answer) => (call: Call) => {
+  const counted = (answer: (call: Call) => Answer | Promise<Answer>) => (call: Call) => {
     counts.requests++;
     if (call.method === 'GET' && call.path.includes('/manifests/')) counts.pulls++;
     return answer(call);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { findConfig, loadConfig } from '../config.ts';
+import { createLog } from '../log.ts';
 import { settleEndpoints } from '../main/endpoints.ts';
 import { explainAlone } from '../main/explain.ts';
 import { Client, withServer } from './client.ts';
@@ -66,8 +67,9 @@ async function byConfiguration(reference: Reference, flags: ExplainFlags): Promi
     if (parsed.success) return parsed.data;
   }
   const why = 'body' in answered ? 'what listens there is no mirror of this version' : answered.why;
-  const { env } = process;
-  const alone = await explainAlone(await settleEndpoints(config, { env }), reference, env);
+  const { stderr, env } = process;
+  const log = createLog({ level: 'warn', format: 'pretty', stream: stderr }, config.secrets);
+  const alone = await explainAlone(await settleEndpoints(config, log, { env }), reference, env);
   return { ...alone.explanation, notes: [...(why === undefined ? [] : [why]), ...alone.notes] };
 }
 

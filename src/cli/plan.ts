@@ -51,7 +51,7 @@ async function made(config: Config, rule: string | undefined): Promise<PlanRepor
   const display = canShowProgress(stderr, env) ? new ProgressDisplay(stderr, env) : undefined;
   const stream = display?.lines ?? stderr;
   const log = createLog({ level: 'warn', format: 'pretty', stream }, config.secrets);
-  const planning = startPlan(await settleEndpoints(config, { env }), { rule, env }, log);
+  const planning = startPlan(await settleEndpoints(config, log, { env }), { rule, env }, log);
   display?.start(() => ({ ...planning.progress, bytes: 0 }));
   void stopSignal().then(() => planning.stop());
   try {
@@ -62,11 +62,12 @@ async function made(config: Config, rule: string | undefined): Promise<PlanRepor
 }
 
 function linesOf(report: PlanReport, style: Style): string[] {
-  const { collisions, errors, counts, tags } = report;
+  const { collisions, invalidNames, errors, counts, tags } = report;
   const untold = counts.failed - errors.length - tags.filter(({ outcome }) => outcome === 'failed').length;
   return [
     ...written(tagsToTell(report).map(rowWithWhy), style),
     ...collisions.map((line) => `name-collision: ${line}`),
+    ...invalidNames.map((line) => `name-invalid: ${line}`),
     ...errors.map((line) => `not compared: ${line}`),
     ...(untold > 0 ? [`not compared: ${untold} more`] : []),
     totalsOf(report),

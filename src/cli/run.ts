@@ -16,8 +16,10 @@ const commands: Record<string, () => Promise<Command>> = {
   sync: async () => (await import('./sync.ts')).syncCommand().version(version(), '--version'),
   plan: async () => (await import('./plan.ts')).planCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
+  webhook: async () => (await import('./webhook.ts')).webhookCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
   explain: async () => (await import('./explain.ts')).explainCommand(),
+  reload: async () => (await import('./reload.ts')).reloadCommand(),
   resync: async () => (await import('./resync.ts')).resyncCommand(),
   tasks: async () => (await import('./tasks.ts')).tasksCommand(),
 };

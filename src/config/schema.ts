@@ -48,6 +48,11 @@ const name = text(
 const originError = 'https://HOST[:PORT] (or http://) without path, user or query';
 const origin = text(originError, /^https?:\/\/[^\s/?#@\\]+\/?$/).refine(URL.canParse, { error: originError });
 
+const webhookUrlError = 'http(s)://HOST[:PORT][/PREFIX] without user, query or fragment';
+export const webhookUrl = text(webhookUrlError, /^https?:\/\/[^\s?#@\\]+$/).refine(URL.canParse, {
+  error: webhookUrlError,
+});
+
 const listen = text('HOST:PORT, e.g. 0.0.0.0:8080 or [::]:8080', /^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]]+):\d{1,5}$/)
   .transform((value) => {
     const colon = value.lastIndexOf(':');
@@ -247,6 +252,21 @@ const webhookSchema = z.strictObject({
     .prefault([])
     .describe('Whole values of the Authorization header that Harbor sends; two while rotating.'),
   allowUnauthenticated: z.boolean().prefault(false).describe('Must be true to run without secrets.'),
+  url: webhookUrl
+    .optional()
+    .describe(
+      'Where Harbor reaches this mirror; /webhooks/harbor is added. For `tagferry webhook` and `doctor`.',
+    ),
+  insecureSkipVerify: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      'Policies tell Harbor to accept any certificate of url. Anybody on the way can then read the secret.',
+    ),
+  format: z
+    .enum(['Default', 'CloudEvents'])
+    .prefault('Default')
+    .describe('Payload format that policies ask Harbor for; both are understood.'),
 });
 
 const adminSchema = z.strictObject({

@@ -8,10 +8,10 @@ import { isRepository, isTag } from '../oci/reference.ts';
  */
 
 /** Empty where it is missing or none. */
-const text = z.string().catch('');
+export const text = z.string().catch('');
 
 /** Milliseconds, or 0: the year 1 is Go's way to say "never". */
-const time = text.transform((when) => Math.max(Date.parse(when) || 0, 0));
+export const time = text.transform((when) => Math.max(Date.parse(when) || 0, 0));
 
 /** What is more than a few odd rows is no list of Harbor's, and would take minutes to look at. */
 const maxOdd = 100;
@@ -36,11 +36,22 @@ function list<Row extends z.ZodType>(row: Row) {
     });
 }
 
-const id = z.int().min(1);
+export const id = z.int().min(1);
 const digest = z.string().refine(isDigest, 'expected a digest');
 const repositoryName = z.string().refine(isRepository, 'expected a repository');
 
-export const systemInfo = z.object({ harbor_version: z.string().nullish() });
+/** Whom Harbor does not know is told nothing of this. */
+export const systemInfo = z.object({
+  harbor_version: z.string().nullish(),
+  external_url: text,
+  read_only: z.boolean().catch(false),
+  notification_enable: z.boolean().catch(true),
+  current_time: time,
+});
+
+export const health = z.object({
+  components: list(z.object({ name: text, status: text, error: text })),
+});
 
 export const project = z.object({
   name: repositoryName.refine((name) => !name.includes('/'), 'expected a name without slash'),
@@ -48,6 +59,8 @@ export const project = z.object({
 });
 
 export const repository = z.object({ name: repositoryName });
+
+const nowhere = { architecture: '', os: '' };
 
 export const artifact = z.object({
   id,
@@ -57,6 +70,8 @@ export const artifact = z.object({
   push_time: time,
   tags: list(z.object({ name: z.string().refine(isTag), push_time: time })),
   accessories: list(z.object({ digest, type: z.string() })),
+  media_type: text,
+  references: list(z.object({ platform: z.object({ architecture: text, os: text }).catch(nowhere) })),
 });
 
 /** The path alone: some keep a secret in the user or the query of the address, and `auth_header` is one. */

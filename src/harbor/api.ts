@@ -4,13 +4,18 @@ import { Gate } from './gate.ts';
 
 /** A call of the REST API, in the words of the registry's client. */
 export interface ApiCall {
-  method: 'GET';
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   url: URL;
   scopes: readonly string[];
   /** The credential itself: the API takes no token of the registry. */
   auth: 'basic';
   headers: Record<string, string>;
+  body?: Uint8Array;
   expect: readonly number[];
+  /** A redirect is an answer. */
+  stay?: true;
+  /** Not tried again. */
+  once?: true;
   signal: AbortSignal | undefined;
 }
 
@@ -18,13 +23,24 @@ export interface ApiCall {
  * Sends a call and reads its answer whole, at most `cap` bytes, within the registry's budget of requests. Throws
  * `RegistryError`. It never leaves the registry's own origin; no cookie is kept.
  */
-export type Send = (call: ApiCall, cap: number) => Promise<{ headers: Headers; bytes: Uint8Array }>;
+export type Send = (
+  call: ApiCall,
+  cap: number,
+) => Promise<{ status: number; headers: Headers; bytes: Uint8Array }>;
 
 export interface Answer<T> {
   value: T;
   headers: Headers;
   /** Scheme, host and path, for messages. */
   shown: string;
+}
+
+export interface Written {
+  method: 'POST' | 'PUT' | 'DELETE';
+  path: string;
+  body?: object;
+  /** Statuses that mean that it is as it should be. */
+  expect: readonly number[];
 }
 
 /** Harbor answers lists from a database that has other things to do; large ones have needed seconds for a page. */
@@ -52,20 +68,51 @@ export class Api {
     shape: Shape,
     signal: AbortSignal | undefined,
   ): Promise<Answer<z.output<Shape>>> {
-    const url = new URL(`/api/v2.0${path}`, this.#origin);
-    url.search = new URLSearchParams(query).toString();
-    const { bytes, headers } = await this.#gate.pass(() => this.#ask(url, signal), signal);
+    const url = this.#urlOf(path, query);
+    const { bytes, headers } = await this.#pass({ method: 'GET', url, expect: [200], signal });
     const shown = `${url.origin}${url.pathname}`;
     return { value: read(bytes, shape, shown), headers, shown };
   }
 
-  #ask(url: URL, signal: AbortSignal | undefined): ReturnType<Send> {
+  /** Whatever stands at `path`, which may have a query, as text. A redirect is an answer if its status is expected. */
+  async look(
+    path: string,
+    expect: readonly number[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ status: number; headers: Headers; text: string }> {
+    const url = new URL(`/api/v2.0${path}`, this.#origin);
+    const call = { method: 'GET', url, expect, stay: true, signal } as const;
+    const { bytes, ...answer } = await this.#pass(call);
+    return { ...answer, text: Buffer.from(bytes).toString() };
+  }
+
+  /** What would make a second one, if it was carried out and its answer was lost, is not sent again. */
+  async write({ method, path, body, expect }: Written, signal: AbortSignal | undefined): Promise<void> {
+    await this.#pass({
+      method,
+      url: this.#urlOf(path),
+      ...(body && { body: Buffer.from(JSON.stringify(body)) }),
+      ...(method === 'POST' && { once: true }),
+      expect,
+      signal,
+    });
+  }
+
+  #urlOf(path: string, query: Record<string, string> = {}): URL {
+    const url = new URL(`/api/v2.0${path}`, this.#origin);
+    url.search = new URLSearchParams(query).toString();
+    return url;
+  }
+
+  #pass(call: Omit<ApiCall, 'scopes' | 'auth' | 'headers'>): ReturnType<Send> {
     const headers = {
-      accept: 'application/json',
+      accept: 'application/json, text/plain',
+      ...(call.body && { 'content-type': 'application/json' }),
       // Else a project whose name is a number is taken for the one with that id.
       'x-is-resource-name': 'true',
     };
-    return this.#send({ method: 'GET', url, scopes: [], auth: 'basic', headers, expect: [200], signal }, cap);
+    const whole = { ...call, scopes: [], auth: 'basic', headers } as const;
+    return this.#gate.pass(() => this.#send(whole, cap), call.signal);
   }
 }
 

@@ -1,5 +1,4 @@
 import { RegistryError } from '../copy/error.ts';
-import { isRepository } from '../oci/reference.ts';
 import type {
   Delivery,
   History,
@@ -13,7 +12,10 @@ import type {
 import * as answer from './answer.ts';
 import { Api } from './api.ts';
 import type { Send } from './api.ts';
+import { Condition } from './condition.ts';
 import { byId, counted, pageOf } from './pages.ts';
+import { pathOf } from './path.ts';
+import { Policies } from './policies.ts';
 import { artifactOf, creationOf, deliveryOf, policyOf, signatureOf } from './rows.ts';
 
 /** An artifact takes Harbor one look more for its tags, and one for its accessories. */
@@ -30,9 +32,15 @@ interface HarborOptions {
 export class Harbor implements Listing, History {
   readonly #api: Api;
   readonly #anonymous: boolean;
+  /** Its webhook policies in full, to be written as well. */
+  readonly webhooks: Policies;
+  /** How it is itself. */
+  readonly condition: Condition;
 
   constructor({ send, origin, anonymous }: HarborOptions) {
     this.#api = new Api(send, origin);
+    this.webhooks = new Policies(this.#api);
+    this.condition = new Condition(this.#api);
     this.#anonymous = anonymous;
   }
 
@@ -127,14 +135,6 @@ export class Harbor implements Listing, History {
       `GET ${shown}: expected harbor_version, as for every account that Harbor knows, got none; check username and password`,
     );
   }
-}
-
-function pathOf(project: string): string {
-  if (isRepository(project) && !project.includes('/')) return `/projects/${project}`;
-  throw new RegistryError(
-    'name-invalid',
-    `expected the name of a Harbor project, got ${JSON.stringify(project.slice(0, 80))}`,
-  );
 }
 
 function auditLogOf(project: string): string {

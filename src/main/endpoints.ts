@@ -3,16 +3,12 @@ import type { Network, Probe } from '../aliyun/endpoint.ts';
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RegistryConfig } from '../config.ts';
-import type { Fields } from '../log.ts';
+import type { Log } from '../log.ts';
 import { formatInstanceHost, parseInstanceHost } from '../oci/aliyun-host.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import type { Proxies } from '../registry/proxy.ts';
 
-/** Told what was chosen for a registry, and why. */
-export type OnChosen = (message: string, fields: Fields) => void;
-
 export interface EndpointOptions {
-  onChosen?: OnChosen;
   /** For `HTTPS_PROXY` and the like. */
   env: Readonly<Record<string, string | undefined>>;
   clock?: Clock;
@@ -24,13 +20,15 @@ export type Look = (host: string, port?: number) => Promise<Probe>;
 
 /**
  * The configuration with the `url` of each registry by which it is reached from here on: its `endpoint` decides, or a look
- * at the network, of 2 s at most, where that is `auto`. Throws `ProxyError`.
+ * at the network where that is `auto`. What was chosen, and why, is logged. Throws `ProxyError`.
  */
-export async function settleEndpoints(config: Config, options: EndpointOptions): Promise<Config> {
-  const { env, onChosen = () => undefined, clock = systemClock, network } = options;
+export async function settleEndpoints(config: Config, log: Log, options: EndpointOptions): Promise<Config> {
+  const { env, clock = systemClock, network } = options;
   const look = lookOf(proxiesOf(env), clock, network);
-  const registries = await Promise.all(config.registries.map((one) => settled(one, onChosen, look)));
-  return { ...config, registries };
+  return {
+    ...config,
+    registries: await Promise.all(config.registries.map((one) => settled(one, log, look))),
+  };
 }
 
 /** What is reached by a proxy is looked at by nobody but that proxy, which stands outside as a rule. */
@@ -42,13 +40,13 @@ export function lookOf(proxies: Proxies | undefined, clock: Clock, network: Netw
   };
 }
 
-async function settled(registry: RegistryConfig, onChosen: OnChosen, look: Look): Promise<RegistryConfig> {
+async function settled(registry: RegistryConfig, log: Log, look: Look): Promise<RegistryConfig> {
   const { name, endpoint } = registry;
   if (endpoint === undefined) return registry;
   const url = new URL(registry.url);
   const host = parseInstanceHost(url.hostname);
   if (host === undefined) {
-    onChosen(`registry ${name} is reached by a host of its own, of which no other name is known`, {
+    log.info(`registry ${name} is reached by a host of its own, of which no other name is known`, {
       url: url.origin,
     });
     return registry;
@@ -58,6 +56,6 @@ async function settled(registry: RegistryConfig, onChosen: OnChosen, look: Look)
       ? await look(formatInstanceHost({ ...host, vpc: true }), Number(url.port || '443'))
       : { reachable: endpoint === 'vpc', why: `endpoint: ${endpoint}` };
   url.hostname = formatInstanceHost({ ...host, vpc });
-  onChosen(`registry ${name} is reached by its ${vpc ? 'VPC' : 'public'} endpoint`, { url: url.origin, why });
+  log.info(`registry ${name} is reached by its ${vpc ? 'VPC' : 'public'} endpoint`, { url: url.origin, why });
   return { ...registry, url: url.origin };
 }

@@ -17,6 +17,8 @@ export interface Call {
   patience?: number;
   /** A sweep's question: everybody else goes first. */
   background?: boolean;
+  /** A redirect is an answer like others, and not followed. */
+  stay?: true;
   /** Not tried again, whatever the failure. */
   once?: true;
   signal?: AbortSignal | undefined;

@@ -161,7 +161,7 @@ export class Transport {
     let url = call.url;
     for (let hops = 0; hops <= maxRedirects; hops++) {
       const answer = await this.#exchange(call, url, this.#isOurs(url) ? held?.header : undefined);
-      if (!isRedirect(answer.status) || isStreamed(call)) return answer;
+      if (!isRedirect(answer.status) || isStreamed(call) || call.stay) return answer;
       await this.#little(call, answer);
       url = follow(url, answer.headers.get('location') ?? undefined, 'a redirect');
       if (call.auth === 'basic' && !this.#isOurs(url)) throw strayed(call.url, url);

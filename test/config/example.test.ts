@@ -53,7 +53,7 @@ test('the example names every key, and its default where that is one value', () 
 test('what the example has commented out is valid as well', () => {
   const text = readFileSync(example, 'utf8');
   const optional = /^ +# (?:tls|aliyun|prepare):\n(?: +# {3}.*\n)+/gm;
-  const alternatives = /^ *# (passwordFile|caFile|allowUnauthenticated|endpoint):.*\n/gm;
+  const alternatives = /^ *# (passwordFile|caFile|allowUnauthenticated|endpoint|url):.*\n/gm;
   assert.equal(text.match(optional)?.length, 3);
   const uncommented = text
     .replace(optional, '')

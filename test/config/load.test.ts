@@ -39,7 +39,7 @@ test('the smallest configuration has the defaults of the contract', () => {
         tag: '{tag}',
       },
     ],
-    webhook: { secrets: [], allowUnauthenticated: true },
+    webhook: { secrets: [], allowUnauthenticated: true, insecureSkipVerify: false, format: 'Default' },
     admin: { tokens: [] },
     server: { listen: { host: '0.0.0.0', port: 8080 }, shutdownGrace: 25_000 },
     dispatch: {

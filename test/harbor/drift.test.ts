@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { send } from '../support/http.ts';
+import { type Received, send } from '../support/http.ts';
 import { type HarborRest, startHarborRest } from '../support/harbor-rest.ts';
+import { eventTypes } from '../support/harbor-rest-webhook.ts';
 import { digestOf } from './stand.ts';
 import { type Recording, headerOf, recordings } from './recording.ts';
 
@@ -13,7 +14,10 @@ import { type Recording, headerOf, recordings } from './recording.ts';
 const admin = { name: 'admin', password: 'Harbor12345', admin: true, projects: {} };
 const robot = { name: 'robot$team+ci', password: 'x', projects: { team: ['repository:pull'] } };
 
-for (const recording of recordings) {
+/** One after the other, each on what the one before has left; and what is said before anybody is asked for anything. */
+const isWritten = ({ file }: Recording): boolean => /webhook-policy-/.test(file);
+
+for (const recording of recordings.filter((one) => !isWritten(one))) {
   const { file, request, status } = recording;
   test(`stand-in for Harbor: ${file}: ${request.path}`, async (t) => {
     const { rest, server } = await startHarborRest(t);
@@ -21,18 +25,59 @@ for (const recording of recordings) {
     if (request.path.includes('/projects/load/')) fillLoad(rest);
     const got = await send(server.url + request.path, { headers: authorization(recording) });
     assert.equal(got.status, status);
-    const body: unknown = JSON.parse(got.body.toString());
+    const body = bodyOf(got);
     if (status !== 200) assert.deepEqual(body, recording.body);
+    if (typeof body === 'string') assert.equal(withoutTimes(body), withoutTimes(String(recording.body)));
     assertShapes(body, recording.body);
-    if (/auditlog|executions/.test(request.path)) assert.ok(Array.isArray(body) && body.length > 0);
+    if (/-(executions|audit)-/.test(file)) assert.ok(Array.isArray(body) && body.length > 0);
     else assertSameRows(recording, body, got.headers);
     if (/auditlog/.test(request.path)) assert.deepEqual(tagRowsOf(body), tagRowsOf(recording.body));
     for (const name of ['set-cookie', 'x-request-id', 'content-type']) assert.ok(got.headers[name], name);
   });
 }
 
+test('stand-in for Harbor: policies are written, refused and removed as recorded', async (t) => {
+  const { rest, server } = await startHarborRest(t);
+  fill(rest);
+  rest.content.skipTo('policy', 24);
+  const written = recordings.filter(isWritten);
+  assert.equal(written.length, 18);
+  for (const recording of written) {
+    const { file, request, status } = recording;
+    const got = await send(server.url + request.path, {
+      method: request.method,
+      headers: authorization(recording),
+      ...(request.body && { body: Buffer.from(JSON.stringify(request.body)) }),
+    });
+    assert.equal(got.status, status, file);
+    assert.equal(got.headers.location, headerOf(recording, 'location'), file);
+    assert.deepEqual(untimed(bodyOf(got)), untimed(recording.body), file);
+  }
+});
+
+/** JSON where it says so, else text. */
+function bodyOf({ headers, body }: Received): unknown {
+  return headers['content-type']?.startsWith('application/json')
+    ? JSON.parse(body.toString())
+    : body.toString();
+}
+
+/** Times of making are this day's, but for the one that a replacement leaves behind. */
+function untimed(body: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(body, (name, value) =>
+      name.endsWith('_time') && !String(value).startsWith('0001') ? 'a time' : value,
+    ),
+  );
+}
+
+function withoutTimes(log: string): string {
+  return log.replace(/^\S+Z /gm, '').replace(/body: \{.*\}$/gm, 'body: {…}');
+}
+
 /** The content of the Harbor of the recordings, as far as it is asked for. */
-function fill({ content, accounts }: HarborRest): void {
+function fill({ content, accounts, about }: HarborRest): void {
+  about.ill.registryctl = 'failed to check health: connection refused';
   accounts.push(admin, robot);
   for (const name of ['library', 'retry']) content.project(name, { public: true });
   for (const name of ['team', 'prod']) content.project(name);
@@ -42,6 +87,7 @@ function fill({ content, accounts }: HarborRest): void {
   // A repository of each other project, as there were; ids follow the order of the recorded ones.
   content.push('library/web', 'pull', digestOf(1));
   content.push('retry/img', 'v1', digestOf(2));
+  fillDeliveries({ content });
   content.skipTo('artifact', 4);
   content.push('team/app', undefined, digestOf(3));
   content.remove('team/app', digestOf(3));
@@ -71,8 +117,30 @@ function fillPolicies({ content }: Pick<HarborRest, 'content'>): void {
   const target = { address: 'http://127.0.0.1:19090/hook/ce' };
   for (let id = 1; id <= 17; id++) content.policy('retry', `p${id}`, target);
   content.skipTo('policy', 20);
-  content.policy('team', 'def', target);
-  content.policy('team', 'ce', { ...target, payload_format: 'CloudEvents' });
+  const events = [...eventTypes];
+  Object.assign(content.policy('team', 'def', target), { events });
+  Object.assign(content.policy('team', 'ce', { ...target, payload_format: 'CloudEvents' }), { events });
+}
+
+/** How the deliveries of one push ended, by policy and execution. */
+function fillDeliveries({ content }: Pick<HarborRest, 'content'>): void {
+  const post = 'error to send request: Post';
+  const ended: [policy: number, execution: number, why?: string][] = [
+    [8, 18],
+    [3, 12],
+    [1, 3, 'abnormal response code: 500, body: storage down'],
+    [
+      2,
+      14,
+      `${post} "http://127.0.0.1:19090/hook/rhang?hang=8": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`,
+    ],
+    [17, 8, `${post} "http://127.0.0.1:9/x": dial tcp 127.0.0.1:9: connect: connection refused`],
+  ];
+  for (const execution of content.executions) execution.id += 1_000;
+  for (const [policy, id, why] of ended) {
+    const found = content.executions.find((execution) => execution.policy.id === policy);
+    Object.assign(found ?? {}, { id, ...(why !== undefined && { status: 'Error', why }) });
+  }
 }
 
 function authorization({ request, note, file }: Recording): Record<string, string> {

@@ -13,7 +13,7 @@ function harborThat(answer: (request: number) => { body: string; total?: number 
   const send: ConstructorParameters<typeof Harbor>[0]['send'] = async () => {
     const { body, total } = answer(++requests);
     const headers = total === undefined ? none : new Headers({ 'x-total-count': String(total) });
-    return { headers, bytes: Buffer.from(body) };
+    return { status: 200, headers, bytes: Buffer.from(body) };
   };
   return new Harbor({ send, origin: new URL('http://harbor.example.com'), anonymous: true });
 }

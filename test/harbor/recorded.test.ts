@@ -17,7 +17,7 @@ const calls: readonly [path: RegExp, call: (harbor: Harbor, path: string) => Pro
   [/\/projects\?/, (harbor) => harbor.projects()],
   [/\/repositories(\?|$)/, (harbor) => harbor.repositories('team')],
   [/\/projects\/team\/artifacts/, async (harbor) => tagsOf(await all(harbor.artifacts('team', 0)))],
-  [/\/executions/, (harbor, path) => deliveriesOf(harbor, Number(/policies\/(\d+)/.exec(path)?.[1]))],
+  [/\/executions(\?|$)/, (harbor, path) => deliveriesOf(harbor, Number(/policies\/(\d+)/.exec(path)?.[1]))],
   [/\/auditlog-exts/, async (harbor, path) => createdOf(harbor, /projects\/(\w+)/.exec(path)?.[1] ?? '')],
   [/\/artifacts/, (harbor) => all(harbor.tags('team/app'))],
 ];

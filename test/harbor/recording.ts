@@ -5,7 +5,7 @@ import { join } from 'node:path';
 export interface Recording {
   file: string;
   note: string;
-  request: { path: string; as: string };
+  request: { method: string; path: string; as: string; body?: object };
   status: number;
   headers: [name: string, value: string][];
   body: unknown;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Network } from '../../src/aliyun/endpoint.ts';
 import type { Config } from '../../src/config.ts';
-import type { Fields } from '../../src/log.ts';
+import type { Fields, Log } from '../../src/log.ts';
 import { settleEndpoints } from '../../src/main/endpoints.ts';
 import { load, smallest } from '../config/document.ts';
 import { FakeClock } from '../support/clock.ts';
@@ -30,10 +30,10 @@ function network(inVpc: boolean): Network & { readonly asked: string[] } {
 }
 
 async function settle(keys: object, seen: Network, env: Record<string, string> = {}) {
-  const lines: [string, Fields][] = [];
-  const onChosen = (...line: [string, Fields]) => void lines.push(line);
-  const options = { env, onChosen, clock: new FakeClock(), network: seen };
-  const config = await settleEndpoints(configOf(keys), options);
+  const lines: [string, Fields | undefined][] = [];
+  const write = (message: string, fields?: Fields) => void lines.push([message, fields]);
+  const log: Log = { error: write, warn: write, info: write, debug: write };
+  const config = await settleEndpoints(configOf(keys), log, { env, clock: new FakeClock(), network: seen });
   return { url: config.registries[1]?.url, lines };
 }
 

@@ -1,4 +1,4 @@
-import { type Answer, type Call, json } from '../../src/demo/registry/call.ts';
+import type { Answer, Call } from '../../src/demo/registry/call.ts';
 import type { HarborContent, StandArtifact, StandProject } from './harbor-rest-content.ts';
 import { Refused, conditionsOf, isOlder, paged, refusal } from './harbor-rest-page.ts';
 
@@ -10,10 +10,22 @@ export interface HarborAccount {
   projects: Record<string, readonly string[]>;
 }
 
+/** What it says of itself. */
+export interface HarborAbout {
+  notificationEnable: boolean;
+  readOnly: boolean;
+  /** By default the address at which it is asked. */
+  externalUrl: string | undefined;
+  now(): number;
+  /** Components that are not well, with their errors. */
+  ill: Record<string, string>;
+}
+
 /** A call that found its route. */
 export interface Exchange {
   content: HarborContent;
   version: string;
+  about: HarborAbout;
   call: Call;
   /** What the path says of them. */
   project: string;
@@ -22,7 +34,7 @@ export interface Exchange {
 }
 
 /** The project, if the account has the permission in it; `open`: anyone has it where the project is public. */
-function permitted(exchange: Exchange, permission: string, open: 'open' | 'closed'): StandProject {
+export function permitted(exchange: Exchange, permission: string, open: 'open' | 'closed'): StandProject {
   const { account, project: name } = exchange;
   const found = findProject(exchange);
   if (account && !found) throw new Refused(refusal(404, 'NOT_FOUND', `project ${name} not found`));
@@ -38,29 +50,6 @@ function findProject({ content, call, project }: Exchange): StandProject | undef
   const byName = call.headers['x-is-resource-name'] === 'true' || !/^\d+$/.test(project);
   if (byName) return content.projects.get(project);
   return [...content.projects.values()].find(({ id }) => String(id) === project);
-}
-
-export function systemInfo({ version, account }: Exchange): Answer {
-  const forAll = {
-    auth_mode: 'db_auth',
-    banner_message: '',
-    oidc_provider_name: '',
-    primary_auth_mode: false,
-    self_registration: false,
-  };
-  if (!account) return json(200, forAll);
-  return json(200, {
-    ...forAll,
-    current_time: new Date().toISOString(),
-    external_url: 'http://harbor.example.com',
-    harbor_version: version,
-    has_ca_root: false,
-    notification_enable: true,
-    project_creation_restriction: 'everyone',
-    read_only: false,
-    registry_storage_provider_name: 'filesystem',
-    registry_url: 'harbor.example.com',
-  });
 }
 
 export function projects({ content, call, account }: Exchange): Answer {
@@ -134,6 +123,7 @@ function artifacts(
 
 function artifactRow(artifact: StandArtifact): object {
   const { id, digest, repositoryId, pushedAt, project, children } = artifact;
+  const { configType = imageMembers.artifact_type } = artifact;
   const kind = children.length === 0 ? 'manifest' : 'index';
   return {
     ...(kind === 'manifest' && imageMembers),
@@ -142,17 +132,26 @@ function artifactRow(artifact: StandArtifact): object {
     id,
     labels: null,
     manifest_media_type: `application/vnd.oci.image.${kind}.v1+json`,
-    media_type: `application/vnd.oci.image.${kind}.v1+json`,
+    media_type: kind === 'manifest' ? configType : `application/vnd.oci.image.${kind}.v1+json`,
     project_id: project.id,
     pull_time: never,
     push_time: pushedAt,
-    references: orNull(children.map((child) => ({ child_digest: child, parent_id: id }))),
+    references: orNull(
+      [...children, ...(artifact.attestation === undefined ? [] : [artifact.attestation])].map((child) => ({
+        child_digest: child,
+        parent_id: id,
+        platform: child === artifact.attestation ? nowhere : linux,
+      })),
+    ),
     repository_id: repositoryId,
     size: 659,
     tags: orNull(artifact.tags.map((tag) => tagRow(tag, artifact))),
     type: 'IMAGE',
   };
 }
+
+const linux = { OsFeatures: null, architecture: 'amd64', os: 'linux' };
+const nowhere = { OsFeatures: null, architecture: 'unknown', os: 'unknown' };
 
 function tagRow({ id, name, pushedAt }: StandArtifact['tags'][number], artifact: StandArtifact): object {
   return {
@@ -192,47 +191,6 @@ function accessoryRow(accessory: StandArtifact, subject: StandArtifact) {
     subject_artifact_repo: subject.repository,
     type: accessory.accessoryType,
   };
-}
-
-export function policies(exchange: Exchange): Answer {
-  const project = permitted(exchange, 'notification-policy:list', 'closed');
-  const here = exchange.content.policies.filter((policy) => policy.project === project);
-  return paged(exchange.call, here.toReversed(), ({ id, name, enabled, targets, createdAt }) => ({
-    creation_time: createdAt,
-    enabled,
-    event_types: ['PUSH_ARTIFACT'],
-    id,
-    name,
-    project_id: project.id,
-    targets,
-    update_time: createdAt,
-  }));
-}
-
-export function events(exchange: Exchange): Answer {
-  permitted(exchange, 'notification-policy:read', 'closed');
-  const payload_formats = [{ formats: ['Default', 'CloudEvents'], notify_type: 'http' }];
-  return json(200, { event_type: ['PUSH_ARTIFACT'], notify_type: ['http', 'slack'], payload_formats });
-}
-
-export function executions(exchange: Exchange): Answer {
-  const project = permitted(exchange, 'notification-policy:read', 'closed');
-  const { content } = exchange;
-  const policy = content.policies.find(({ id }) => String(id) === exchange.rest);
-  if (policy?.project !== project)
-    return refusal(404, 'NOT_FOUND', `the webhook policy ${exchange.rest} not found`);
-  const here = content.executions.filter((execution) => execution.policy === policy);
-  return paged(exchange.call, here.toReversed(), ({ id, status, payload, startedAt }) => ({
-    end_time: status === 'Running' ? never : startedAt,
-    extra_attrs: { event_type: 'PUSH_ARTIFACT', payload },
-    id,
-    metrics: status === 'Running' ? {} : { success_task_count: 1, task_count: 1 },
-    start_time: startedAt,
-    status,
-    trigger: 'EVENT',
-    vendor_id: policy.id,
-    vendor_type: 'WEBHOOK',
-  }));
 }
 
 export function auditLog(exchange: Exchange): Answer {

@@ -26,15 +26,21 @@ export interface StandArtifact {
   /** Makes it an accessory, which is shown in no list. */
   subject: string | undefined;
   accessoryType: 'signature.cosign' | 'subject.accessory';
+  configType?: string;
+  attestation?: string;
 }
 
 export interface StandPolicy {
   id: number;
   project: StandProject;
   name: string;
+  description: string;
   enabled: boolean;
+  events: string[];
   targets: Record<string, unknown>[];
   createdAt: string;
+  /** Of a policy that was replaced. */
+  updatedAt?: string;
 }
 
 export interface StandExecution {
@@ -43,6 +49,8 @@ export interface StandExecution {
   status: string;
   payload: string;
   startedAt: string;
+  /** Harbor's own error of the last attempt. */
+  why?: string;
 }
 
 export interface StandAudit {
@@ -57,6 +65,10 @@ export interface StandAudit {
 
 export interface Pushed {
   children?: readonly string[];
+  /** Of its config, where it is no image. */
+  configType?: string;
+  /** A further member of an index, which describes another. */
+  attestation?: string;
   subject?: string;
   /** How the executions of this push ended, in Harbor's eyes. */
   status?: 'Success' | 'Error' | 'Running';
@@ -100,11 +112,13 @@ export class HarborContent {
 
   /** The secret in its address and header is there to be leaked. */
   policy(project: string, name: string, target: Record<string, unknown> = {}): StandPolicy {
-    const policy = {
+    const policy: StandPolicy = {
       id: this.#id('policy'),
       project: this.project(project),
       name,
+      description: '',
       enabled: true,
+      events: ['PUSH_ARTIFACT'],
       targets: [
         {
           address: `http://tagferry:s3cret@127.0.0.1:8080/webhooks/harbor?key=s3cret`,
@@ -118,6 +132,15 @@ export class HarborContent {
     };
     this.policies.push(policy);
     return policy;
+  }
+
+  /** As a delivery of an event ended; `why`, if its last attempt failed. */
+  delivery(policy: StandPolicy, why?: string, payload = '{}'): StandExecution {
+    const [id, startedAt] = [this.#id('execution'), this.#time()];
+    const ended = why === undefined ? { status: 'Success' } : { status: 'Error', why };
+    const execution: StandExecution = { id, policy, payload, startedAt, ...ended };
+    this.executions.push(execution);
+    return execution;
   }
 
   /**
@@ -161,7 +184,8 @@ export class HarborContent {
     this.#tagged.delete(`${repository}:${tag}`);
   }
 
-  #ensure(repository: string, digest: string, { children = [], subject }: Pushed): StandArtifact {
+  #ensure(repository: string, digest: string, pushed: Pushed): StandArtifact {
+    const { children = [], subject, configType, attestation } = pushed;
     const known = this.#find(repository, digest);
     if (known) return known;
     const project = this.project(repository.split('/', 1)[0] ?? '');
@@ -183,6 +207,8 @@ export class HarborContent {
       children,
       subject,
       accessoryType: 'subject.accessory',
+      ...(configType !== undefined && { configType }),
+      ...(attestation !== undefined && { attestation }),
     };
     this.artifacts.set(`${repository}@${digest}`, artifact);
     return artifact;

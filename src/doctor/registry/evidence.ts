@@ -16,6 +16,8 @@ const connectPatience = 3_000;
 /** What can be asked of a registry with nothing but its credential. Every question throws `RegistryError`. */
 export interface RegistryEvidence extends Subject {
   config: RegistryConfig;
+  /** The check that says why there is no answer to the ping. */
+  entrance: string;
   /** Whether a proxy leads there; then names are the proxy's to look up. */
   proxied(url: URL): boolean;
   /** The addresses of a host. */
@@ -53,6 +55,7 @@ export function registryEvidence(options: EvidenceOptions): RegistryEvidence {
     name: config.name,
     aliyun: config.aliyun !== undefined,
     config,
+    entrance: config.type === 'acr-ee' ? 'whitelist' : 'reachable',
     proxied,
     addresses: onceFor((host) => shared(addressesOf(host, network), signal)),
     ping,
@@ -75,7 +78,7 @@ export function registryEvidence(options: EvidenceOptions): RegistryEvidence {
 
 /** The answer to the ping, for a check that is not there to say why there is none. */
 export function pinged(evidence: RegistryEvidence): ReturnType<RegistryEvidence['ping']> {
-  return needed(evidence.config.type === 'acr-ee' ? 'whitelist' : 'reachable', evidence.ping());
+  return needed(evidence.entrance, evidence.ping());
 }
 
 async function granted(
