@@ -6,7 +6,7 @@ import type { Environment } from './config/environment.ts';
 import { toIdentity, type AliyunIdentity } from './config/identity.ts';
 import { loadShape } from './config/load.ts';
 import { toRule } from './config/rule.ts';
-import type { AliyunShape } from './config/schema.ts';
+import type { AliyunShape } from './config/acr-schema.ts';
 import type { Shape } from './config/shape.ts';
 import type { Rule } from './rule/rule.ts';
 
