@@ -10,6 +10,7 @@ import {
 } from '../support/acr-openapi.ts';
 import { type AcrStandIn, startAcr } from '../support/acr-standin.ts';
 import { pusher } from '../support/acr-tokens.ts';
+import { startCallServer } from '../support/call-server.ts';
 import { type Described, diagnose, told, wordsOf } from './stand.ts';
 
 /*
@@ -444,6 +445,17 @@ test('14 a namespace whose new repositories have immutable tags', async (t) => {
   const { told, words } = await diagnosed(t, described);
   assert.deepEqual(told, ['immutability warn immutable-by-default']);
   assert.match(words('immutability'), /destination-immutable/);
+});
+
+test('a source that hangs keeps no check of the destination from its end', async (t) => {
+  const { described } = await startStand(t);
+  const { url } = await startCallServer(t, () => new Promise<never>(() => undefined));
+  const { acr } = described.registries;
+  const hanging = {
+    registries: { source: { url }, acr },
+    rules: [{ name: 'all', source: 'source', repositories: ['mirror/**'], destination: 'acr' }],
+  };
+  assert.deepEqual((await diagnosed(t, hanging)).told, ['push-permission skipped nothing-planned']);
 });
 
 const order = [
