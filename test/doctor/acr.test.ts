@@ -9,7 +9,7 @@ import {
   startAcrOpenApi,
 } from '../support/acr-openapi.ts';
 import { type AcrStandIn, startAcr } from '../support/acr-standin.ts';
-import { pusher } from '../support/acr-tokens.ts';
+import { pusher, reader } from '../support/acr-tokens.ts';
 import { startCallServer } from '../support/call-server.ts';
 import { type Described, diagnose, told, wordsOf } from './stand.ts';
 
@@ -289,7 +289,7 @@ test('10 a namespace that is missing', async (t) => {
   assert.deepEqual(told, [
     'namespace error namespace-missing',
     autoCreate,
-    'push-permission error no-push',
+    'push-permission skipped depends',
     immutability,
   ]);
   const all = words('namespace');
@@ -317,7 +317,7 @@ test('10 a missing namespace is no fault where the first copy makes it', async (
   acr.accounts.namespaces.delete('mirror');
   const prepared = preparing(described, { namespaces: { autoCreateRepositories: true } });
   const { told, words } = await diagnosed(t, prepared);
-  assert.deepEqual(told, [autoCreate, 'push-permission error no-push', immutability]);
+  assert.deepEqual(told, [autoCreate, immutability]);
   assert.match(words('namespace'), /the first copy into it makes it/);
   assert.ok(!openApi.calls.some(({ action }) => action.startsWith('Create')));
 });
@@ -392,6 +392,31 @@ test('11 new repositories would be public', async (t) => {
   assert.match(words('auto-create'), /can be pulled by everybody/);
 });
 
+test('12 the namespace takes the repository, and RAM does not: the policy with the own ids', async (t) => {
+  const { described } = await startStand(t);
+  const { acr } = described.registries;
+  const login = { username: reader.name, password: reader.password };
+  const { told, words } = await diagnosed(t, {
+    ...described,
+    registries: { ...described.registries, acr: { ...acr, ...login } },
+  });
+  assert.deepEqual(told, ['push-permission error no-push']);
+  const all = words('push-permission');
+  assert.match(all, /the namespace mirror is there and takes mirror\/app: RAM lacks cr:PushRepository/);
+  assert.ok(all.includes('"acs:cr:*:*:repository/cri-standin00000001/mirror/*"'));
+});
+
+test('12 what may not be told apart is told as one of three', async (t) => {
+  const { described, openApi } = await startStand(t);
+  openApi.forbidden.add('GetNamespace');
+  const { told, words } = await diagnosed(t, into(described, 'frozen'));
+  assert.ok(told.includes('push-permission error no-push'));
+  assert.match(
+    words('push-permission'),
+    /either the namespace frozen is missing, or .*; ACR does not say which/,
+  );
+});
+
 test('13 a quota that is nearly used up, and used up', async (t) => {
   const { described, acr, openApi } = await startStand(t);
   acr.accounts.repositories.clear();
@@ -405,6 +430,10 @@ test('13 a quota that is nearly used up, and used up', async (t) => {
   const full = await diagnosed(t, described);
   assert.deepEqual(full.told, ['quota error repositories-full']);
   assert.match(full.words('quota'), /a push that would make one is denied/);
+  for (const name of ['app', 'web']) acr.accounts.repositories.delete(`mirror/${name}`);
+  openApi.instance.quota.repositories = 91;
+  const denied = await diagnosed(t, described);
+  assert.deepEqual(denied.told, ['push-permission skipped depends', 'quota error repositories-full']);
 });
 
 test('13 no more namespaces: a fault only where one is still to be made', async (t) => {

@@ -50,7 +50,8 @@ function forbiddenAsMissing(reason: unknown): undefined {
   if (!isForbidden(reason)) throw reason;
 }
 
-function isFull({ used, quota }: Used): boolean {
+/** Whether no more can be made. */
+export function isFull({ used, quota }: Used): boolean {
   return used !== undefined && quota !== undefined && used >= quota;
 }
 
