@@ -1,4 +1,5 @@
 import { RegistryError } from '../copy/error.ts';
+import { printable } from '../printable.ts';
 import * as answer from './answer.ts';
 import type { Api } from './api.ts';
 import { pathOf } from './path.ts';
@@ -50,7 +51,7 @@ export class Condition {
   async facts(signal?: AbortSignal): Promise<Facts> {
     const { value } = await this.#api.get('/systeminfo', {}, answer.systemInfo, signal);
     return {
-      version: value.harbor_version ?? undefined,
+      version: value.harbor_version ? printable(value.harbor_version, 80) : undefined,
       externalUrl: value.external_url,
       readOnly: value.read_only,
       notifications: value.notification_enable,
@@ -60,7 +61,11 @@ export class Condition {
 
   async components(signal?: AbortSignal): Promise<readonly Component[]> {
     const { value } = await this.#api.get('/health', {}, answer.health, signal);
-    return value.components;
+    return value.components.map(({ name, status, error }) => ({
+      name: printable(name, 80),
+      status,
+      error: printable(error, 300),
+    }));
   }
 
   /** A robot is known, and no user, which is what 412 says. */

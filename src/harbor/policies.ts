@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { printable } from '../printable.ts';
 import * as answer from './answer.ts';
 import type { Api } from './api.ts';
 import { counted, pageOf } from './pages.ts';
@@ -18,6 +19,9 @@ export interface RecentDeliveries {
 }
 
 const recent = '50';
+
+/** Characters of Harbor's own words: our answer to it, which is in them, may be any page. */
+const maxWords = 400;
 
 /**
  * Webhook policies of projects, in full. Every method throws `NotPermitted` where the account lacks the permission, and
@@ -89,9 +93,10 @@ export class Policies {
 function errorIn(log: string): string {
   const said = /\[ERROR\][^\n]*?error: ([^\n]*)/g;
   const last = [...log.matchAll(said)].at(-1)?.[1] ?? '';
-  return last
+  const shown = last
     .replace(/^error to send request: /, '')
     .replace(/"(https?:\/\/)(?:[^"/@]*@)?([^"?#]*)[^"]*"/g, '$1$2');
+  return printable(shown, maxWords);
 }
 
 function policiesOf(project: string): string {

@@ -3,6 +3,7 @@ import { RegistryError } from '../copy/error.ts';
 import { isRepository, isTag } from '../oci/reference.ts';
 import type { Delivery, ListedArtifact, ListedTag, Policy, TagCreated } from '../task/listing.ts';
 import type * as answer from './answer.ts';
+import { webhookPath } from './webhook.ts';
 
 type ArtifactRow = z.output<typeof answer.artifact>;
 
@@ -38,7 +39,7 @@ export function signatureOf({ digest, accessories }: ArtifactRow): ListedTag[] {
 
 /** None where it tells others alone. */
 export function policyOf({ id, enabled, targets }: z.output<typeof answer.policy>): Policy[] {
-  return id > 0 && targets.some((path) => path.endsWith('/webhooks/harbor')) ? [{ id, enabled }] : [];
+  return id > 0 && targets.some((path) => path.endsWith(webhookPath)) ? [{ id, enabled }] : [];
 }
 
 export function deliveryOf(row: z.output<typeof answer.execution>, policy: number): Delivery[] {

@@ -1,3 +1,5 @@
+import { printable } from '../printable.ts';
+
 /*
  * What a mirror wants of Harbor's webhook policies, compared with what is there; nothing here asks anybody.
  *
@@ -81,7 +83,7 @@ export type Step =
 export const webhookPath = '/webhooks/harbor';
 
 /** What the mirror makes use of: a push, a deletion, and the end of a scan, which a held back image waits for. */
-export const wantedEvents = ['PUSH_ARTIFACT', 'DELETE_ARTIFACT', 'SCANNING_COMPLETED'] as const;
+const wantedEvents = ['PUSH_ARTIFACT', 'DELETE_ARTIFACT', 'SCANNING_COMPLETED'] as const;
 
 /** Where Harbor is to send events for a mirror that it reaches at `url`, which may have the path already. */
 export function addressOf(url: string): URL {
@@ -137,7 +139,14 @@ export function differencesOf(policy: WebhookPolicy, wanted: WantedWebhook): Dif
     { member: 'payload_format', got: target.format, wanted: wanted.format },
   ];
   const isMoved = target.address !== wanted.address.href;
-  return all.filter(({ member, got, wanted: should }) => (member === 'address' ? isMoved : got !== should));
+  return all
+    .filter(({ member, got, wanted: should }) => (member === 'address' ? isMoved : got !== should))
+    .map((difference) => ({ ...difference, got: printable(difference.got, 300) }));
+}
+
+/** A policy's name as it may be shown: whoever made it wrote what they liked. */
+export function shownName({ name }: Pick<WebhookPolicy, 'name'>): string {
+  return printable(name, 100);
 }
 
 /** An address as it may be shown: some keep a secret in its user or its query. */
@@ -145,7 +154,7 @@ export function shownAddress(address: string): string {
   if (!URL.canParse(address)) return 'no URL';
   const { protocol, host, pathname, search, username } = new URL(address);
   const hidden = search === '' && username === '' ? '' : ' with a user or a query';
-  return `${protocol}//${host}${pathname}${hidden}`;
+  return printable(`${protocol}//${host}${pathname}${hidden}`, 300);
 }
 
 function bodyOf(

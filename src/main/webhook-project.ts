@@ -1,7 +1,7 @@
 import { RegistryError } from '../copy/error.ts';
 import { NotPermitted } from '../harbor/permission.ts';
 import type { Policies } from '../harbor/policies.ts';
-import { differencesOf, shownAddress, sorted, stepFor } from '../harbor/webhook.ts';
+import { differencesOf, shownAddress, shownName, sorted, stepFor } from '../harbor/webhook.ts';
 import type { Difference, PolicyBody, Step, WantedWebhook, WebhookPolicy } from '../harbor/webhook.ts';
 import { secretPlaceholder } from './webhook-report.ts';
 import type { ByHand, OtherPolicy, ProjectReport, WebhookAction } from './webhook-report.ts';
@@ -52,7 +52,7 @@ export class ProjectWebhooks {
     const step = stepFor(policies, wanted);
     this.#asking = this.#handOf(step);
     if (!this.#options.dryRun) await this.#take(step);
-    const name = step.do === 'create' ? step.body.name : step.policy.name;
+    const name = shownName(step.do === 'create' ? step.body : step.policy);
     return { ...doneBy(step), policies: [name], others: othersOf(policies, wanted) };
   }
 
@@ -67,7 +67,7 @@ export class ProjectWebhooks {
     }
     return {
       outcome: mine.length > 0 ? 'removed' : 'unchanged',
-      policies: mine.map(({ name }) => name),
+      policies: mine.map(shownName),
       differences: [],
       others: othersOf(policies, wanted).filter(({ kind }) => kind !== 'double'),
     };
@@ -78,21 +78,25 @@ export class ProjectWebhooks {
     const policies = await webhooks.list(this.#project, signal);
     const last = await this.#lastEvents();
     const { ours } = sorted(policies, wanted);
-    const others = othersOf(policies, wanted).map((one) => ({ ...one, lastEvent: last(one.name) }));
+    const names = new Map(policies.map(({ id, name }) => [id, name]));
+    const others = othersOf(policies, wanted).map((one) => ({ ...one, lastEvent: last(names.get(one.id)) }));
     if (ours === undefined) return { outcome: 'missing', policies: [], differences: [], others };
     const differences = differencesOf(ours, wanted).map(written);
     const outcome = differences.length === 0 ? 'right' : 'wrong';
-    return { outcome, policies: [ours.name], differences, lastEvent: last(ours.name), others };
+    return { outcome, policies: [shownName(ours)], differences, lastEvent: last(ours.name), others };
   }
 
   /** Of one that may not be known nothing is told. */
-  async #lastEvents(): Promise<(name: string) => string | null> {
+  async #lastEvents(): Promise<(name: string | undefined) => string | null> {
     const { webhooks, signal } = this.#options;
     const newest = await webhooks.lastTriggers(this.#project, signal).catch((error: unknown) => {
       if (error instanceof NotPermitted) return new Map<string, number>();
       throw error;
     });
-    return (name) => (newest.get(name) ? new Date(newest.get(name) ?? 0).toISOString() : null);
+    return (name = '') => {
+      const at = newest.get(name) ?? 0;
+      return at === 0 ? null : new Date(at).toISOString();
+    };
   }
 
   async #take(step: Step): Promise<void> {
@@ -150,7 +154,9 @@ function othersOf(policies: readonly WebhookPolicy[], wanted: WantedWebhook): Ot
   ];
 }
 
-function otherOf(kind: OtherPolicy['kind'], { id, name, targets }: WebhookPolicy): OtherPolicy {
+function otherOf(kind: OtherPolicy['kind'], policy: WebhookPolicy): OtherPolicy {
+  const { id, targets } = policy;
+  const name = shownName(policy);
   return { id, name, address: targets.map(({ address }) => shownAddress(address)).join(', '), kind };
 }
 

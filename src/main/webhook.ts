@@ -47,11 +47,11 @@ export async function manageWebhooks(
   clock: Clock = systemClock,
 ): Promise<WebhookReport> {
   const { action, dryRun, url, env } = options;
-  const proxies = proxiesOf(env);
-  const registries = new ConfiguredRegistries(config.registries, clock, () => undefined, noSessions, proxies);
+  const [proxies, sources] = [proxiesOf(env), harborSources(config)];
+  const registries = new ConfiguredRegistries(sources, clock, () => undefined, noSessions, proxies);
   const report = { action, dryRun, address: addressOf(url).href };
   try {
-    const rounds = harborSources(config).map((source) => roundOf(source, { config, registries, options }));
+    const rounds = sources.map((source) => roundOf(source, { config, registries, options }));
     const done = await Promise.all(rounds);
     const projects = done.flatMap((round) => round.projects);
     return { ...report, projects, failures: done.flatMap((round) => round.failures) };

@@ -7,6 +7,10 @@ export interface Alternative {
   literal?: string;
   /** The first part of every text that it matches, when the glob spells it out. */
   firstPart?: string;
+  /** Whether a text whose first part this is may match; where that cannot be told, too. */
+  mayBegin(part: string): boolean;
+  /** Whether every text whose first part this is matches, and that can be told. */
+  covers(part: string): boolean;
 }
 
 const maxAlternatives = 1_000;
@@ -28,12 +32,22 @@ function compileAlternative(text: string): Alternative {
   const [first = ''] = parts;
   if (!isMagic(text)) {
     const literal = unescape(text);
-    return { literal, firstPart: unescape(first), matches: (other) => other === literal };
+    const firstPart = unescape(first);
+    const matches = (other: string) => other === literal;
+    return { literal, firstPart, matches, mayBegin: (part) => part === firstPart, covers: () => false };
   }
   const matcher = new Minimatch(text, options);
   const needed = longestPlainRun(text);
   const matches = (other: string) => other.includes(needed) && matcher.match(other);
-  return isMagic(first) ? { matches } : { matches, firstPart: unescape(first) };
+  const mayBegin = beginning(first);
+  const covers = ['**', `${first}/**`].includes(text) ? mayBegin : () => false;
+  return { matches, mayBegin, covers, ...(!isMagic(first) && { firstPart: unescape(first) }) };
+}
+
+function beginning(first: string): (part: string) => boolean {
+  if (first === '**') return () => true;
+  const matcher = new Minimatch(first, options);
+  return (part) => matcher.match(part);
 }
 
 /** What minimatch adds to doublestar is off; braces are expanded here, where `{1..3}` is no range. */

@@ -89,10 +89,7 @@ export class Ruleset {
 
   /** Whether any rule of that source may match a repository of the project. */
   reads(source: string, project: string): boolean {
-    const spelledOut = (rule: CompiledRule): boolean =>
-      rule.repositories.literals.some((name) => name.startsWith(`${project}/`));
-    const reaching = this.#index.candidates(`${project}/`);
-    return [...reaching, ...this.#rules.filter(spelledOut)].some((rule) => rule.source === source);
+    return this.#rules.some((rule) => rule.source === source && rule.repositories.mayReach(project));
   }
 
   /** Whether the rule may match a repository of the project that it does not spell out. */

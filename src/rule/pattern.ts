@@ -26,6 +26,8 @@ export interface Patterns {
   readonly onlyLiterals: boolean;
   /** First parts (up to a `/`) of all that can match; `undefined` when they are not all spelled out. */
   readonly firstParts: readonly string[] | undefined;
+  /** Whether a text with this first part may match: what cannot be told counts as if it may. */
+  mayReach(firstPart: string): boolean;
 }
 
 const maxLength = 4_096;
@@ -44,6 +46,7 @@ export function compilePatterns(patterns: readonly string[]): Patterns {
     literals: including.literals.filter(matches),
     onlyLiterals: !everything && including.onlyLiterals,
     firstParts: everything ? undefined : including.firstParts,
+    mayReach: (part) => (everything || including.mayBegin(part)) && !excluding.covers(part),
   };
 }
 
@@ -69,6 +72,17 @@ class Side {
     return (
       this.#literals.get(text) ?? this.#others.find(({ alternative }) => alternative.matches(text))?.pattern
     );
+  }
+
+  mayBegin(part: string): boolean {
+    return (
+      this.literals.some((literal) => literal.split('/', 1)[0] === part) ||
+      this.#others.some(({ alternative }) => alternative.mayBegin(part))
+    );
+  }
+
+  covers(part: string): boolean {
+    return this.#others.some(({ alternative }) => alternative.covers(part));
   }
 
   get literals(): string[] {
@@ -116,7 +130,16 @@ function explained<T>(pattern: string, body: string, compileBody: () => T): T {
 function betweenSlashes(body: string): Alternative {
   if (body.length < 3 || !body.endsWith('/'))
     throw new SyntaxError('expected a regular expression between two "/"; a name never begins with "/"');
-  return { matches: searching(body.slice(1, -1)) };
+  const expression = body.slice(1, -1);
+  return { matches: searching(expression), mayBegin: beginning(expression), covers: () => false };
+}
+
+/** What stands between `^` and the first slash, if nothing in it can itself be a slash, nor be left out. */
+const firstPartOf = /^\^((?:[\w-]|\\[dw.-]|\[(?:\w-\w|\w)+-?\]|[+*?]|\{\d+(?:,\d*)?\})+)\\?\/(?![*?{])/;
+
+function beginning(expression: string): (part: string) => boolean {
+  const first = expression.includes('|') ? undefined : firstPartOf.exec(expression)?.[1];
+  return first === undefined ? () => true : searching(`^(?:${first})$`);
 }
 
 function searching(expression: string): (text: string) => boolean {

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import { run } from '../integration/process.ts';
+import { run, start } from '../integration/process.ts';
 import type { CallServer } from '../support/call-server.ts';
 import { type HarborRest, allPermissions, startHarborRest } from '../support/harbor-rest.ts';
 import { registryError } from '../support/fault.ts';
@@ -330,6 +330,32 @@ test('webhook install: a policy is asked for once, and a lost answer says so; Ha
   rest.content.policies.length = 0;
   server.faults.once(/^POST .*policies$/, registryError(400, 'BAD_REQUEST', `no good: ${secrets[0]}`));
   assert.match((await webhook('install')).lines[1] ?? '', /answered 400 \(BAD_REQUEST: no good: \*+/);
+});
+
+test('webhook install: Ctrl-C ends it at once, with 130', async (t) => {
+  const { server, file } = await startStand(t);
+  const [arrived, never] = [Promise.withResolvers<void>(), Promise.withResolvers<'reset'>()];
+  t.after(() => never.resolve('reset'));
+  server.faults.always(/policies/, async () => {
+    arrived.resolve();
+    return never.promise;
+  });
+  const running = start(t, ['webhook', 'install', '--config', file]);
+  await arrived.promise;
+  running.kill('SIGINT');
+  assert.deepEqual(await running.ended, { code: 130, signal: null });
+  assert.deepEqual([running.stdout, running.stderr], [[], []]);
+});
+
+test('webhook list: what others wrote is one line, and no longer than it has to be', async (t) => {
+  const { webhook, rest } = await startStand(t, { repositories: ['team/**'] });
+  const name = `\u001b[31m${'x'.repeat(5_000)}`;
+  const made = rest.content.policy('team', name, { address, auth_header: secrets[0] });
+  made.events = [...events, `\n${'y'.repeat(5_000)}`];
+  const { lines } = await webhook('list');
+  assert.equal(lines.length, 2);
+  assert.match(lines[1] ?? '', /^wrong  harbor\/team  " \[31mx+…"; event_types: .*y+… -> DELETE_ARTIFACT/);
+  assert.ok((lines[1] ?? '').length < 600);
 });
 
 test('webhook: wrong usage', async (t) => {

@@ -388,6 +388,31 @@ test('Harbor: deliveries are looked at without webhook.url, too', async (t) => {
   );
 });
 
+test('Harbor: of many projects the first are looked at, and that is said', async (t) => {
+  const bed = await startHarborBed(t);
+  bed.repositories = ['**'];
+  for (let number = 10; number < 22; number++) {
+    bed.robot.projects[`p${number}`] = allPermissions;
+    bed.rest.content.project(`p${number}`);
+  }
+  const { told, words } = await bed.diagnose();
+  assert.deepEqual(told, ['harbor-webhook error missing', 'harbor-deliveries skipped no-policy']);
+  assert.match(words('harbor-pull'), /^robot\$mirror can pull from p10, .*p19 \(the first 10 of 13\)/);
+});
+
+test('Harbor: its words are one line of bounded length, without a secret of ours', async (t) => {
+  const bed = await startHarborBed(t);
+  bed.rest.content.delivery(
+    bed.policy,
+    `abnormal response code: 500, body: Bearer of-the-webhook \u001b[31m${'x'.repeat(9_000)}`,
+  );
+  const { told, words } = await bed.diagnose();
+  assert.deepEqual(told, ['harbor-deliveries error lost-server']);
+  const [saw = ''] = words('harbor-deliveries').split('\n');
+  assert.ok(saw.length < 700);
+  assert.doesNotMatch(saw, /of-the-webhook|\u001b/);
+});
+
 test('Harbor: a clock of this machine that is behind is told once', async (t) => {
   const bed = await startHarborBed(t);
   bed.clock = { ...systemClock, now: () => systemClock.now() - 600_000 };

@@ -96,6 +96,7 @@ test('patterns: a pattern decides every name, or one line says why it is none', 
       }
       for (const literal of compiled.literals) assert.equal(compiled.matches(literal), true, literal);
       if (matches && compiled.onlyLiterals) assert.ok(compiled.literals.includes(name));
+      if (matches) assert.ok(compiled.mayReach(name.split('/', 1).join('')));
       if (matches && compiled.firstParts)
         assert.ok(compiled.firstParts.includes(name.split('/', 1).join('')));
     }),

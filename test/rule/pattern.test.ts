@@ -123,6 +123,45 @@ test('patterns: first parts never leave out what matches', () => {
   }
 });
 
+test('patterns: which first parts may be reached, and which cannot', () => {
+  const reaching: [patterns: string[], may: string[], cannot: string[]][] = [
+    [['team/**'], ['team'], ['tea', 'teams']],
+    [
+      ['team-*/**', 'x/y'],
+      ['team-', 'team-a', 'x'],
+      ['team', 'y'],
+    ],
+    [
+      ['**/app', '!tmp/**', '!old-*/**'],
+      ['team', 'tm'],
+      ['tmp', 'old-a'],
+    ],
+    [['*/app', '!tmp/*', '!all/app'], ['tmp', 'all'], []],
+    [['!tmp/**'], ['team'], ['tmp']],
+    [['**', '!**'], [], ['team']],
+    [['/^team-[0-9]+\\/api$/'], ['team-1'], ['team-', 'team', 'steam-1']],
+    [['/^a{2}b?\\d*\\/x/'], ['aa', 'aab7'], ['a', 'aaa']],
+    // Of these it cannot be told.
+    [['/team/'], ['steam', 'other'], []],
+    [['/^team.*\\/x|^y/'], ['other'], []],
+    [['/^te[^a]m\\/x/', '/^a\\/?b/', '/^(a|b)\\/x/', '/^te.m\\/x/'], ['te', 'ab', 'c'], []],
+    [['/^x[--9]y\\/z/'], ['x'], []],
+  ];
+  for (const [patterns, may, cannot] of reaching) {
+    const { mayReach } = compilePatterns(patterns);
+    for (const part of may) assert.ok(mayReach(part), `${patterns.join()} may reach ${part}`);
+    for (const part of cannot) assert.ok(!mayReach(part), `${patterns.join()} cannot reach ${part}`);
+  }
+});
+
+test('patterns: no first part of what matches is out of reach', () => {
+  for (const [patterns, matching] of cases) {
+    const { mayReach } = compilePatterns(patterns);
+    for (const text of matching)
+      assert.ok(mayReach(text.split('/', 1).join('')), `${patterns.join()}: ${text}`);
+  }
+});
+
 const wrong: [string, RegExp][] = [
   ['', /got nothing/],
   ['!', /got nothing/],

@@ -1,5 +1,6 @@
 import { sendsToMirror, sorted } from '../../harbor/webhook.ts';
 import type { WebhookPolicy } from '../../harbor/webhook.ts';
+import { needed } from '../check.ts';
 import type { Check } from '../check.ts';
 import { ok, skipped } from '../finding.ts';
 import type { Finding } from '../finding.ts';
@@ -15,7 +16,7 @@ export const deliveries: Check<HarborEvidence> = {
   id: 'harbor-deliveries',
   async look(evidence) {
     await known(evidence);
-    const { projects } = await evidence.projects();
+    const { projects } = await needed('harbor-pull', evidence.projects());
     const looked = projects.slice(0, mostProjects);
     const policies = await perProject(looked, (project) => evidence.policies(project));
     const ours = policies.answers.flatMap(({ project, answer }) =>

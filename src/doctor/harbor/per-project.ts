@@ -4,7 +4,7 @@ import type { Finding } from '../finding.ts';
 import type { HarborEvidence } from './evidence.ts';
 
 /** Projects that are looked at: each takes several requests, of which Harbor gets few at a time. */
-export const mostProjects = 20;
+export const mostProjects = 10;
 
 /** What was asked for each of some projects. */
 export interface PerProject<T> {

@@ -1,3 +1,4 @@
+import { shownName } from '../../harbor/webhook.ts';
 import type { Difference, WantedWebhook, WebhookPolicy } from '../../harbor/webhook.ts';
 import { error, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
@@ -67,7 +68,7 @@ export function policyFault(
 ): Finding {
   const { member, got, wanted: should } = difference;
   const { code, grave, means } = judges[member](difference, policy, wanted);
-  const saw = `policy ${JSON.stringify(policy.name)} of ${project}: ${member} is ${got}, wanted ${should}`;
+  const saw = `policy ${JSON.stringify(shownName(policy))} of ${project}: ${member} is ${got}, wanted ${should}`;
   const next = ['tagferry webhook install makes it right; with --dry-run it says what it would do'];
   return (grave ? error : warn)(code, { saw, means, next });
 }

@@ -1,5 +1,6 @@
-import { differencesOf, sorted } from '../../harbor/webhook.ts';
+import { differencesOf, shownName, sorted } from '../../harbor/webhook.ts';
 import type { Sorted, WantedWebhook } from '../../harbor/webhook.ts';
+import { needed } from '../check.ts';
 import type { Check } from '../check.ts';
 import { error, ok, skipped, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
@@ -15,7 +16,7 @@ export const webhook: Check<HarborEvidence> = {
     const { wanted } = evidence;
     if (wanted === undefined) return [skipped('needs-url', withoutUrl)];
     await known(evidence);
-    const { projects } = await evidence.projects();
+    const { projects } = await needed('harbor-pull', evidence.projects());
     const looked = projects.slice(0, mostProjects);
     const { answers, refused } = await perProject(looked, (project) => evidence.policies(project));
     const seen = answers.map(({ project, answer }) => ({ project, ...sorted(answer, wanted) }));
@@ -66,7 +67,7 @@ function doubled(seen: readonly Seen[]): Finding[] {
   return seen.flatMap(({ project, ours, doubles, shared }) => {
     const more = [...doubles, ...shared];
     if (more.length === 0 || ours === undefined) return [];
-    const names = more.map(({ name }) => JSON.stringify(name)).join(', ');
+    const names = more.map((policy) => JSON.stringify(shownName(policy))).join(', ');
     return [
       warn('doubled', {
         saw: `${project} has further policies that send here: ${names}`,
