@@ -90,7 +90,20 @@ export class Sweeping {
     // What begins while one is stopped is stopped as well; none is left where they change.
     while (this.#sweeper.running !== undefined) await this.#sweeper.stop();
     this.#sweeper = sweeperOf(this.#options, next, this.#catchUp);
-    if (running && !this.#stopping.signal.aborted) this.#resume();
+    if (this.#stopping.signal.aborted) return;
+    if (running) this.#resume();
+    if (next.config.sweep.onStart && !isDeepStrictEqual(before.config.rules, next.config.rules))
+      void this.#follow();
+  }
+
+  /** What other rules want is looked for at once, as a start would. */
+  async #follow(): Promise<void> {
+    try {
+      await this.#idle();
+      if (!this.#stopping.signal.aborted) this.#sweep('start');
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   /** No sweep runs, nor is about to go on. */
