@@ -9,7 +9,7 @@ import { Current, type Effective, effectiveOf } from './main/effective.ts';
 import { settleEndpoints } from './main/endpoints.ts';
 import { forgivingUploads } from './main/forgiving.ts';
 import { Journal } from './main/journal.ts';
-import { ConfiguredRegistries, type Files, type OnRequest } from './main/registries.ts';
+import { ConfiguredRegistries, type Files, type OnPrepared, type OnRequest } from './main/registries.ts';
 import { Reloading } from './main/reloading.ts';
 import { Sweeping } from './main/sweeping.ts';
 import { createMetrics } from './metrics.ts';
@@ -185,7 +185,8 @@ class Parts {
     const onRequest: OnRequest = (registry, method, status) =>
       this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status);
     const sessions = forgivingUploads(this.#state.uploads, log);
-    const live = { files, ...(before && { before }) };
+    const onPrepared: OnPrepared = (...made) => this.#journal.prepared(...made);
+    const live = { files, onPrepared, ...(before && { before }) };
     return new ConfiguredRegistries(registries, this.#clock, onRequest, sessions, this.#proxies, live);
   }
 

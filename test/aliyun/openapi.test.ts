@@ -102,7 +102,7 @@ test('refusals are told apart, and say what to do', async (t) => {
     [400, 'InvalidTimeStamp.Expired', 'denied', /clock/],
     [404, 'InvalidAccessKeyId.NotFound', 'denied', /aliyun\.accessKeyId/],
     [404, 'InvalidAction.NotFound', 'protocol', /InvalidAction\.NotFound; words/],
-    [404, 'USER_NOT_EXIST', 'protocol', /words/],
+    [404, 'USER_NOT_EXIST', 'denied', /OpenAPI of the personal edition/],
     [200, 'INSTANCE_NOT_EXIST', 'not-found', /aliyun\.instanceId/],
     [404, 'NAMESPACE_NOT_EXIST', 'not-found', /words/],
     [302, 'Strange', 'protocol', /answered 302/],

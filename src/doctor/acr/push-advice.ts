@@ -1,3 +1,4 @@
+import { isForbidden } from '../../aliyun/error.ts';
 import type { NamespaceState } from '../../aliyun/namespaces.ts';
 import { parseService } from '../../aliyun/service.ts';
 import { RegistryError } from '../../copy/error.ts';
@@ -50,7 +51,7 @@ async function cause(
     return skipped('depends', 'see the check namespace');
   }
   if ((await openApi.repository(repository)) === undefined) {
-    if (isFull((await openApi.usage()).repositories)) return skipped('depends', 'see the check quota');
+    if (await isUsedUp(openApi)) return skipped('depends', 'see the check quota');
     if (prepare?.repositories) return ok(`${repository}, once a copy has made it`);
     if (!namespace.autoCreate) return skipped('depends', 'see the check auto-create');
   }
@@ -59,6 +60,15 @@ async function cause(
     means: `the namespace ${name} is there and takes ${repository}: RAM lacks cr:PushRepository`,
     next: await policySteps(evidence, repository),
   });
+}
+
+async function isUsedUp(openApi: OpenApiEvidence): Promise<boolean> {
+  try {
+    return isFull((await openApi.usage()).repositories);
+  } catch (reason) {
+    if (isForbidden(reason)) return false;
+    throw reason;
+  }
 }
 
 function isUsable(state: NamespaceState | undefined): state is NamespaceState {
