@@ -6,7 +6,7 @@ import type { Environment } from './config/environment.ts';
 import { toIdentity, type AliyunIdentity } from './config/identity.ts';
 import { loadShape } from './config/load.ts';
 import { toRule } from './config/rule.ts';
-import type { AliyunShape } from './config/schema.ts';
+import type { AliyunShape } from './config/acr-schema.ts';
 import type { Shape } from './config/shape.ts';
 import type { Rule } from './rule/rule.ts';
 
@@ -120,6 +120,8 @@ export interface AliyunConfig {
 export type Credential = { username: string; password: string } | { username: string; passwordFile: string };
 
 export { readPassword } from './config/file.ts';
+export { authoritiesOf, keyPairOf } from './config/pem.ts';
+export type { KeyPair } from './config/pem.ts';
 
 /** Reads and checks a file. Throws a ConfigError that names all of its mistakes at once. */
 export function loadConfig(file: string, env: Environment): Config {
@@ -177,12 +179,17 @@ function toCredential(username?: string, password?: string, passwordFile?: strin
   return passwordFile === undefined ? undefined : { username, passwordFile };
 }
 
-/** The password, and what it becomes in an Authorization header; what is secret in an access key. */
+/** The password, and what it becomes in an Authorization header. */
+export function passwordSecrets(username: string, password: string): string[] {
+  return [password, Buffer.from(`${username}:${password}`).toString('base64')];
+}
+
+/** Of the password; of an access key what is secret in it. */
 function secretsOf({ credential, aliyun }: RegistryConfig): string[] {
   const identity = aliyun?.identity;
   const key = identity?.kind === 'access-key' ? [identity.accessKeySecret, identity.securityToken ?? ''] : [];
   const secrets = key.filter((secret) => secret !== '');
   if (credential === undefined) return secrets;
   const password = 'password' in credential ? credential.password : readPassword(credential.passwordFile);
-  return [...secrets, password, Buffer.from(`${credential.username}:${password}`).toString('base64')];
+  return [...secrets, ...passwordSecrets(credential.username, password)];
 }

@@ -12,6 +12,13 @@ export interface Log {
   debug(message: string, fields?: Fields): void;
 }
 
+/** A log whose settings may change while it is written to. */
+export interface AdjustableLog extends Log {
+  adjust(settings: Pick<LogOptions, 'level' | 'format'>): void;
+  /** Further texts that stand in no line from now on; the earlier ones do not either. */
+  mask(secrets: readonly string[]): void;
+}
+
 export type Level = keyof Log;
 
 export interface LogOptions {
@@ -34,9 +41,11 @@ export function redactor(secrets: readonly string[]): (text: string) => string {
 }
 
 /** `secrets` are texts that stand in no line, not even within another text. */
-export function createLog(options: LogOptions, secrets: readonly string[] = []): Log {
-  const { level, format, stream = process.stderr, env = process.env, now = Date.now } = options;
-  const redact = new Redaction(secrets);
+export function createLog(options: LogOptions, secrets: readonly string[] = []): AdjustableLog {
+  let { format } = options;
+  const { level, stream = process.stderr, env = process.env, now = Date.now } = options;
+  const masked = new Set(secrets);
+  let redact = new Redaction(secrets);
   const colour = stream.isTTY === true && !env['NO_COLOR'];
   const logger = winston.createLogger({
     level,
@@ -58,7 +67,18 @@ export function createLog(options: LogOptions, secrets: readonly string[] = []):
     return format === 'logrus' ? logrusLine(entry) : prettyLine(entry, colour);
   }
 
+  function mask(more: readonly string[]): void {
+    if (more.every((secret) => masked.has(secret))) return;
+    for (const secret of more) masked.add(secret);
+    redact = new Redaction([...masked]);
+  }
+
   return {
+    mask,
+    adjust(settings) {
+      logger.level = settings.level;
+      format = settings.format;
+    },
     error: (message, fields) => write('error', message, fields),
     warn: (message, fields) => write('warn', message, fields),
     info: (message, fields) => write('info', message, fields),

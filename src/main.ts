@@ -1,38 +1,40 @@
-import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
-import type { Config } from './config.ts';
-import type { Log } from './log.ts';
+import { type Config, loadConfig } from './config.ts';
+import type { AdjustableLog } from './log.ts';
+import { Certificate } from './main/certificate.ts';
+import { limitsOf, newDispatcher } from './main/dispatching.ts';
+import { Current, type Effective, effectiveOf } from './main/effective.ts';
 import { settleEndpoints } from './main/endpoints.ts';
 import { forgivingUploads } from './main/forgiving.ts';
 import { Journal } from './main/journal.ts';
-import { ConfiguredRegistries } from './main/registries.ts';
+import { ConfiguredRegistries, type Files, type OnRequest } from './main/registries.ts';
+import { Reloading } from './main/reloading.ts';
 import { Sweeping } from './main/sweeping.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { hintFor } from './doctor/hint.ts';
 import { proxiesOf } from './registry/proxy.ts';
-import { Ruleset } from './rule/match.ts';
 import { createApp } from './server/app.ts';
 import type { Health } from './server/health.ts';
-import { listen } from './server/listen.ts';
+import { listen, type Listening } from './server/listen.ts';
+import type { Reloaded } from './server/reload.ts';
 import { openState } from './state/state.ts';
 import type { State } from './state/state.ts';
-import { Dispatcher } from './task/dispatcher.ts';
+import type { Dispatcher } from './task/dispatcher.ts';
 import { Enqueue } from './task/enqueue.ts';
 import { explain, recall } from './task/explain.ts';
 import { Prune } from './task/prune.ts';
 import { resync } from './task/resync.ts';
 import { StorageError } from './task/store.ts';
-import type { Task } from './task/task.ts';
-import { work } from './task/worker.ts';
-
-const hour = 3_600_000;
 
 /** A running mirror. */
 export interface Mirror {
   /** Where it listens. */
   url: string;
+  /** Reads the file of its configuration again, with the environment of this process; says in the log what came of it. */
+  reload(): Promise<Reloaded>;
   /** Takes no new work, gives running copies `shutdownGrace`, and closes everything. */
   stop(): Promise<void>;
 }
@@ -41,7 +43,11 @@ export interface Mirror {
  * Puts the parts together and starts them. Throws `DatabaseError`, `ListenError`, `ProxyError`, and what files that cannot be
  * read throw; nothing runs then.
  */
-export async function startMirror(written: Config, log: Log, clock: Clock = systemClock): Promise<Mirror> {
+export async function startMirror(
+  written: Config,
+  log: AdjustableLog,
+  clock: Clock = systemClock,
+): Promise<Mirror> {
   const config = await settleEndpoints(written, log, { env: process.env, clock });
   const state = openState(config.database);
   try {
@@ -52,122 +58,157 @@ export async function startMirror(written: Config, log: Log, clock: Clock = syst
   }
 }
 
-/** The parts of a mirror, each made once and given what it needs. */
+/** The parts of a mirror, each made once and given what it needs; what a reload replaces is in `#current`. */
 class Parts {
-  readonly #config: Config;
+  readonly #current: Current;
   readonly #state: State;
-  readonly #log: Log;
+  readonly #log: AdjustableLog;
   readonly #clock: Clock;
   readonly #metrics: Metrics;
   readonly #journal: Journal;
-  readonly #rules: Ruleset;
-  readonly #registries: ConfiguredRegistries;
+  readonly #proxies = proxiesOf(process.env);
+  readonly #certificate: Certificate | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #enqueue: Enqueue;
   readonly #sweeping: Sweeping;
   readonly #prune: Prune;
+  readonly #reloading: Reloading;
   #stopping = false;
 
-  constructor(config: Config, state: State, log: Log, clock: Clock) {
-    this.#config = config;
+  constructor(config: Config, state: State, log: AdjustableLog, clock: Clock) {
     this.#state = state;
     this.#log = log;
     this.#clock = clock;
     this.#metrics = createMetrics({ taskCounts: () => state.tasks.counts() });
     const journal = new Journal(log, this.#metrics);
     this.#journal = journal;
-    this.#rules = new Ruleset(config.rules);
-    this.#registries = new ConfiguredRegistries(
-      config.registries,
-      clock,
-      (registry, method, status) =>
-        this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status),
-      forgivingUploads(state.uploads, log),
-      proxiesOf(process.env),
-      (...made) => journal.prepared(...made),
-    );
-    this.#dispatcher = this.#newDispatcher(journal);
+    this.#current = new Current(effectiveOf(config, this.#newRegistries(config)));
+    const { tls } = config.server;
+    this.#certificate = tls && new Certificate(tls, log, clock);
+    this.#dispatcher = newDispatcher({ current: this.#current, store: state.dispatch, journal, clock });
     this.#enqueue = new Enqueue({
       store: state.enqueue,
-      rules: () => this.#rules,
+      rules: () => this.#now.rules,
       clock,
       onEntered: () => this.#dispatcher.wake(),
       listener: (entry, entered) => journal.entered(entry, entered),
     });
-    const [registries, rules, enqueue] = [this.#registries, this.#rules, this.#enqueue];
-    this.#sweeping = new Sweeping({ config, state, registries, rules, enqueue, journal, log, clock });
+    const [current, enqueue] = [this.#current, this.#enqueue];
+    this.#sweeping = new Sweeping({ current, state, enqueue, journal, log, clock });
     this.#prune = new Prune({
       store: state.prune,
       clock,
-      keep: config.dispatch.retention,
+      keep: () => this.#now.config.dispatch.retention,
       onError: (error) => log.error('old tasks could not be removed; trying again later', { error }),
     });
+    this.#reloading = new Reloading({
+      config: () => this.#now.config,
+      load: () => this.#load(config.file),
+      apply: (next) => this.#apply(next),
+      log,
+    });
+  }
+
+  get #now(): Effective {
+    return this.#current.now;
   }
 
   async start(): Promise<Mirror> {
     const recovered = this.#state.recover(this.#clock.now());
     if (recovered.tasks > 0)
       this.#log.warn('tasks of an interrupted run put back', { tasks: recovered.tasks });
-    const { listen: address, tls } = this.#config.server;
-    const files = tls && { tls: { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) } };
-    const listening = await listen(this.#app(), { ...address, ...files, clock: this.#clock });
-    this.#log.info('listening', { url: listening.url, database: this.#config.database });
+    const { server, database } = this.#now.config;
+    const tls = this.#certificate && { tls: this.#certificate.pair };
+    const listening = await listen(this.#app(), { ...server.listen, ...tls, clock: this.#clock });
+    this.#log.info('listening', { url: listening.url, database });
+    this.#certificate?.start((pair) => listening.show(pair));
     this.#dispatcher.wake();
     this.#prune.start();
     this.#sweeping.start();
-    return { url: listening.url, stop: () => this.#stop(listening) };
+    const reload = (): Promise<Reloaded> => this.#reloading.reload();
+    return { url: listening.url, reload, stop: () => this.#stop(listening) };
+  }
+
+  /** Which endpoint was chosen is in the difference, where it is another one than before. */
+  #load(file: string): Promise<Config> {
+    const { debug, ...log } = this.#log;
+    const options = { env: process.env, clock: this.#clock };
+    return settleEndpoints(loadConfig(file, process.env), { ...log, debug, info: debug }, options);
+  }
+
+  /** Whatever may fail is made first; then all of it changes at once, and the sweep goes over. */
+  async #apply(config: Config): Promise<void> {
+    this.#log.mask(config.secrets);
+    const before = this.#now;
+    const next = effectiveOf(config, this.#newRegistries(config, before.registries));
+    const certificate = this.#certificate?.prepare(config.server.tls);
+    await this.#current.use(async () => {
+      const replaced = this.#current.replace(next);
+      if (!isDeepStrictEqual(before.config.log, config.log)) this.#log.adjust(config.log);
+      certificate?.();
+      this.#dispatcher.adjust(limitsOf(config));
+      await Promise.all([replaced, this.#sweeping.renew()]);
+    });
   }
 
   /** Deliveries are taken to the end: what is answered with 202 is done after the next start. */
-  async #stop(listening: Awaited<ReturnType<typeof listen>>): Promise<void> {
+  async #stop(listening: Listening): Promise<void> {
     this.#stopping = true;
-    const { shutdownGrace } = this.#config.server;
+    const { shutdownGrace } = this.#now.config.server;
     this.#log.info('stopping', { graceSeconds: shutdownGrace / 1000 });
-    await Promise.all([this.#prune.stop(), this.#sweeping.stop(), this.#dispatcher.stop(shutdownGrace)]);
+    this.#certificate?.stop();
+    await Promise.all([
+      this.#reloading.stop(),
+      this.#prune.stop(),
+      this.#sweeping.stop(),
+      this.#dispatcher.stop(shutdownGrace),
+    ]);
     await listening.close(1000);
     // Whatever was begun by a request meanwhile.
     await this.#sweeping.stop();
-    await this.#registries.close();
+    await this.#current.close();
     this.#state.close();
     this.#log.info('stopped');
   }
 
-  #newDispatcher(journal: Journal): Dispatcher {
-    const clock = this.#clock;
-    const { concurrency, attempts, backoff } = this.#config.dispatch;
-    const policy = { attempts, ...backoff };
-    const ends = this.#registries.ends.bind(this.#registries);
-    const wanted = (task: Task): boolean =>
-      this.#rules.owns(task.source, task.sourceRepository, task.destination, task.destinationRepository);
-    return new Dispatcher({
-      store: this.#state.dispatch,
-      work: (task, signal) => work(task, { ends, wanted, policy, clock }, signal),
-      clock,
-      concurrency,
-      destinations: new Set(this.#config.rules.map(({ destination }) => destination)).size,
-      // A registry may ask for an hour (`parseRetryAfter`), whatever the configuration says.
-      longestWait: Math.max(backoff.max, hour) + hour,
-      listener: (event) => journal.task(event),
-    });
+  #newRegistries({ registries }: Config, before?: ConfiguredRegistries): ConfiguredRegistries {
+    const log = this.#log;
+    const files: Files = {
+      bad: (registry, caFile, error) =>
+        log.warn('caFile cannot be used as it is now: the earlier authorities count', {
+          registry,
+          caFile,
+          error,
+        }),
+      secret: (...secrets) => log.mask(secrets),
+    };
+    const onRequest: OnRequest = (registry, method, status) =>
+      this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status);
+    const sessions = forgivingUploads(this.#state.uploads, log);
+    const live = { files, ...(before && { before }) };
+    return new ConfiguredRegistries(registries, this.#clock, onRequest, sessions, this.#proxies, live);
   }
 
   #app(): ReturnType<typeof createApp> {
-    const { webhook, admin } = this.#config;
     return createApp({
       clock: this.#clock,
       log: this.#log,
-      webhook: { ...webhook, receive: (event) => this.#enqueue.receive(event) },
-      admin: { tokens: admin.tokens, ...this.#adminApi() },
+      webhook: {
+        protection: () => this.#now.config.webhook,
+        receive: (event) => this.#enqueue.receive(event),
+      },
+      admin: this.#adminApi(),
       health: { live: () => this.#live(), ready: () => this.#ready() },
       metrics: { contentType: this.#metrics.contentType, text: () => this.#metrics.text() },
       onDelivery: (outcome) => this.#metrics.webhookDelivery(outcome),
     });
   }
 
-  #adminApi(): Omit<NonNullable<Parameters<typeof createApp>[0]['admin']>, 'tokens'> {
+  #adminApi(): NonNullable<Parameters<typeof createApp>[0]['admin']> {
     const { tasks, sweeps } = this.#state;
-    const { sweeper } = this.#sweeping;
+    const sweeping = this.#sweeping;
     return {
+      tokens: () => this.#now.config.admin.tokens,
       tasks: {
         list: (query) => tasks.list(query),
         get: (id) => tasks.get(id),
@@ -178,16 +219,17 @@ class Parts {
       sweeps: {
         get: (id) => sweeps.get(id),
         list: (limit, before) => sweeps.list(limit, before),
-        start: (request) => sweeper.start({ ...request, trigger: 'admin' }),
+        start: (request) => sweeping.sweeper.start({ ...request, trigger: 'admin' }),
         get running() {
-          return sweeper.running;
+          return sweeping.sweeper.running;
         },
       },
       rules: {
-        list: () => this.#config.rules,
-        test: (repository, tags) => this.#rules.explain(repository, tags),
+        list: () => this.#now.config.rules,
+        test: (repository, tags) => this.#now.rules.explain(repository, tags),
       },
       explain: (reference) => this.#explain(reference),
+      reload: () => this.#reloading.reload(),
     };
   }
 
@@ -207,19 +249,17 @@ class Parts {
   }
 
   #resync(request: Parameters<typeof resync>[0]): ReturnType<typeof resync> {
-    return resync(request, {
-      registries: this.#registries,
-      rules: this.#rules,
-      submit: (entry) => this.#enqueue.submit(entry),
-      clock: this.#clock,
-    });
+    const others = { submit: this.#enqueue.submit.bind(this.#enqueue), clock: this.#clock };
+    return this.#current.use(({ rules, registries }) => resync(request, { rules, registries, ...others }));
   }
 
   #explain(reference: Parameters<typeof recall>[0]): ReturnType<typeof explain> {
     const { enqueue: events, tasks, records } = this.#state;
-    const recalled = recall(reference, { rules: this.#rules, events, tasks, records });
-    const hint = hintFor(this.#config.registries);
-    return explain(recalled, { registries: this.#registries, hint, clock: this.#clock, from: 'mirror' });
+    return this.#current.use(({ config, rules, registries }) => {
+      const recalled = recall(reference, { rules, events, tasks, records });
+      const hint = hintFor(config.registries);
+      return explain(recalled, { registries, hint, clock: this.#clock, from: 'mirror' });
+    });
   }
 
   #live(): Health {

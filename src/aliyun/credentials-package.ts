@@ -8,7 +8,7 @@ import { unexpected } from './answer.ts';
 import type { Identity } from './identity.ts';
 import { Renewing } from './renewing.ts';
 
-export const packageName = '@alicloud/credentials';
+const packageName = '@alicloud/credentials';
 
 /**
  * Milliseconds that what the package gives is held: it does not say when a key ends, but renews by itself what is good for less

@@ -14,7 +14,7 @@ for (const [network, bits] of [
 ] as const)
   inside.addSubnet(network, bits, 'ipv4');
 
-/** Milliseconds that each of both steps may take. */
+/** Milliseconds that a look may take, the name and the connection together. */
 const patience = 2_000;
 
 /** Whether an address leads nowhere outside a private network (RFC 1918) or Alibaba Cloud's own (100.64.0.0/10). */
@@ -56,20 +56,25 @@ export async function probeVpc(
   clock: Clock,
   network: Network = machineNetwork,
 ): Promise<Probe> {
+  const stop = new AbortController();
+  const late = new Unreachable(`nothing within ${patience} ms`);
+  const timer = clock.after(patience, () => stop.abort(late));
   try {
-    return { reachable: true, why: await look(host, port, clock, network) };
+    return { reachable: true, why: await look(host, port, network, stop.signal) };
   } catch (error) {
     return { reachable: false, why: messageOf(error) };
+  } finally {
+    timer.cancel();
   }
 }
 
-async function look(host: string, port: number, clock: Clock, network: Network): Promise<string> {
-  const addresses = await within(clock, `${host} is not found here`, () => network.addresses(host));
+async function look(host: string, port: number, network: Network, signal: AbortSignal): Promise<string> {
+  const addresses = await step(network.addresses(host), `${host} is not found here`, signal);
   const [address = ''] = addresses;
   if (!addresses.every(isPrivateAddress))
     throw new Unreachable(`${host} is ${addresses.join(', ')} here, which is not within a VPC`);
   const problem = `${host} is ${address} here, which takes no connection at port ${port}`;
-  await within(clock, problem, (signal) => network.connect(address, port, signal));
+  await step(network.connect(address, port, signal), problem, signal);
   return `${host} is ${address} here, which takes connections`;
 }
 
@@ -78,20 +83,11 @@ class Unreachable extends Error {
   override readonly name = 'Unreachable';
 }
 
-async function within<T>(
-  clock: Clock,
-  problem: string,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const stop = new AbortController();
-  const late = new Unreachable(`nothing within ${patience} ms`);
-  const timer = clock.after(patience, () => stop.abort(late));
+async function step<T>(work: Promise<T>, problem: string, signal: AbortSignal): Promise<T> {
   try {
-    return await shared(work(stop.signal), stop.signal);
+    return await shared(work, signal);
   } catch (cause) {
     throw new Unreachable(`${problem}: ${messageOf(cause)}`, { cause });
-  } finally {
-    timer.cancel();
   }
 }
 

@@ -4,8 +4,8 @@ import { unanswered } from '../copy/unanswered.ts';
 import { readAnswer } from './answer.ts';
 
 export interface WireOptions {
-  /** PEM; instead of Node's own. */
-  ca?: readonly string[] | undefined;
+  /** PEM; instead of Node's own. Asked for with each request: when it is another one, new connections are made. */
+  ca?: readonly string[] | (() => readonly string[]) | undefined;
   /** By which proxy an address is reached; without it every one directly. */
   proxies?: { of(url: URL): URL | undefined } | undefined;
   /** Milliseconds. */
@@ -31,8 +31,11 @@ export interface Received {
 /** One request and its whole answer: no redirects, no retries. */
 export class Wire {
   readonly #options: WireOptions;
-  /** By the proxy's address; empty for none. */
+  /** By the proxy's address; empty for none. They all trust `#ca`. */
   readonly #agents = new Map<string, Dispatcher>();
+  #ca: readonly string[] | undefined;
+  /** With authorities that do not count any more: they take nothing new, and end when their answers have. */
+  readonly #leaving = new Set<Dispatcher>();
 
   constructor(options: WireOptions) {
     this.#options = options;
@@ -55,7 +58,8 @@ export class Wire {
 
   /** Ends what is under way. */
   async close(): Promise<void> {
-    await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()));
+    const all = [...this.#agents.values(), ...this.#leaving];
+    await Promise.all(all.map((agent) => agent.destroy()));
   }
 
   #send(
@@ -76,14 +80,30 @@ export class Wire {
   }
 
   #agent(proxy: URL | undefined): Dispatcher {
+    this.#trust();
     const key = proxy?.href ?? '';
     const agent = this.#agents.get(key) ?? this.#newAgent(proxy);
     this.#agents.set(key, agent);
     return agent;
   }
 
+  #trust(): void {
+    const { ca } = this.#options;
+    const now = typeof ca === 'function' ? ca() : ca;
+    if (now === this.#ca) return;
+    for (const agent of this.#agents.values()) this.#leave(agent);
+    this.#agents.clear();
+    this.#ca = now;
+  }
+
+  #leave(agent: Dispatcher): void {
+    this.#leaving.add(agent);
+    void agent.close().finally(() => this.#leaving.delete(agent));
+  }
+
   #newAgent(proxy: URL | undefined): Dispatcher {
-    const { ca, connectTimeout: timeout } = this.#options;
+    const { connectTimeout: timeout } = this.#options;
+    const ca = this.#ca;
     const pool = { connections: 8, pipelining: 1, allowH2: false };
     const connect = { timeout, ...(ca !== undefined && { ca: [...ca] }) };
     if (proxy === undefined) return new Agent({ ...pool, connect });

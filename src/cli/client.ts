@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { sentence } from '../config/error.ts';
 import { escaped, printable } from '../printable.ts';
 import { UsageError } from './exit.ts';
 
@@ -16,6 +17,17 @@ export function withServer(command: Command): Command {
     .option('--token-file <file>', 'file with an admin token (else $TAGFERRY_ADMIN_TOKEN)');
 }
 
+/** The mirror has answered, and not with what was asked for. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
 /** The admin API of a running mirror. */
 export class Client {
   readonly #base: URL;
@@ -29,7 +41,7 @@ export class Client {
     this.#token = tokenOf(tokenFile);
   }
 
-  /** The answer, as far as `schema` wants it; throws with the server's own words when it is a refusal. */
+  /** The answer, as far as `schema` wants it; throws `Refused` with the server's own words when it is a refusal. */
   async request<T>(schema: z.ZodType<T>, method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
     const url = new URL(path, this.#base);
     const answer = await this.#fetch(url, {
@@ -41,7 +53,10 @@ export class Client {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     const text = await answer.text();
-    if (!answer.ok) throw new Error(`${method} ${url.pathname} answered ${answer.status}: ${detailOf(text)}`);
+    if (!answer.ok) {
+      const message = `${method} ${url.pathname} answered ${answer.status}: ${detailOf(text)}`;
+      throw new Refused(answer.status, message);
+    }
     const parsed = schema.safeParse(json(text));
     if (parsed.success) return parsed.data;
     throw new Error(`${method} ${url.href} answered what no mirror of this version does; is --server right?`);
@@ -68,16 +83,28 @@ const problem = z.object({
   errors: z
     .array(z.object({ detail: z.string(), pointer: z.string().optional(), parameter: z.string().optional() }))
     .default([]),
+  mistakes: z
+    .array(
+      z.object({
+        file: z.string(),
+        line: z.number().optional(),
+        path: z.string(),
+        expected: z.string(),
+        got: z.string(),
+        nearest: z.string().optional(),
+      }),
+    )
+    .default([]),
 });
 
 /** What a problem document says; whatever else answered there is shown as it is. */
 function detailOf(text: string): string {
   const parsed = problem.safeParse(json(text));
   if (!parsed.success) return printable(text.slice(0, 1_000).replace(/\s+/g, ' '), 200);
-  const mistakes = parsed.data.errors.map(
-    ({ detail, pointer, parameter }) => `\n  ${escaped(`${parameter ?? pointer ?? ''}: ${detail}`)}`,
-  );
-  return escaped(parsed.data.detail) + mistakes.join('');
+  const { detail, errors, mistakes } = parsed.data;
+  const wrong = errors.map((one) => `${one.parameter ?? one.pointer ?? ''}: ${one.detail}`);
+  const lines = [detail, ...[...wrong, ...mistakes.map(sentence)].map((line) => `  ${line}`)];
+  return lines.map(escaped).join('\n');
 }
 
 function json(text: string): unknown {

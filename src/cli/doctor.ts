@@ -11,6 +11,7 @@ import { stopSignal } from './stop-signal.ts';
 interface DoctorFlags {
   config?: string;
   json?: boolean;
+  writeProbe?: boolean;
 }
 
 export function doctorCommand(): Command {
@@ -23,15 +24,17 @@ export function doctorCommand(): Command {
       'configuration ($TAGFERRY_CONFIG, config/tagferry.yaml, /etc/tagferry/tagferry.yaml)',
     )
     .option('--json', 'one JSON document')
+    .option('--write-probe', 'also push an artifact of a few bytes to each ACR, to see whether it is taken')
     .action(async (flags: DoctorFlags) => examineAll(flags));
 }
 
-async function examineAll({ config: file, json }: DoctorFlags): Promise<void> {
+async function examineAll({ config: file, json, writeProbe = false }: DoctorFlags): Promise<void> {
   const config = loadConfig(findConfig(file, process.env, process.cwd()), process.env);
   const stop = new AbortController();
   void stopSignal().then(() => stop.abort(new Error('interrupted')));
   const log = createLog({ level: 'warn', format: 'pretty' }, config.secrets);
-  const report = await examineConfig(config, { env: process.env, signal: stop.signal }, log);
+  const options = { env: process.env, signal: stop.signal, writeProbe };
+  const report = await examineConfig(config, options, log);
   if (json) printJson(report);
   else for (const line of linesOf(report)) print(line);
   // A look-up of a name cannot be called off, and would keep the process for as long as the resolver is patient.

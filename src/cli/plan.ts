@@ -62,11 +62,12 @@ async function made(config: Config, rule: string | undefined): Promise<PlanRepor
 }
 
 function linesOf(report: PlanReport, style: Style): string[] {
-  const { collisions, errors, counts, tags } = report;
+  const { collisions, invalidNames, errors, counts, tags } = report;
   const untold = counts.failed - errors.length - tags.filter(({ outcome }) => outcome === 'failed').length;
   return [
     ...written(tagsToTell(report).map(rowWithWhy), style),
     ...collisions.map((line) => `name-collision: ${line}`),
+    ...invalidNames.map((line) => `name-invalid: ${line}`),
     ...errors.map((line) => `not compared: ${line}`),
     ...(untold > 0 ? [`not compared: ${untold} more`] : []),
     totalsOf(report),

@@ -19,6 +19,7 @@ const commands: Record<string, () => Promise<Command>> = {
   webhook: async () => (await import('./webhook.ts')).webhookCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
   explain: async () => (await import('./explain.ts')).explainCommand(),
+  reload: async () => (await import('./reload.ts')).reloadCommand(),
   resync: async () => (await import('./resync.ts')).resyncCommand(),
   tasks: async () => (await import('./tasks.ts')).tasksCommand(),
 };

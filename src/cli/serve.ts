@@ -17,7 +17,10 @@ export function serveCommand(): Command {
 async function serve(file: string | undefined): Promise<void> {
   const config = loadConfig(findConfig(file, process.env, process.cwd()), process.env);
   const log = createLog(config.log, config.secrets);
-  const mirror = await startMirror(config, log);
+  const starting = startMirror(config, log);
+  // One that comes before it runs waits for it. What came of a reload, and why a start failed, is told elsewhere.
+  process.on('SIGHUP', () => void starting.then((mirror) => mirror.reload()).catch(() => undefined));
+  const mirror = await starting;
   console.log(`tagferry listens on ${mirror.url}`);
   await stopSignal();
   await mirror.stop();

@@ -41,7 +41,8 @@ function shown({ path, expected, got, nearest, ...rest }: Mistake): Mistake {
   return { ...rest, ...texts, nearest: nearest && printable(nearest, longest) };
 }
 
-function sentence({ file, line, path, expected, got, nearest }: Mistake): string {
+/** One line for a person. */
+export function sentence({ file, line, path, expected, got, nearest }: Mistake): string {
   const place = line === undefined ? file : `${file}:${line}`;
   const question = nearest === undefined ? '' : `; did you mean ${JSON.stringify(nearest)}?`;
   return `${place}: ${path === '' ? '' : `${path}: `}expected ${expected}, got ${got}${question}`;

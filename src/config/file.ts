@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
 import type { Finding } from './finding.ts';
 import { isObject } from '../oci/json.ts';
 import { valueAt, type Path } from './path.ts';
+import { authoritiesOf, keyPairOf } from './pem.ts';
 
 /** The password in a file: everything but the last newline. Throws what `readFileSync` throws. */
 export function readPassword(path: string): string {
@@ -21,7 +21,9 @@ export function checkFiles(document: unknown): Finding[] {
         'a password',
         (file) => readPassword(file) !== '',
       ),
-      ...checkFileAt(document, ['registries', name, 'caFile'], 'PEM certificates', isCertificate),
+      ...checkFileAt(document, ['registries', name, 'caFile'], 'PEM certificates', (file) =>
+        succeeds(authoritiesOf, read(file)),
+      ),
     ]),
     ...checkServerFiles(document),
   ];
@@ -37,7 +39,7 @@ function checkServerFiles(document: unknown): Finding[] {
   const cert = valueAt(document, certPath);
   const key = valueAt(document, keyPath);
   if (findings.length > 0 || typeof cert !== 'string' || typeof key !== 'string') return findings;
-  return belong(cert, key)
+  return succeeds(keyPairOf, read(cert), read(key))
     ? []
     : [
         {
@@ -81,9 +83,9 @@ function isCertificate(file: string): boolean {
   return read(file).includes('-----BEGIN CERTIFICATE-----');
 }
 
-function belong(cert: string, key: string): boolean {
+function succeeds(make: (...texts: string[]) => unknown, ...texts: string[]): boolean {
   try {
-    createSecureContext({ cert: read(cert), key: read(key) });
+    make(...texts);
     return true;
   } catch {
     return false; // OpenSSL's words say nothing about configuration

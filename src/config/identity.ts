@@ -3,7 +3,7 @@ import type { Environment } from './environment.ts';
 import { checkFile } from './file.ts';
 import type { Finding } from './finding.ts';
 import { valueAt, type Path } from './path.ts';
-import type { AliyunShape } from './schema.ts';
+import type { AliyunShape } from './acr-schema.ts';
 
 /** Whose key of Alibaba Cloud signs what the OpenAPI is asked. */
 export type AliyunIdentity =

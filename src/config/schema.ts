@@ -1,53 +1,17 @@
 import { Cron } from 'croner';
 import { z } from 'zod';
-import { durationPattern, parseDuration, parseSize, sizePattern } from './unit.ts';
-import { policyKeys } from './webhook-policy.ts';
+import { aliyunSchema, prepareSchema } from './acr-schema.ts';
+import { duration, file, origin, size, text, webhookUrl, whole } from './field.ts';
 
 /*
  * The shape of the file. An `error` here is the end of the sentence "expected …". Defaults are written as a
  * user would write them, so that the generated JSON schema shows them.
  */
 
-/** The longest time that a timer of Node can wait is a little more than this. */
-const longest = '24d';
-
-function text(error: string, pattern?: RegExp) {
-  const some = z.string({ error }).min(1, { error });
-  return pattern === undefined ? some : some.regex(pattern, { error });
-}
-
-function duration(least: string, most = longest) {
-  const error = `a duration from ${least} to ${most}, such as 500ms, 30s, 5m, 1h or 7d`;
-  return text(error, durationPattern)
-    .transform(parseDuration)
-    .refine((ms) => ms >= parseDuration(least) && ms <= parseDuration(most), { error });
-}
-
-function size() {
-  const error = 'a size such as 64KiB, 10MiB, 1GiB or a number of bytes';
-  return z
-    .union([z.number({ error }), text(error, sizePattern)], { error })
-    .transform((value) => (typeof value === 'number' ? value : parseSize(value)))
-    .refine((bytes) => Number.isSafeInteger(bytes) && bytes >= 0, { error });
-}
-
-function whole(least: number, most: number) {
-  const error = `a whole number from ${least} to ${most}`;
-  return z.number({ error }).int({ error }).min(least, { error }).max(most, { error });
-}
-
-function file(what: string) {
-  const error = `the path of ${what}`;
-  return text(error).refine((path) => path.trim() !== '', { error });
-}
-
 const name = text(
   'a name of letters, digits, ".", "_" and "-" that begins with a letter or digit',
   /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
 );
-
-const originError = 'https://HOST[:PORT] (or http://) without path, user or query';
-const origin = text(originError, /^https?:\/\/[^\s/?#@\\]+\/?$/).refine(URL.canParse, { error: originError });
 
 const listen = text('HOST:PORT, e.g. 0.0.0.0:8080 or [::]:8080', /^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]]+):\d{1,5}$/)
   .transform((value) => {
@@ -72,100 +36,6 @@ function isCron(value: string): boolean {
 const header = text('a secret of visible ASCII characters', /^[!-~]([ -~]*[!-~])?$/);
 const token = text('a token of visible ASCII characters without blanks', /^[!-~]+$/);
 const pattern = text('a pattern such as "library/**", "!*-rc*" or "/^v[0-9]+$/"');
-
-const oidcSchema = z.strictObject({
-  roleArn: text('the ARN of a RAM role: acs:ram::ACCOUNT:role/NAME', /^acs:ram::\d+:role\/\S+$/)
-    .optional()
-    .describe('RAM role to assume. Default $ALIBABA_CLOUD_ROLE_ARN.'),
-  providerArn: text(
-    'the ARN of an OIDC provider: acs:ram::ACCOUNT:oidc-provider/NAME',
-    /^acs:ram::\d+:oidc-provider\/\S+$/,
-  )
-    .optional()
-    .describe('Who issued the token. Default $ALIBABA_CLOUD_OIDC_PROVIDER_ARN.'),
-  tokenFile: file('a file that holds the token')
-    .optional()
-    .describe('Read anew for each use. Default $ALIBABA_CLOUD_OIDC_TOKEN_FILE.'),
-  sessionName: text('2 to 64 letters, digits, ".", "@", "_" and "-"', /^[\w.@-]{2,64}$/)
-    .prefault('tagferry')
-    .describe("Under which the role's calls appear in ActionTrail."),
-  stsUrl: origin.optional().describe("Default: the region's STS, https://sts.REGION.aliyuncs.com."),
-});
-
-const ecsRamRoleSchema = z.strictObject({
-  role: text('the name of a RAM role', /^[\w.-]{1,64}$/)
-    .optional()
-    .describe('Default: the one that is attached to the instance.'),
-  metadataUrl: origin
-    .prefault('http://100.100.100.200')
-    .transform((url) => new URL(url).origin)
-    .describe("The instance's metadata server."),
-});
-
-const aliyunSchema = z.strictObject({
-  accessKeyId: text('the id of an access key', /^[\w.-]+$/)
-    .optional()
-    .describe('Of a RAM user. One of four identities.'),
-  accessKeySecret: text('the secret of an access key')
-    .optional()
-    .describe('Better ${NAME} than the secret itself.'),
-  securityToken: text('the security token of a temporary key')
-    .optional()
-    .describe('With a temporary access key of STS, which nothing renews.'),
-  ecsRamRole: ecsRamRoleSchema
-    .optional()
-    .describe('Instead of an access key: the RAM role of the ECS instance that this runs on.'),
-  oidc: oidcSchema
-    .optional()
-    .describe('Instead of an access key: a RAM role by an OIDC token, as RRSA of ACK gives it.'),
-  credentialsPackage: z
-    .boolean()
-    .optional()
-    .describe('true, instead of an access key: what the npm package @alicloud/credentials finds.'),
-  instanceId: text('an instance id that begins with cri-', /^cri-[a-z0-9-]+$/)
-    .optional()
-    .describe("The ACR EE instance: cri-…. Default: from the registry's challenge."),
-  // It becomes part of a host's name.
-  region: text('a region such as cn-shanghai', /^[a-z0-9]+(-[a-z0-9]+)+$/)
-    .optional()
-    .describe("Where the instance is. Default: from the host's name or the registry's challenge."),
-  openapiUrl: origin
-    .optional()
-    .describe(
-      'Default https://cr.REGION.aliyuncs.com, for the VPC endpoint https://cr-vpc.REGION.aliyuncs.com where that is reached.',
-    ),
-});
-
-export type AliyunShape = z.output<typeof aliyunSchema>;
-
-const visibility = z.enum(['private', 'public']).prefault('private');
-const immutableTags = z.boolean().prefault(false);
-
-const prepareSchema = z.strictObject({
-  namespaces: z
-    .strictObject({
-      visibility: visibility.describe('Of the repositories that pushes make in it.'),
-      immutableTags: immutableTags.describe(
-        'Whether tags of the repositories that pushes make in it can be written once only, latest excepted.',
-      ),
-      autoCreateRepositories: z
-        .boolean()
-        .prefault(false)
-        .describe('Whether any push to it makes a repository that is missing.'),
-    })
-    .optional()
-    .describe('Makes a namespace that is missing. Left out: never.'),
-  repositories: z
-    .strictObject({
-      visibility: visibility.describe('Who may pull: those with the right to, or everybody.'),
-      immutableTags: immutableTags.describe('Whether tags can be written once only, latest excepted.'),
-      summary: text('a text of 1 to 100 characters', /^.{1,100}$/u)
-        .prefault('Mirrored by Tagferry')
-        .describe('Shown in the console.'),
-    })
-    .optional()
-    .describe('Makes a repository that is missing. Left out: never.'),
-});
 
 export const registrySchema = z.strictObject({
   type: z
@@ -248,7 +118,21 @@ const webhookSchema = z.strictObject({
     .prefault([])
     .describe('Whole values of the Authorization header that Harbor sends; two while rotating.'),
   allowUnauthenticated: z.boolean().prefault(false).describe('Must be true to run without secrets.'),
-  ...policyKeys,
+  url: webhookUrl
+    .optional()
+    .describe(
+      'Where Harbor reaches this mirror; /webhooks/harbor is added. For `tagferry webhook` and `doctor`.',
+    ),
+  insecureSkipVerify: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      'Policies tell Harbor to accept any certificate of url. Anybody on the way can then read the secret.',
+    ),
+  format: z
+    .enum(['Default', 'CloudEvents'])
+    .prefault('Default')
+    .describe('Payload format that policies ask Harbor for; both are understood.'),
 });
 
 const adminSchema = z.strictObject({

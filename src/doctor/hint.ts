@@ -78,8 +78,8 @@ const hints: Record<Reason, (failed: Failed) => string> = {
 };
 
 function sourceDenied({ message, source, copy }: Failed): string {
-  const unread = unreadable(message, source);
-  if (unread !== undefined) return unread;
+  const login = loginHint(message, source);
+  if (login !== undefined) return login;
   const [project = ''] = copy.sourceRepository.split('/', 1);
   if (anonymous(source))
     return `set \`username\` and \`passwordFile\` of registry ${source.name}: it is asked without a login`;
@@ -104,9 +104,9 @@ function sourcePolicy({ message, copy: { sourceRepository, sourceTag } }: Failed
 }
 
 function destinationDenied({ message, destination, copy }: Failed): string {
-  const unread = unreadable(message, destination);
-  if (unread !== undefined) return unread;
   if (isPersonalHost(hostOf(destination))) return personal(destination);
+  const login = loginHint(message, destination);
+  if (login !== undefined) return login;
   if (anonymous(destination)) {
     const how = destination.type === 'acr-ee' ? ', or `aliyun`' : '';
     return `set \`username\` and \`passwordFile\`${how} of registry ${destination.name}: it is asked without a login`;
@@ -196,8 +196,26 @@ function tlsHint({ message, at }: Failed): string {
   return `set \`caFile\` of registry ${name} to the PEM file of the authority that has signed its certificate (\`${ask}\` shows who that is)`;
 }
 
+/** What keeps a login from being tried, or makes it fail, before it is asked what it may do. */
+function loginHint(message: string, registry: RegistryConfig): string | undefined {
+  const { name, type, credential } = registry;
+  const host = /token server (\S+) named by \S+ may not get the credential/.exec(message)?.[1];
+  if (host !== undefined) {
+    return `if ${host} is the own token server of registry ${name}, add it to its \`tokenHosts\`; if not, correct its \`url\`: somebody else answers there`;
+  }
+  if (/credential cannot be read/.test(message)) return unreadable(message, registry);
+  // The token server knows nothing of repositories: it refuses who somebody is.
+  if (type !== 'acr-ee' || credential === undefined || !/\/auth answered 401/.test(message)) return undefined;
+  return (
+    `set the password of ${credential.username} on the Access Credential page of this very instance, and write it into ` +
+    `registry ${name}; a RAM user logs in as NAME@ACCOUNT, and a RAM role by \`aliyun\` only`
+  );
+}
+
 function unreadable(message: string, { name, credential }: RegistryConfig): string | undefined {
-  if (!/credential cannot be read/.test(message)) return undefined;
+  if (/NoPrivilege|NoPermission|Forbidden/.test(message)) {
+    return `allow the identity in \`aliyun\` of registry ${name} cr:GetAuthorizationToken on "*": RAM console, Grant Permission`;
+  }
   if (credential === undefined)
     return `run \`tagferry doctor\`: the identity in \`aliyun\` of registry ${name} gets no temporary password`;
   if ('password' in credential) return undefined;

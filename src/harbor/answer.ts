@@ -60,6 +60,8 @@ export const project = z.object({
 
 export const repository = z.object({ name: repositoryName });
 
+const nowhere = { architecture: '', os: '' };
+
 export const artifact = z.object({
   id,
   digest,
@@ -68,6 +70,8 @@ export const artifact = z.object({
   push_time: time,
   tags: list(z.object({ name: z.string().refine(isTag), push_time: time })),
   accessories: list(z.object({ digest, type: z.string() })),
+  media_type: text,
+  references: list(z.object({ platform: z.object({ architecture: text, os: text }).catch(nowhere) })),
 });
 
 /** The path alone: some keep a secret in the user or the query of the address, and `auth_header` is one. */

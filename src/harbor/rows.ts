@@ -18,7 +18,12 @@ export function artifactOf(row: ArtifactRow, project: string): ListedArtifact[] 
   if (!repository.startsWith(`${project}/`))
     throw new RegistryError('protocol', `${where}: expected a repository of it, got ${repository}`);
   const tags = row.tags.map(({ name, push_time: at }) => ({ name, pushedAt: at }));
-  return [{ id, repository, digest, pushedAt, tags, accessories }];
+  // BuildKit puts attestations into an index under a platform that there is not.
+  const attested = row.references.some(
+    ({ platform }) => platform.os === 'unknown' && platform.architecture === 'unknown',
+  );
+  const configType = row.media_type;
+  return [{ id, repository, digest, pushedAt, tags, accessories, configType, attested }];
 }
 
 /**

@@ -7,7 +7,8 @@ import { Overview } from '../aliyun/overview.ts';
 import { acrChecks } from '../doctor/acr/checks.ts';
 import { acrEvidence, openApiEvidence } from '../doctor/acr/evidence.ts';
 import type { AcrEvidence, OpenApiEvidence } from '../doctor/acr/evidence.ts';
-import { examine, onceFor } from '../doctor/check.ts';
+import { writeProbe } from '../doctor/acr/write-probe.ts';
+import { examine } from '../doctor/check.ts';
 import { doctor } from '../doctor/doctor.ts';
 import type { Examination, Report } from '../doctor/doctor.ts';
 import { harborChecks } from '../doctor/harbor/checks.ts';
@@ -17,13 +18,15 @@ import { settleEndpoints } from './endpoints.ts';
 import { registryChecks } from '../doctor/registry/checks.ts';
 import { registryEvidence } from '../doctor/registry/evidence.ts';
 import type { RegistryEvidence } from '../doctor/registry/evidence.ts';
+import { rulesChecks } from '../doctor/rules/checks.ts';
+import type { RulesEvidence } from '../doctor/rules/evidence.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import { proxiesOf } from '../registry/proxy.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Ruleset } from '../rule/match.ts';
 import { harborEvidenceOf } from './doctor-harbor.ts';
 import { ConfiguredRegistries } from './registries.ts';
-import { sourceNames } from './source-names.ts';
+import { SourceLists } from './source-names.ts';
 
 export interface DoctorOptions {
   /** For `HTTP_PROXY` and the like. */
@@ -31,6 +34,8 @@ export interface DoctorOptions {
   /** Ends the checks that are still waiting. */
   signal?: AbortSignal;
   network?: Network;
+  /** Pushes an artifact to each ACR, to see whether it is taken. */
+  writeProbe?: boolean;
 }
 
 /** Milliseconds for one connection, and for one answer: a host that hangs must not take all of the time. */
@@ -44,12 +49,12 @@ export async function examineConfig(
   log: Log,
   clock: Clock = systemClock,
 ): Promise<Report> {
-  const { env, network, signal: stop } = options;
+  const { env, network, signal: stop, writeProbe: isToWrite = false } = options;
   const startedAt = clock.now();
   const settled = await settleEndpoints(config, log, { env, clock, ...(network && { network }) });
   const practice = new Practice(settled, { proxies: proxiesOf(env), network, clock });
   try {
-    return await doctor(practice.examinations(), { clock, startedAt, stop });
+    return await doctor(practice.examinations(isToWrite), { clock, startedAt, stop });
   } finally {
     await practice.close();
   }
@@ -83,15 +88,18 @@ class Practice {
     this.#registries = new ConfiguredRegistries(brisk, clock, () => undefined, noSessions, proxies);
   }
 
-  examinations(): Examination[] {
-    return this.#config.registries.map((registry) => (signal) => {
+  examinations(isToWrite: boolean): Examination[] {
+    const ofRegistries = this.#config.registries.map((registry) => (signal: AbortSignal) => {
       const evidence = this.#evidence(registry, signal);
       const roles = this.#roles(registry.name);
-      if (registry.type === 'acr-ee') return examine(acrChecks, this.#acrEvidence(evidence, signal), signal);
+      const probes = isToWrite && roles.written ? [this.#writeProbe(registry)] : [];
+      if (registry.type === 'acr-ee')
+        return examine([...acrChecks, ...probes], this.#acrEvidence(evidence, signal), signal);
       if (registry.type === 'harbor' && roles.read)
         return examine(harborChecks(roles), this.#harborEvidence(evidence, signal), signal);
       return examine(registryChecks(roles), evidence, signal);
     });
+    return [...ofRegistries, (signal) => examine(rulesChecks, this.#rulesEvidence(signal), signal)];
   }
 
   async close(): Promise<void> {
@@ -144,7 +152,7 @@ class Practice {
     const rules = this.#rules.sources().filter((rule) => rule.destination === destination);
     const sources = [...new Set(rules.map(({ source }) => source))];
     const lists = sources.map(async (source) => {
-      const { names } = await this.#names(signal)(source);
+      const { names } = await this.#lists(signal)(source).names();
       return names
         .flatMap((name) => this.#rules.explain(name, []))
         .filter((rule) => rule.source === source && rule.destination === destination);
@@ -157,11 +165,32 @@ class Practice {
     return planned;
   }
 
-  #asked: ((source: string) => ReturnType<typeof sourceNames>) | undefined;
+  #writeProbe({ name }: RegistryConfig): ReturnType<typeof writeProbe> {
+    return writeProbe((repository) => this.#registries.destination(name, repository));
+  }
+
+  #rulesEvidence(signal: AbortSignal): RulesEvidence {
+    const lists = this.#lists(signal);
+    return {
+      name: 'configuration',
+      aliyun: false,
+      config: this.#config,
+      rules: this.#rules,
+      names: (source) => lists(source).names(),
+      artifacts: (source) => lists(source).artifacts(),
+    };
+  }
+
+  #asked: ((source: string) => SourceLists) | undefined;
 
   /** Each source is listed once, whoever asks. */
-  #names(signal: AbortSignal): (source: string) => ReturnType<typeof sourceNames> {
-    this.#asked ??= onceFor((source) => sourceNames(source, this.#rules, this.#registries, signal));
+  #lists(signal: AbortSignal): (source: string) => SourceLists {
+    const lists = new Map<string, SourceLists>();
+    this.#asked ??= (source) => {
+      const list = lists.get(source) ?? new SourceLists(source, this.#rules, this.#registries, signal);
+      lists.set(source, list);
+      return list;
+    };
     return this.#asked;
   }
 }

@@ -60,7 +60,8 @@ export class Journal {
 
   sweep(sweep: Sweep): void {
     const { id, rule, dryRun, trigger, listed, unchanged, enqueued, missed, failed, errors } = sweep;
-    const { causes, audited, mismatched } = sweep;
+    const { causes, audited, mismatched, invalidNames, collisions } = sweep;
+    this.#names(sweep);
     const seconds = ((sweep.finishedAt ?? sweep.startedAt) - sweep.startedAt) / 1000;
     const fields = {
       sweep: id,
@@ -77,6 +78,8 @@ export class Journal {
       mismatched,
       failed,
       errors,
+      invalidNames,
+      collisions,
     };
     this.#metrics.sweepDuration(seconds);
     this.#metrics.mismatched(mismatched);
@@ -86,6 +89,13 @@ export class Journal {
     if (failed > 0) return this.#log.warn('sweep done, but not all could be compared', fields);
     if (mismatched > 0) return this.#log.warn('sweep done; somebody else writes to the destination', fields);
     this.#log.info('sweep done', fields);
+  }
+
+  /** Once a sweep, whether or not there is a tag to copy. */
+  #names({ id, nameErrors, invalidNames, collisions }: Sweep): void {
+    for (const detail of nameErrors) this.#log.error('a name that is never copied', { sweep: id, detail });
+    const untold = invalidNames + collisions - nameErrors.length;
+    if (untold > 0) this.#log.error('more names that are never copied', { sweep: id, names: untold });
   }
 
   #refused({ reason, message }: Refused, fields: Record<string, unknown>, level: 'info' | 'debug'): void {

@@ -19,8 +19,10 @@ export interface PlanReport extends Report {
   rule?: string;
   /** Without those that are unchanged, which are only counted. */
   tags: PlannedTag[];
-  /** Source repositories that meet in one destination repository. */
+  /** Source repositories that meet in one destination repository, with or without a tag to copy. */
   collisions: string[];
+  /** Source repositories whose name the destination cannot have. */
+  invalidNames: string[];
   /** What could not be compared, the first lines; `counts.failed` has them all. */
   errors: string[];
 }
@@ -32,6 +34,7 @@ export interface Comparison {
   sweep: Sweep | undefined;
   plan: Pick<Plan, 'copies' | 'skipped'>;
   collisions: string[];
+  invalidNames: string[];
   /** What a destination tag names now. */
   found(copy: Copy): Digest | undefined;
   /** Takes secrets out of what registries said. */
@@ -40,7 +43,7 @@ export interface Comparison {
 
 /** `rehearsed`: the copies of the plan, in its order. */
 export function planReportOf(rehearsed: Report, comparison: Comparison): PlanReport {
-  const { rule, sweep, collisions, redact } = comparison;
+  const { rule, sweep, collisions, invalidNames, redact } = comparison;
   const { unchanged = 0, failed = 0, state, errors = [] } = sweep ?? {};
   const { counts } = rehearsed;
   // A sweep that has failed as a whole has a line more than failures.
@@ -51,6 +54,7 @@ export function planReportOf(rehearsed: Report, comparison: Comparison): PlanRep
     counts: { ...counts, unchanged: counts.unchanged + unchanged, failed: counts.failed + more },
     tags: plannedOf(rehearsed, comparison),
     collisions,
+    invalidNames,
     errors: errors.map(redact),
   };
 }

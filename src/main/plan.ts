@@ -5,6 +5,8 @@ import { noSessions } from '../copy/upload-session.ts';
 import { redactor } from '../log.ts';
 import type { Log } from '../log.ts';
 import { proxiesOf } from '../registry/proxy.ts';
+import { collisionWords, invalidWords } from '../rule/mapping.ts';
+import type { NameFindings } from '../rule/mapping.ts';
 import { Ruleset } from '../rule/match.ts';
 import { inMemory } from '../state/database.ts';
 import { openState } from '../state/state.ts';
@@ -74,6 +76,7 @@ class Preview {
   readonly #differences = new Differences();
   readonly #sweeper: Sweeper;
   #sweep: Sweep | undefined;
+  #findings: NameFindings = { invalid: [], collisions: [] };
   #plan: Plan = { copies: [], skipped: [], failures: [] };
 
   constructor(config: Config, options: PlanOptions, log: Log, clock: Clock) {
@@ -116,7 +119,8 @@ class Preview {
         rule: this.#options.rule,
         sweep: this.#sweep,
         plan: this.#plan,
-        collisions: this.#differences.collisions,
+        collisions: this.#collisions(),
+        invalidNames: this.#findings.invalid.map(invalidWords),
         found: (copy) => this.#rehearsed.found(copy),
         redact,
       });
@@ -128,9 +132,10 @@ class Preview {
 
   /** No record is known and no event, so every tag is asked for; what is found goes nowhere. */
   #newSweeper(config: Config): Sweeper {
-    const { sweeps: store, positions, records } = this.#state;
+    const { sweeps: store, names, positions, records } = this.#state;
     return new Sweeper({
       store,
+      names,
       positions,
       records,
       registries: this.#rehearsed,
@@ -144,10 +149,16 @@ class Preview {
       // All repositories have their turn to be looked at for tags that no list shows.
       auditShare: 1,
       width: config.dispatch.concurrency,
+      onFindings: (findings) => (this.#findings = findings),
       onCompare: (copy) => this.#differences.compares(copy),
       clock: this.#clock,
       listener: () => undefined,
     });
+  }
+
+  /** Of names that are not listed, by what is compared. */
+  #collisions(): string[] {
+    return [...new Set([...this.#findings.collisions.map(collisionWords), ...this.#differences.collisions])];
   }
 
   /** What has been found until it is stopped counts. */

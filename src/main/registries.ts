@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { Namespaces } from '../aliyun/namespaces.ts';
 import type { OpenApi } from '../aliyun/openapi.ts';
 import { Pace } from '../aliyun/pace.ts';
@@ -9,7 +8,7 @@ import { ForeseenDestination, PreparedDestination } from '../aliyun/prepared-des
 import { Repositories } from '../aliyun/repositories.ts';
 import { temporaryCredential } from '../aliyun/temporary-credential.ts';
 import type { Clock } from '../clock.ts';
-import { readPassword } from '../config.ts';
+import { authoritiesOf, passwordSecrets, readPassword } from '../config.ts';
 import type { RegistryConfig } from '../config.ts';
 import { BlobTraffic } from '../copy/blob.ts';
 import { BlobLedger } from '../copy/ledger.ts';
@@ -27,12 +26,29 @@ import type { Task } from '../task/task.ts';
 import type { Ends } from '../task/worker.ts';
 import { newAliyun } from './aliyun.ts';
 import type { Aliyun } from './aliyun.ts';
+import { Watched } from './watched.ts';
 
 /** Called after every answer of a registry; status 0 when there was none. */
 export type OnRequest = (registry: string, method: string, status: number) => void;
 
 /** Called after a namespace or a repository that was missing has been made there. */
 export type OnPrepared = (registry: string, ...made: Parameters<OnMade>) => void;
+
+/** What comes of the files that a registry's configuration names, while it runs. */
+export interface Files {
+  /** Cannot be read, or is not what it should be: what it held before counts. Told once. */
+  bad(registry: string, file: string, error: unknown): void;
+  /** What was read and must not be shown. */
+  secret(...secrets: string[]): void;
+}
+
+/** Further parts of the options that only a mirror has. */
+export interface LiveOptions {
+  files?: Files;
+  onPrepared?: OnPrepared;
+  /** What the new ones take the place of: whatever is equal keeps its client. */
+  before?: ConfiguredRegistries;
+}
 
 /** What there is of one registry. */
 interface Entry {
@@ -48,9 +64,23 @@ interface Entry {
 
 type ClientOptions = ConstructorParameters<typeof Registry>[0];
 
+/** An entry and how many configurations, one after the other, have it: the last one closes it. */
+interface Kept {
+  config: RegistryConfig;
+  entry: Entry;
+  holders: number;
+}
+
+const deaf: Files = { bad: () => undefined, secret: () => undefined };
+
+/** Milliseconds between two looks at a `caFile`. */
+const look = 1000;
+
 /** The configured registries by name, each with its one client. */
 export class ConfiguredRegistries implements Registries {
-  readonly #registries: ReadonlyMap<string, Entry>;
+  readonly #registries: ReadonlyMap<string, Kept>;
+  readonly #pace: Pace;
+  #closed = false;
 
   constructor(
     configs: readonly RegistryConfig[],
@@ -58,21 +88,24 @@ export class ConfiguredRegistries implements Registries {
     onRequest: OnRequest,
     sessions: UploadSessions = noSessions,
     proxies?: Proxies,
-    onPrepared: OnPrepared = () => undefined,
+    { files = deaf, onPrepared = () => undefined, before }: LiveOptions = {},
   ) {
-    const pace = new Pace(clock);
+    this.#pace = before === undefined ? new Pace(clock) : before.#pace;
+    const make = (config: RegistryConfig): Entry => {
+      const own = { clock, onRequest: onRequest.bind(null, config.name), sessions, proxies };
+      return newEntry(
+        config,
+        { ...optionsOf(config, clock, files), ...own },
+        this.#pace,
+        onPrepared.bind(null, config.name),
+      );
+    };
+    const old: ReadonlyMap<string, Kept> = before === undefined ? new Map() : before.#registries;
     this.#registries = new Map(
-      configs.map((config) => {
-        const options = {
-          ...optionsOf(config),
-          clock,
-          onRequest: onRequest.bind(null, config.name),
-          sessions,
-          proxies,
-        };
-        return [config.name, newEntry(config, options, pace, onPrepared.bind(null, config.name))];
-      }),
+      configs.map((config) => [config.name, keptOf(config, old.get(config.name), make)]),
     );
+    // Only now: one that cannot be made must not leave the others held.
+    for (const kept of this.#registries.values()) kept.holders++;
   }
 
   source(registry: string, repository: string): Repository {
@@ -127,17 +160,34 @@ export class ConfiguredRegistries implements Registries {
     return new Probe(this.#get(registry).options);
   }
 
+  /** Closes the clients that no successor has taken over. */
   async close(): Promise<void> {
-    const entries = [...this.#registries.values()];
+    if (this.#closed) return;
+    this.#closed = true;
+    const all = [...this.#registries.values()];
+    for (const kept of all) kept.holders--;
+    const entries = all.filter(({ holders }) => holders === 0).map(({ entry }) => entry);
     const open = entries.flatMap(({ client, aliyun }) => (aliyun ? [client, aliyun] : [client]));
     await Promise.all(open.map((one) => one.close()));
   }
 
   #get(name: string): Entry {
     const registry = this.#registries.get(name);
-    if (registry !== undefined) return registry;
+    if (registry !== undefined) return registry.entry;
     throw new Error(`registry ${name} is not in the configuration any more; cancel the task, or put it back`);
   }
+}
+
+/** What is known of a registry's blobs, and which are on their way, stays with its address, however it is spoken to. */
+function keptOf(
+  config: RegistryConfig,
+  old: Kept | undefined,
+  make: (config: RegistryConfig) => Entry,
+): Kept {
+  if (old !== undefined && isDeepStrictEqual(old.config, config)) return old;
+  const made = make(config);
+  const entry = old?.config.url === config.url ? { ...made, traffic: old.entry.traffic } : made;
+  return { config, entry, holders: 0 };
 }
 
 function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace, onMade: OnMade): Entry {
@@ -169,15 +219,19 @@ function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor
   });
 }
 
-function optionsOf(config: RegistryConfig): Omit<ClientOptions, 'clock' | 'onRequest'> {
+function optionsOf(
+  config: RegistryConfig,
+  clock: Clock,
+  files: Files,
+): Omit<ClientOptions, 'clock' | 'onRequest'> {
   const { name, credential, caFile, concurrency, requestsPerSecond, bandwidth } = config;
   return {
     name,
     url: new URL(config.url),
-    credential: () => Promise.resolve(credential && passwordOf(credential)),
+    credential: () => Promise.resolve(credential && passwordOf(credential, files)),
     tokenHosts: config.tokenHosts,
     aliyun: config.type === 'acr-ee',
-    ca: caFile === undefined ? undefined : [...rootCertificates, readFileSync(caFile, 'utf8')],
+    ca: caFile === undefined ? undefined : authoritiesIn(caFile, name, clock, files),
     insecureSkipVerify: config.insecureSkipVerify,
     connectTimeout: config.connectTimeout,
     idleTimeout: config.idleTimeout,
@@ -185,14 +239,27 @@ function optionsOf(config: RegistryConfig): Omit<ClientOptions, 'clock' | 'onReq
   };
 }
 
+/** New authorities in the file count for connections that are made from then on. */
+function authoritiesIn(file: string, registry: string, clock: Clock, files: Files): () => readonly string[] {
+  const onBad = (error: unknown): void => files.bad(registry, file, error);
+  const watched = new Watched({
+    files: [file],
+    make: ([text = '']) => authoritiesOf(text),
+    clock,
+    every: look,
+    onBad,
+  });
+  return () => watched.get();
+}
+
 /** A password in a file is read for each token, so that a new one is used as soon as it is there. */
-function passwordOf(credential: NonNullable<RegistryConfig['credential']>): {
-  username: string;
-  password: string;
-} {
+function passwordOf(
+  credential: NonNullable<RegistryConfig['credential']>,
+  files: Files,
+): { username: string; password: string } {
   const { username } = credential;
-  return {
-    username,
-    password: 'password' in credential ? credential.password : readPassword(credential.passwordFile),
-  };
+  if ('password' in credential) return { username, password: credential.password };
+  const password = readPassword(credential.passwordFile);
+  files.secret(...passwordSecrets(username, password));
+  return { username, password };
 }

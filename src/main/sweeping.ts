@@ -1,21 +1,19 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
-import type { Ruleset } from '../rule/match.ts';
 import type { State } from '../state/state.ts';
 import { CatchUp } from '../task/catch-up.ts';
 import type { Enqueue } from '../task/enqueue.ts';
 import { Schedule } from '../task/schedule.ts';
 import { StorageError } from '../task/store.ts';
 import { Sweeper } from '../task/sweep.ts';
+import type { Current, Effective } from './effective.ts';
 import type { Journal } from './journal.ts';
-import type { ConfiguredRegistries } from './registries.ts';
 
 interface SweepingOptions {
-  config: Config;
+  current: Current;
   state: State;
-  registries: ConfiguredRegistries;
-  rules: Ruleset;
   enqueue: Enqueue;
   journal: Journal;
   log: Log;
@@ -27,25 +25,40 @@ const secondLook = 6 * 60_000;
 
 /** Everything that finds what no webhook told: at the start, by schedule, and on demand. */
 export class Sweeping {
-  readonly sweeper: Sweeper;
   readonly #options: SweepingOptions;
   readonly #catchUp: CatchUp;
-  readonly #schedule: Schedule | undefined;
+  #effective: Effective;
+  /** Another one as soon as what it goes by has changed. */
+  #sweeper: Sweeper;
+  #schedule: Schedule | undefined;
   readonly #stopping = new AbortController();
   #starting = Promise.resolve();
+  #renewing = Promise.resolve();
 
   constructor(options: SweepingOptions) {
     this.#options = options;
     this.#catchUp = catchUpOf(options);
-    this.sweeper = sweeperOf(options, this.#catchUp);
-    const { schedule } = options.config.sweep;
-    if (schedule !== 'off')
-      this.#schedule = new Schedule(schedule, options.clock, () => this.#sweep('schedule'));
+    this.#effective = options.current.now;
+    this.#sweeper = sweeperOf(options, this.#effective, this.#catchUp);
+  }
+
+  /** The one that makes the sweeps now. */
+  get sweeper(): Sweeper {
+    return this.#sweeper;
   }
 
   start(): void {
-    this.#schedule?.start();
+    this.#plan();
     this.#starting = this.#start(this.#stopping.signal).catch((error: unknown) => this.#failed(error));
+  }
+
+  /**
+   * Goes by what holds now. A sweep under way is interrupted and goes on from the part it was at, under the new rules and
+   * with the new clients, as it would after a restart: the old ones may be what was wrong.
+   */
+  renew(): Promise<void> {
+    this.#renewing = this.#renew();
+    return this.#renewing;
   }
 
   /** Resolves when nothing is under way; what was interrupted goes on at the next start. */
@@ -57,14 +70,45 @@ export class Sweeping {
 
   /** What Harbor remembers comes first: it is quick, and says why it is late. A new sweep begins with it by itself. */
   async #start(signal: AbortSignal): Promise<void> {
-    const { config, clock } = this.#options;
+    const { current, clock } = this.#options;
+    const { onStart } = current.now.config.sweep;
     const resumed = this.#resume();
-    const looked = resumed || !config.sweep.onStart ? this.#lookBack(signal) : Promise.resolve();
-    await this.sweeper.idle();
-    if (config.sweep.onStart && !signal.aborted) this.#sweep('start');
+    const looked = resumed || !onStart ? this.#lookBack(signal) : Promise.resolve();
+    await this.#idle();
+    if (onStart && !signal.aborted) this.#sweep('start');
     await looked;
     await clock.sleep(secondLook, signal);
     await this.#lookBack(signal);
+  }
+
+  async #renew(): Promise<void> {
+    const [before, next] = [this.#effective, this.#options.current.now];
+    this.#effective = next;
+    if (before.config.sweep.schedule !== next.config.sweep.schedule) this.#plan();
+    if (isDeepStrictEqual(sweptBy(before.config), sweptBy(next.config))) return;
+    const running = this.#sweeper.running !== undefined;
+    // What begins while one is stopped is stopped as well; none is left where they change.
+    while (this.#sweeper.running !== undefined) await this.#sweeper.stop();
+    this.#sweeper = sweeperOf(this.#options, next, this.#catchUp);
+    if (running && !this.#stopping.signal.aborted) this.#resume();
+  }
+
+  /** No sweep runs, nor is about to go on. */
+  async #idle(): Promise<void> {
+    do {
+      await this.#renewing;
+      await this.#sweeper.idle();
+      await this.#renewing;
+    } while (this.#sweeper.running !== undefined);
+  }
+
+  #plan(): void {
+    const { current, clock } = this.#options;
+    const { schedule } = current.now.config.sweep;
+    this.#schedule?.stop();
+    this.#schedule =
+      schedule === 'off' ? undefined : new Schedule(schedule, clock, () => this.#sweep('schedule'));
+    this.#schedule?.start();
   }
 
   #resume(): boolean {
@@ -76,9 +120,13 @@ export class Sweeping {
     }
   }
 
-  /** Side by side: a source that is away keeps no other. */
   async #lookBack(signal: AbortSignal): Promise<void> {
-    const { rules, log } = this.#options;
+    await this.#options.current.use((effective) => this.#lookBackBy(effective, signal));
+  }
+
+  /** Side by side: a source that is away keeps no other. */
+  async #lookBackBy({ rules }: Effective, signal: AbortSignal): Promise<void> {
+    const { log } = this.#options;
     const failed = (detail: string): void => log.warn('Harbor does not tell of its past', { detail });
     const refused = (detail: string): void => log.info('Harbor may not be asked for its past', { detail });
     const account = { missed: () => undefined, failed, refused };
@@ -105,21 +153,28 @@ export class Sweeping {
   }
 }
 
-function catchUpOf({ state, registries, rules, enqueue, clock }: SweepingOptions): CatchUp {
+/** What a sweep goes by. */
+function sweptBy({ rules, registries, sweep }: Config): unknown {
+  return [rules, registries, sweep.audit];
+}
+
+function catchUpOf({ state, current, enqueue, clock }: SweepingOptions): CatchUp {
   return new CatchUp({
     positions: state.positions,
-    source: (name) => registries.listing(name),
-    reaches: (source, project) => rules.reads(source, project),
+    source: (name) => current.now.registries.listing(name),
+    reaches: (source, project) => current.now.rules.reads(source, project),
     isKnown: (event) => state.enqueue.isKnown(event),
     makeUp: (event, cause) => enqueue.makeUp(event, cause),
     now: () => clock.now(),
   });
 }
 
-function sweeperOf(options: SweepingOptions, catchUp: CatchUp): Sweeper {
-  const { state, registries, rules, enqueue, journal, clock, config } = options;
+function sweeperOf(options: SweepingOptions, effective: Effective, catchUp: CatchUp): Sweeper {
+  const { state, enqueue, journal, clock } = options;
+  const { config, rules, registries } = effective;
   return new Sweeper({
     store: state.sweeps,
+    names: state.names,
     positions: state.positions,
     records: state.records,
     registries,

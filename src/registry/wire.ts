@@ -1,14 +1,14 @@
-import { Agent, Pool, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
 import { shared } from '../abort.ts';
+import { Agents } from './agents.ts';
 import type { Answer, Call } from './call.ts';
 import { unanswered } from '../copy/unanswered.ts';
 import type { Proxies } from './proxy.ts';
 import { shown } from './url.ts';
 
 export interface WireOptions {
-  /** PEM; instead of Node's own. */
-  ca?: readonly string[] | undefined;
+  /** PEM; instead of Node's own. Asked for with each request: when it is another one, new connections are made. */
+  ca?: readonly string[] | (() => readonly string[]) | undefined;
   insecureSkipVerify: boolean;
   /** Without it every address is reached directly. */
   proxies?: Proxies | undefined;
@@ -24,15 +24,15 @@ export interface WireOptions {
 export class Wire {
   readonly #options: WireOptions;
   readonly #connections: number;
-  readonly #direct: Agent;
-  /** By the proxy's address. */
-  readonly #proxied = new Map<string, ProxyAgent>();
+  #agents: Agents;
+  /** With authorities that do not count any more: they end what is under way. */
+  readonly #leaving = new Set<Agents>();
   readonly #closing = new AbortController();
 
   constructor(options: WireOptions, connections: number) {
     this.#options = options;
     this.#connections = connections;
-    this.#direct = new Agent({ ...pooling(connections), connect: this.#tls() });
+    this.#agents = this.#newAgents(authoritiesOf(options));
   }
 
   async exchange(call: Call, url: URL, authorization: string | undefined): Promise<Answer> {
@@ -55,35 +55,27 @@ export class Wire {
 
   /** Ends what is under way. */
   async close(): Promise<void> {
-    await Promise.all([this.#direct, ...this.#proxied.values()].map((agent) => agent.destroy()));
+    await Promise.all([this.#agents, ...this.#leaving].map((agents) => agents.destroy()));
     // undici leaves a connection that is being made to its time-out, which keeps the process alive.
     this.#closing.abort();
   }
 
   #agent(proxy: URL | undefined): Dispatcher {
-    if (proxy === undefined) return this.#direct;
-    const agent = this.#proxied.get(proxy.href) ?? this.#newProxyAgent(proxy);
-    this.#proxied.set(proxy.href, agent);
-    return agent;
+    const ca = authoritiesOf(this.#options);
+    if (ca !== this.#agents.ca && !this.#closing.signal.aborted) this.#renew(ca);
+    return this.#agents.by(proxy);
   }
 
-  #newProxyAgent(proxy: URL): ProxyAgent {
-    const { connectTimeout: timeout } = this.#options;
-    return new ProxyAgent({
-      ...pooling(this.#connections),
-      uri: proxy.href,
-      requestTls: this.#tls(),
-      // Of a proxy that is spoken to by TLS itself: what holds for the registry's certificate does not hold for its.
-      proxyTls: { timeout, allowH2: false, signal: this.#closing.signal },
-      // A proxy that does not answer its CONNECT has made no connection.
-      clientFactory: (origin, more) => new Pool(origin, { ...more, headersTimeout: timeout }),
-    });
+  #renew(ca: readonly string[] | undefined): void {
+    const old = this.#agents;
+    this.#leaving.add(old);
+    void old.close().finally(() => this.#leaving.delete(old));
+    this.#agents = this.#newAgents(ca);
   }
 
-  #tls(): { timeout: number; rejectUnauthorized: boolean; ca?: string[]; signal: AbortSignal } {
-    const { ca, connectTimeout: timeout, insecureSkipVerify } = this.#options;
+  #newAgents(ca: readonly string[] | undefined): Agents {
     const { signal } = this.#closing;
-    return { timeout, rejectUnauthorized: !insecureSkipVerify, signal, ...(ca && { ca: [...ca] }) };
+    return new Agents({ ...this.#options, ca, connections: this.#connections, signal });
   }
 
   #request(call: Call, url: URL, authorization: string | undefined): Dispatcher.RequestOptions {
@@ -109,9 +101,8 @@ export class Wire {
   }
 }
 
-function pooling(connections: number): Agent.Options {
-  // One connection is one congestion window: several serve big blobs better than streams in one.
-  return { allowH2: false, pipelining: 1, connections, keepAliveTimeout: 30_000 };
+function authoritiesOf({ ca }: WireOptions): readonly string[] | undefined {
+  return typeof ca === 'function' ? ca() : ca;
 }
 
 function headersOf(raw: Dispatcher.ResponseData['headers']): Headers {

@@ -1,7 +1,7 @@
 import { companionOf } from '../oci/companion.ts';
-import { collisionsOf } from './collision.ts';
 import { type CompiledRule, compileRules } from './compile.ts';
 import { explainRule, type RuleExplanation } from './explain.ts';
+import { collisionWords, findingsOf, type MappedName } from './mapping.ts';
 import { Memo } from './memo.ts';
 import { repositoryProblem, tagProblem } from './name.ts';
 import type { Refused, Rule, Wanted } from './rule.ts';
@@ -113,20 +113,26 @@ export class Ruleset {
       .map((rule) => rulingOf(rule, { repository, tag, of }));
   }
 
+  /** Where the rules put that repository of that source. Nothing is remembered of it: sources have many names. */
+  mapped(source: string, sourceRepository: string): MappedName[] {
+    return this.#findTargets(sourceRepository)
+      .filter(({ rule }) => rule.source === source)
+      .map(({ rule: { name: rule, destination }, repository, problem }) => ({
+        rule,
+        source,
+        sourceRepository,
+        destination,
+        destinationRepository: repository,
+        problem,
+      }));
+  }
+
   /** Source repositories, spelled out in rules, that would meet in one destination repository: one line each. */
   collisions(): string[] {
-    const spelledOut = new Set(this.#rules.flatMap((rule) => rule.repositories.literals));
-    return collisionsOf(
-      [...spelledOut].flatMap((sourceRepository) =>
-        this.#targets.get(sourceRepository).map(({ rule, repository }) => ({
-          rule: rule.name,
-          source: rule.source,
-          sourceRepository,
-          destination: rule.destination,
-          destinationRepository: repository,
-        })),
-      ),
-    );
+    const spelledOut = [...new Set(this.#rules.flatMap((rule) => rule.repositories.literals))];
+    const sources = [...new Set(this.#rules.map(({ source }) => source))];
+    const mapped = spelledOut.flatMap((name) => sources.flatMap((source) => this.mapped(source, name)));
+    return findingsOf(mapped).collisions.map(collisionWords);
   }
 
   #findTargets(sourceRepository: string): Target[] {

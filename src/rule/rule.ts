@@ -27,8 +27,8 @@ export interface Wanted {
   destinationTag: string;
 }
 
-/** A match whose destination name is not allowed there: never copied, always said. */
+/** A match whose destination name is not allowed there, or is another's: never copied, always said. */
 export interface Refused extends Wanted {
-  reason: 'name-invalid';
+  reason: 'name-invalid' | 'name-collision';
   message: string;
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../clock.ts';
 
@@ -9,7 +9,7 @@ export interface ListenOptions {
   /** 0: any free one. */
   port: number;
   /** PEM. */
-  tls?: { cert: Buffer; key: Buffer };
+  tls?: { cert: string; key: string };
   clock: Clock;
   timeouts?: Partial<Timeouts>;
 }
@@ -29,6 +29,8 @@ export interface Timeouts {
 export interface Listening {
   url: string;
   port: number;
+  /** Another certificate, PEM, for new connections; only of a server that has one. Throws where the key is not its own. */
+  show(pair: { cert: string; key: string }): void;
   /** Takes no more connections and resolves when every request is answered, or cut off after `grace` ms. */
   close(grace: number): Promise<void>;
 }
@@ -49,7 +51,10 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.port;
   const host = isIPv6(options.host) ? `[${options.host}]` : options.host;
-  return { url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`, port, close };
+  const show: Listening['show'] = (pair) => {
+    if (server instanceof TlsServer) server.setSecureContext(pair);
+  };
+  return { url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`, port, show, close };
 }
 
 function createHttpServer({ tls, timeouts }: ListenOptions): Server {

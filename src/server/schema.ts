@@ -98,6 +98,9 @@ const sweep = z.strictObject({
   mismatched: count.describe('Of these, the ones that were wrong: somebody else writes there.'),
   failed: count.describe('Repositories or tags that could not be compared.'),
   errors: z.array(z.string()).describe('What went wrong, the first few.'),
+  invalidNames: count.describe('Source repositories whose name the destination cannot have.'),
+  collisions: count.describe('Destination repositories in which several source repositories would meet.'),
+  nameErrors: z.array(z.string()).describe('Both by their names, the first few.'),
 });
 
 const rule = z.strictObject({
@@ -115,6 +118,33 @@ const decision = {
   matches: z.boolean(),
   pattern: z.string().optional().describe('The one that decided; absent when none of the patterns fits.'),
 };
+
+const member = z.union([z.string(), z.array(z.string())]);
+
+const difference = z.strictObject({
+  rules: z
+    .strictObject({
+      added: z.array(rule),
+      removed: z.array(rule),
+      changed: z.array(
+        z.strictObject({
+          name: z.string(),
+          members: z.array(z.strictObject({ member: z.string(), before: member, after: member })),
+        }),
+      ),
+      reordered: z.boolean().describe('Those in both stand in another order.'),
+    })
+    .describe('Of the effective rules, by their names.'),
+  settings: z
+    .array(
+      z.strictObject({
+        path: z.string().describe('As in the file. Its value is not shown: it may be a secret.'),
+        change: z.enum(['added', 'removed', 'changed']),
+        restart: z.boolean().describe('Holds after a restart only: until then it is as before.'),
+      }),
+    )
+    .describe('All other keys.'),
+});
 
 const ruleTest = z.strictObject({
   rule: z.string(),
@@ -201,6 +231,19 @@ const problem = z.strictObject({
     )
     .optional(),
   sweep: id.optional().describe('The sweep that is running.'),
+  mistakes: z
+    .array(
+      z.strictObject({
+        file: z.string(),
+        line: count.optional(),
+        path: z.string().describe('Of the key; empty for the file as a whole.'),
+        expected: z.string(),
+        got: z.string(),
+        nearest: z.string().optional().describe('The known name that was probably meant.'),
+      }),
+    )
+    .optional()
+    .describe('Of the configuration file.'),
 });
 
 export const taskQuery = z.strictObject({
@@ -250,5 +293,6 @@ export const schemas = {
     rules: z.array(ruling).describe('Every rule that could concern the repository.'),
     destinations: z.array(explained),
   }),
+  Difference: difference,
   Problem: problem,
 };

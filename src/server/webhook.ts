@@ -14,11 +14,16 @@ import { secretCheck } from './secret.ts';
 export type DeliveryOutcome =
   'accepted' | 'ignored' | 'unauthorized' | 'invalid' | 'too-large' | 'unsupported' | 'unavailable';
 
-export interface WebhookOptions {
+export interface WebhookProtection {
   /** Whole values of the `Authorization` header that are let in. */
   secrets: readonly string[];
   /** Let everyone in; counts only without any secret. */
   allowUnauthenticated: boolean;
+}
+
+export interface WebhookOptions {
+  /** The one that holds now. */
+  protection(): WebhookProtection;
   /** Resolves once the event is durable; rejects with `StorageError` when it cannot be stored now. */
   receive(event: Event): Promise<Received>;
 }
@@ -27,12 +32,17 @@ const mediaTypes = ['application/json', 'application/cloudevents+json'];
 
 /** `POST /webhooks/harbor`. Harbor writes a refusal's body to its job log: one line that helps there. */
 export function webhook(
-  { secrets, allowUnauthenticated, receive }: WebhookOptions,
+  { protection, receive }: WebhookOptions,
   clock: Clock,
   log: Log,
   onDelivery: (outcome: DeliveryOutcome) => void,
 ): RequestHandler {
-  const isKnown = allowUnauthenticated && secrets.length === 0 ? () => true : secretCheck(secrets);
+  const isOneOf = secretCheck(() => protection().secrets);
+
+  function isKnown(header: string | undefined): boolean {
+    const { secrets, allowUnauthenticated } = protection();
+    return (allowUnauthenticated && secrets.length === 0) || isOneOf(header);
+  }
 
   const refusals = new RefusalLog(clock, log);
 

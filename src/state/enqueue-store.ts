@@ -1,18 +1,11 @@
 import { type Event, releasedBy } from '../event/event.ts';
+import { contestedWords, type Mapping, sourceOf, takenWords } from '../rule/mapping.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import type { Entered, EnqueueStore, Entry, Owner, Sighting } from '../task/store.ts';
 import { type Connection, guard, write } from './database.ts';
 import { EventStore } from './event-store.ts';
 import { Joining } from './joining.ts';
-
-const findOwner = `
-  SELECT source, source_repository AS sourceRepository FROM owner
-  WHERE destination = ? AND destination_repository = ?`;
-
-const putOwner = `
-  INSERT INTO owner (destination, destination_repository, source, source_repository)
-  VALUES (@destination, @destinationRepository, @source, @sourceRepository)
-  ON CONFLICT DO UPDATE SET source = excluded.source, source_repository = excluded.source_repository`;
+import { SqliteNameStore } from './name-store.ts';
 
 const addRepository = `INSERT INTO repository (name) VALUES (?) ON CONFLICT DO NOTHING`;
 
@@ -33,8 +26,6 @@ const followHeldBack = `
   RETURNING id`;
 
 const prepare = (connection: Connection) => ({
-  findOwner: connection.prepare<[destination: string, repository: string], Owner>(findOwner),
-  putOwner: connection.prepare<[Wanted]>(putOwner),
   addRepository: connection.prepare<[name: string]>(addRepository),
   awaitsRelease: connection.prepare<[repository: string]>(awaitsRelease),
   wakeHeldBack: connection.prepare<[{ now: number; repository: string }], { id: number }>(wakeHeldBack),
@@ -48,12 +39,14 @@ export class SqliteEnqueueStore implements EnqueueStore {
   readonly #connection: Connection;
   readonly #events: EventStore;
   readonly #joining: Joining;
+  readonly #names: SqliteNameStore;
   readonly #sql: ReturnType<typeof prepare>;
 
   constructor(connection: Connection) {
     this.#connection = connection;
     this.#events = new EventStore(connection);
     this.#joining = new Joining(connection);
+    this.#names = new SqliteNameStore(connection);
     this.#sql = prepare(connection);
   }
 
@@ -100,20 +93,37 @@ export class SqliteEnqueueStore implements EnqueueStore {
     return this.#joining.join(entry, wanted, now);
   }
 
-  /** Says why the wanted copy must not be; else makes its source repository the owner. */
+  /**
+   * Says why the wanted copy must not be; else makes its source repository the owner. Where there is none, and another
+   * repository is known to go there as well, nothing tells whose it is: whoever pushes first does not have it for that.
+   */
   #collision(wanted: Wanted, stillOwns: StillOwns) {
-    const { source, sourceRepository, destination, destinationRepository, rule } = wanted;
-    const owner = this.#sql.findOwner.get(destination, destinationRepository);
-    if (owner?.source === source && owner.sourceRepository === sourceRepository) return undefined;
-    if (!owner || !stillOwns(owner, wanted)) {
-      this.#sql.putOwner.run(wanted);
-      return undefined;
+    const { destination, destinationRepository } = wanted;
+    const owner = this.#names.owner(destination, destinationRepository);
+    if (owner !== undefined && isSame(owner, wanted)) return undefined;
+    if (owner !== undefined && stillOwns(owner, wanted)) return refusal(takenWords(owner, wanted));
+    const others = this.#names.there(wanted).filter((one) => !isSame(one, wanted) && stillOwns(one, wanted));
+    if (others.length > 0) {
+      this.#names.add(wanted);
+      const meeting = [...others, wanted].toSorted(bySource);
+      return refusal(contestedWords({ destination, destinationRepository, meeting }));
     }
-    const message =
-      `${destination}/${destinationRepository} is where ${owner.source}/${owner.sourceRepository} goes; ` +
-      `${source}/${sourceRepository} would meet it there by rule ${rule}: give one of them another name`;
-    return { reason: 'name-collision', message } as const;
+    this.#names.own(wanted);
+    return undefined;
   }
+}
+
+function isSame(one: Owner, other: Owner): boolean {
+  return one.source === other.source && one.sourceRepository === other.sourceRepository;
+}
+
+/** As a sweep names them. */
+function bySource(one: Mapping, other: Mapping): number {
+  return sourceOf(one) < sourceOf(other) ? -1 : 1;
+}
+
+function refusal(message: string): Pick<Refused, 'reason' | 'message'> {
+  return { reason: 'name-collision', message };
 }
 
 /** What is remembered although no task stands for it: pushes that were refused, and deletions. */

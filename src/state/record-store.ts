@@ -31,6 +31,12 @@ const confirmRecord = `
     trusted = excluded.trusted
   WHERE verified_at <= excluded.verified_at OR verified_at > excluded.verified_at + 3600000`;
 
+/** What a sweep has found to be right belongs to the source repository that it is equal to. */
+const ownFound = `
+  INSERT INTO owner (destination, destination_repository, source, source_repository)
+  VALUES (@destination, @destinationRepository, @source, @sourceRepository)
+  ON CONFLICT DO NOTHING`;
+
 const distrustRepository = `
   UPDATE record SET trusted = 0
   WHERE destination = ? AND destination_repository = ? AND trusted = 1`;
@@ -45,6 +51,7 @@ type RecordRow = Omit<TagRecord, 'trusted'> & { trusted: number };
 const prepare = (connection: Connection) => ({
   find: connection.prepare<[Place], RecordRow>(findRecord),
   confirm: connection.prepare<[Ends & { digest: Digest; now: number }]>(confirmRecord),
+  own: connection.prepare<[Ends]>(ownFound),
   distrust: connection.prepare<[destination: string, repository: string]>(distrustRepository),
   count: connection.prepare<[destination: string], { trusted: number }>(countTrusted),
   oldest: connection.prepare<[destination: string, limit: number], RecordRow>(oldestTrusted),
@@ -68,8 +75,10 @@ export class SqliteRecordStore implements RecordStore {
   confirm(seen: readonly Seen[]): void {
     if (seen.length === 0) return;
     write(this.#connection, () => {
-      for (const { copy, digest, at } of seen)
+      for (const { copy, digest, at } of seen) {
         this.#sql.confirm.run({ ...copy, digest, now: Math.trunc(at) });
+        this.#sql.own.run(copy);
+      }
     });
   }
 

@@ -1,3 +1,4 @@
+import type { NameStore } from '../task/names.ts';
 import type { RecordStore } from '../task/record.ts';
 import type { LedgerStore } from '../copy/ledger.ts';
 import type { UploadSessions } from '../copy/upload-session.ts';
@@ -13,6 +14,7 @@ import { SqliteBlobStore } from './blob-store.ts';
 import { type DatabaseOptions, type inMemory, openDatabase, write } from './database.ts';
 import { SqliteDispatchStore } from './dispatch-store.ts';
 import { SqliteEnqueueStore } from './enqueue-store.ts';
+import { SqliteNameStore } from './name-store.ts';
 import { SqlitePositionStore } from './position-store.ts';
 import { SqlitePruneStore } from './prune-store.ts';
 import { SqliteRecordStore } from './record-store.ts';
@@ -27,6 +29,7 @@ export interface State {
   dispatch: DispatchStore;
   tasks: TaskStore;
   sweeps: SweepStore;
+  names: NameStore;
   positions: PositionStore;
   prune: PruneStore;
   records: RecordStore;
@@ -55,6 +58,7 @@ export function openState(file: string | typeof inMemory, options: DatabaseOptio
     dispatch: new SqliteDispatchStore(connection),
     tasks: new SqliteTaskStore(connection),
     sweeps: new SqliteSweepStore(connection),
+    names: new SqliteNameStore(connection),
     positions: new SqlitePositionStore(connection),
     prune: new SqlitePruneStore(connection),
     records: new SqliteRecordStore(connection),

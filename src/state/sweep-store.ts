@@ -6,7 +6,7 @@ import { TransitionError } from './error.ts';
 const sweepColumns = `
   id, rule, dry_run AS dryRun, started_by AS "trigger", state, started_at AS startedAt,
   finished_at AS finishedAt, listed, unchanged, enqueued, missed, causes, audited,
-  mismatched, failed, errors`;
+  mismatched, failed, errors, invalid_names AS invalidNames, collisions, name_errors AS nameErrors`;
 
 const beginSweep = `
   INSERT INTO sweep (rule, dry_run, started_by, state, started_at) VALUES (?, ?, ?, 'running', ?)`;
@@ -19,7 +19,8 @@ const overtake = `
 const saveSweep = `
   UPDATE sweep SET state = @state, finished_at = @finishedAt, listed = @listed, unchanged = @unchanged,
     enqueued = @enqueued, missed = @missed, causes = @causes, audited = @audited, mismatched = @mismatched,
-    failed = @failed, errors = @errors
+    failed = @failed, errors = @errors, invalid_names = @invalidNames, collisions = @collisions,
+    name_errors = @nameErrors
   WHERE id = @id`;
 
 const findSweep = `SELECT ${sweepColumns} FROM sweep WHERE id = ?`;
@@ -56,12 +57,13 @@ const endParts = `DELETE FROM sweep_part WHERE sweep = ?`;
 
 const listRepositories = `SELECT name FROM repository ORDER BY name`;
 
-type SweepRow = Omit<Sweep, 'rule' | 'dryRun' | 'finishedAt' | 'causes' | 'errors'> & {
+type SweepRow = Omit<Sweep, 'rule' | 'dryRun' | 'finishedAt' | 'causes' | 'errors' | 'nameErrors'> & {
   rule: string | null;
   dryRun: number;
   finishedAt: number | null;
   causes: string;
   errors: string;
+  nameErrors: string;
 };
 
 type PartRow = Part & { sweep: number };
@@ -111,6 +113,8 @@ export class SqliteSweepStore implements SweepStore {
         audited: 0,
         mismatched: 0,
         failed: 0,
+        invalidNames: 0,
+        collisions: 0,
       };
       const begun = {
         id: Number(lastInsertRowid),
@@ -119,7 +123,8 @@ export class SqliteSweepStore implements SweepStore {
         state: 'running',
         startedAt: now,
       } as const;
-      return { ...begun, ...counts, causes: {}, errors: [], ...(rule !== undefined && { rule }) };
+      const lists = { errors: [], nameErrors: [] };
+      return { ...begun, ...counts, causes: {}, ...lists, ...(rule !== undefined && { rule }) };
     });
   }
 
@@ -179,8 +184,9 @@ export class SqliteSweepStore implements SweepStore {
   }
 
   #save(sweep: Sweep): void {
-    const { rule = null, finishedAt = null, causes, errors, dryRun, ...counts } = sweep;
-    const texts = { causes: JSON.stringify(causes), errors: JSON.stringify(errors) };
+    const { rule = null, finishedAt = null, causes, errors, nameErrors, dryRun, ...counts } = sweep;
+    const lists = { errors: JSON.stringify(errors), nameErrors: JSON.stringify(nameErrors) };
+    const texts = { causes: JSON.stringify(causes), ...lists };
     const { changes } = this.#sql.saveSweep.run({
       ...counts,
       rule,
@@ -192,16 +198,21 @@ export class SqliteSweepStore implements SweepStore {
   }
 }
 
-function sweepOf({ rule, dryRun, finishedAt, causes, errors, ...sweep }: SweepRow): Sweep {
-  const lines: unknown = JSON.parse(errors);
+function sweepOf({ rule, dryRun, finishedAt, causes, errors, nameErrors, ...sweep }: SweepRow): Sweep {
   return {
     ...sweep,
     dryRun: dryRun === 1,
     causes: causesOf(causes),
-    errors: Array.isArray(lines) ? lines.map(String) : [],
+    errors: linesOf(errors),
+    nameErrors: linesOf(nameErrors),
     ...(rule !== null && { rule }),
     ...(finishedAt !== null && { finishedAt }),
   };
+}
+
+function linesOf(text: string): string[] {
+  const lines: unknown = JSON.parse(text);
+  return Array.isArray(lines) ? lines.map(String) : [];
 }
 
 function causesOf(text: string): Sweep['causes'] {

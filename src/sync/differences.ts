@@ -1,4 +1,4 @@
-import { collisionsOf } from '../rule/collision.ts';
+import { collisionWords, findingsOf } from '../rule/mapping.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import { byNumbers, destinationOf, sourceOf } from './outcome.ts';
 import type { Copy } from './outcome.ts';
@@ -40,7 +40,8 @@ export class Differences {
 
   /** Source repositories that meet in one destination repository: one line each, whether or not anything differs there. */
   get collisions(): string[] {
-    return collisionsOf([...this.#meetings.values()].flatMap((meeting) => inOrder(meeting)));
+    const mapped = [...this.#meetings.values()].flatMap((meeting) => inOrder(meeting));
+    return findingsOf(mapped.map((one) => ({ ...one, problem: undefined }))).collisions.map(collisionWords);
   }
 
   /** By the names of the sources. The first of them has what two want; the mirror gives it to the first to come. */

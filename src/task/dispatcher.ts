@@ -43,7 +43,7 @@ class Cancelled extends Error {}
  * of a task, and when the next retryable one is due.
  */
 export class Dispatcher {
-  readonly #options: DispatcherOptions;
+  #options: DispatcherOptions;
   readonly #queue: PQueue;
   readonly #running = new Map<number, { task: Task; controller: AbortController }>();
   #timer: { cancel(): void } | undefined;
@@ -66,6 +66,13 @@ export class Dispatcher {
       this.#storageFailed(error);
       this.#timer = this.#options.clock.after(pause, () => this.wake());
     }
+  }
+
+  /** From now on; what runs beyond a lower `concurrency` comes to its end. */
+  adjust(limits: Pick<DispatcherOptions, 'concurrency' | 'destinations' | 'longestWait'>): void {
+    this.#options = { ...this.#options, ...limits };
+    this.#queue.concurrency = limits.concurrency;
+    this.wake();
   }
 
   /** Aborts a running task that the store has marked as cancelled. */

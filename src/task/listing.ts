@@ -41,6 +41,10 @@ export interface ListedArtifact {
   tags: { name: string; pushedAt: number }[];
   /** Signatures, and anything else with this `subject`: they are no rows themselves, and their tags are not told. */
   accessories: { digest: Digest; type: string }[];
+  /** The media type of the config; of what has none, the manifest's own; empty where it is not told. */
+  configType: string;
+  /** An index with members that are no images but say something about others. */
+  attested: boolean;
 }
 
 /** A source that has projects: Harbor. */

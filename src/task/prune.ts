@@ -4,8 +4,8 @@ import type { PruneStore } from './store.ts';
 export interface PruneOptions {
   store: PruneStore;
   clock: Clock;
-  /** How long finished tasks, events and sweeps are kept; milliseconds. */
-  keep: number;
+  /** How long finished tasks, events and sweeps are kept just now; milliseconds. */
+  keep(): number;
   /** A round ended early; the next one comes all the same. */
   onError: (error: unknown) => void;
 }
@@ -46,7 +46,7 @@ export class Prune {
 
   async #round(signal: AbortSignal): Promise<void> {
     const { store, clock, keep, onError } = this.#options;
-    const before = clock.now() - keep;
+    const before = clock.now() - keep();
     try {
       store.pruneUploads(clock.now());
       let last: number;

@@ -6,6 +6,7 @@ import { isRefusal, projectOf } from './listed.ts';
 import { planOf, type PlanOptions, repositoriesOf } from './plan.ts';
 import { ProjectComparison } from './project-comparison.ts';
 import type { Part, Sweep } from './store.ts';
+import type { Survey } from './survey.ts';
 import type { SweepOptions } from './sweep.ts';
 import type { Cause } from './task.ts';
 
@@ -15,6 +16,8 @@ export interface SourceSweepOptions extends ComparisonOptions {
   turn: number;
   /** The rules of the sweep that read this source. */
   here: readonly RuleSource[];
+  /** What the source has, when it is known how all names get on with each other. */
+  survey(): Promise<Survey>;
   /** Whether one of them matches the repository. */
   isWanted(repository: string): boolean;
 }
@@ -37,19 +40,20 @@ export class SourceSweep {
 
   async run(): Promise<void> {
     const { sweep, signal } = this.#options;
+    const survey = await this.#options.survey();
     const next = (): Part | undefined => this.#shared.store.next(sweep.id, this.#source);
     for (let part = next(); part !== undefined; part = next()) {
       signal.throwIfAborted();
-      await this.#part(part);
+      await this.#part(part, survey);
     }
   }
 
   /** What cannot be compared is counted and named, and does not stop the rest. */
-  async #part(part: Part): Promise<void> {
+  async #part(part: Part, survey: Survey): Promise<void> {
     const { signal, tally } = this.#options;
     let more: Part[] = [];
     try {
-      if (part.kind === 'plan') more = await this.#plan();
+      if (part.kind === 'plan') more = await this.#plan(survey);
       else if (part.kind === 'project') more = await this.#project(part);
       else await this.#repository(part);
     } catch (error) {
@@ -60,10 +64,14 @@ export class SourceSweep {
     await this.#save(part, 'done', more);
   }
 
-  async #plan(): Promise<Part[]> {
+  async #plan(survey: Survey): Promise<Part[]> {
     const { sweep, tally, signal, here } = this.#options;
     if (!sweep.dryRun) await this.#shared.catchUp(this.#source, tally, signal);
-    return planOf(this.#source, here, this.#planOptions());
+    for (const [project, { message }] of survey.unnamed)
+      tally.note(
+        `${this.#source}/${project}: names that meet are seen only as they are compared: ${message}`,
+      );
+    return planOf(this.#source, here, survey, this.#planOptions());
   }
 
   #planOptions(): PlanOptions {

@@ -54,7 +54,8 @@ export interface EnqueueStore {
    * joins without changing anything, and takes up a task that was discarded or cancelled instead of making one; but
    * not one whose digest was refused for good, as long as that is the one the sweep has seen. Where two source tags
    * want one destination tag, the newest push decides. A name that is refused, or owned by another source repository
-   * for which `stillOwns` holds, makes a `discarded` task that names both.
+   * for which `stillOwns` holds, makes a `discarded` task that names both; so does one that nobody owns, and into which
+   * another known source repository is put (`NameStore`).
    */
   enter(
     batch: readonly Entry[],
@@ -187,6 +188,12 @@ export interface Sweep {
   failed: number;
   /** What went wrong, one line each, the first few. */
   errors: string[];
+  /** Source repositories whose name the destination cannot have, with or without a tag to copy. */
+  invalidNames: number;
+  /** Destination repositories in which several source repositories would meet. */
+  collisions: number;
+  /** Both, one line each, the first few. */
+  nameErrors: string[];
 }
 
 /** A piece of a sweep's work; `migrations/0004_record.sql` says what the kinds are. */

@@ -2,6 +2,7 @@ import type { RuleSource } from '../rule/match.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import { audit } from './audit.ts';
 import { DestinationTags } from './destination-tags.ts';
+import { KnownNames } from './names.ts';
 import type { RecordStore, TagRecord } from './record.ts';
 import { SourceSweep } from './source-sweep.ts';
 import type { Part, Sweep } from './store.ts';
@@ -36,8 +37,13 @@ export class SweepRun {
   async run(): Promise<void> {
     const { store } = this.#options;
     if (!store.isPlanned(this.#sweep.id)) await this.#begin();
-    const sources = store.sources(this.#sweep.id).map((source) => this.#sourceSweep(source).run());
-    const [failed] = (await Promise.allSettled(sources)).filter((one) => one.status === 'rejected');
+    // Since it was planned a source may have left the rules, and the configuration.
+    const sources = store
+      .sources(this.#sweep.id)
+      .filter((name) => this.#rules.some(({ source }) => source === name));
+    const names = this.#newNames(sources);
+    const runs = sources.map((source) => this.#sourceSweep(source, names).run());
+    const [failed] = (await Promise.allSettled(runs)).filter((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
     this.#countTurn();
   }
@@ -61,14 +67,21 @@ export class SweepRun {
     store.plan(this.#sweep, parts);
   }
 
+  /** A sweep that goes on asks for them again: they are few requests, and may have changed. */
+  #newNames(sources: readonly string[]): KnownNames {
+    const { names: store, registries, rules, clock, onFindings, width = fewRequests } = this.#options;
+    const [sweep, signal] = [this.#sweep, this.#signal];
+    return new KnownNames(sources, { store, registries, rules, clock, onFindings, width, sweep, signal });
+  }
+
   /** With a tally of its own: what one source has found is committed before its own position, and not with another's. */
-  #sourceSweep(source: string): SourceSweep {
+  #sourceSweep(source: string, names: KnownNames): SourceSweep {
     const { registries, records, rules, clock } = this.#options;
     const [signal, now] = [this.#signal, () => clock.now()];
     const { dryRun, rule } = this.#sweep;
     const here = this.#rules.filter((one) => one.source === source);
     const match = (repository: string, tag: string, of?: readonly string[]): (Wanted | Refused)[] =>
-      rules.match(repository, tag, of, rule);
+      rules.match(repository, tag, of, rule).map((copy) => names.refusalOf(copy) ?? copy);
     const isWanted = (record: TagRecord): boolean => this.#isWanted(record);
     const confirm: RecordStore['confirm'] = (seen) => (dryRun ? undefined : records.confirm(seen));
     const known = { find: records.find.bind(records), confirm };
@@ -83,6 +96,7 @@ export class SweepRun {
       now,
       signal,
       here,
+      survey: () => names.of(source),
       width: this.#options.width ?? fewRequests,
       onCompare: this.#options.onCompare,
       isWanted: (repository: string) => here.some((one) => rules.matchesRepository(one.rule, repository)),

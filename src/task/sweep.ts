@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
-import type { RuleSource } from '../rule/match.ts';
+import type { NameFindings } from '../rule/mapping.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import type { Account } from './catch-up.ts';
+import type { NameRules, NameStore } from './names.ts';
 import type { PlanRules } from './plan.ts';
 import type { RecordStore } from './record.ts';
 import type { Registries } from './registries.ts';
@@ -10,14 +11,14 @@ import { StorageError } from './store.ts';
 import type { Entered, Entry, PositionStore, Sweep, SweepStore } from './store.ts';
 
 /** What a sweep needs of the rules. */
-export interface SweepRules extends PlanRules {
+export interface SweepRules extends PlanRules, NameRules {
   /** The copies that the rules want of a tag, or `only` the rule of that name. */
   match(repository: string, tag: string, of?: readonly string[], only?: string): (Wanted | Refused)[];
-  sources(rule?: string): readonly RuleSource[];
 }
 
 export interface SweepOptions {
   store: SweepStore;
+  names: NameStore;
   positions: PositionStore;
   records: RecordStore;
   registries: Registries;
@@ -33,6 +34,8 @@ export interface SweepOptions {
   width?: number;
   /** Told of each copy that is compared, before it is. */
   onCompare?(copy: Wanted): void;
+  /** Told of what is wrong with the names of whole sources, each time that more is known. */
+  onFindings?(findings: NameFindings): void;
   clock: Clock;
   /** Called when a sweep has ended. */
   listener(sweep: Sweep): void;

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { z } from 'zod';
 import type { OpenApi } from '../../src/aliyun/openapi.ts';
 import { Pace } from '../../src/aliyun/pace.ts';
+import { RegistryError } from '../../src/copy/error.ts';
 import { accessKey } from '../support/acr-openapi.ts';
 import { FakeClock } from '../support/clock.ts';
 import { certificate } from '../support/certificate.ts';
@@ -46,6 +47,23 @@ test('a temporary key sends its security token', async (t) => {
   const { server, client } = await startStand(t, { identity: { ...accessKey, securityToken: 'sts/token=' } });
   await ask(client);
   assert.equal(server.calls[0]?.headers['x-acs-security-token'], 'sts/token=');
+});
+
+test('where the OpenAPI is, and of which instance, is found out once, and again after a failure', async (t) => {
+  const { server, clock, pace } = await startStand(t);
+  const [url, known] = [new URL(server.url), server.calls];
+  let asked = 0;
+  const address = async () => {
+    if (++asked === 1) throw new RegistryError('unreachable', 'the registry is away');
+    return { url, instanceId: 'cri-standin00000001' };
+  };
+  const client = clientOf(t, { url, clock, pace, address });
+  const both = await Promise.allSettled([ask(client), ask(client)]);
+  assert.deepEqual(new Set(both.map(({ status }) => status)), new Set(['rejected']));
+  assert.equal(asked, 1);
+  await Promise.all([ask(client), ask(client)]);
+  await ask(client);
+  assert.deepEqual([asked, known.length], [2, 3]);
 });
 
 test('HTTP 200 can be a failure', async (t) => {
@@ -254,5 +272,9 @@ test('a server that cannot be verified gets nothing', async (t) => {
   const url = new URL(`https://127.0.0.1:${address.port}`);
   await failure(ask(clientOf(t, { url, clock, pace })), 'tls');
   assert.equal(asked, 0);
-  assert.deepEqual(await ask(clientOf(t, { url, clock, pace, ca: [ca] })), { RepoId: 'crr-1' });
+  let trusted: string[] = [];
+  const client = clientOf(t, { url, clock, pace, ca: () => trusted });
+  await failure(ask(client), 'tls');
+  trusted = [ca];
+  assert.deepEqual(await ask(client), { RepoId: 'crr-1' });
 });

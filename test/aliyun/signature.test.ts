@@ -33,19 +33,30 @@ test("the vendor's example", () => {
   });
 });
 
-test('a temporary password of ACR, asked for in the middle of a second', () => {
+/** `GetAuthorizationToken`, asked for in the middle of a second. */
+function authorizationOf(securityToken?: string): string {
   const operation = {
     host: 'cr.cn-shanghai.aliyuncs.com',
     action: 'GetAuthorizationToken',
     version: '2018-12-01',
     parameters: { InstanceId: 'cri-standin00000001' },
   };
-  const identity = { accessKeyId: 'AKTEST', accessKeySecret: 'SKTEST' };
+  const identity = { accessKeyId: 'AKTEST', accessKeySecret: 'SKTEST', securityToken };
   const moment = { time: Date.parse('2026-11-23T00:00:00.999Z'), nonce: '0123456789abcdef' };
-  const { authorization } = signedHeaders(operation, identity, moment);
+  return signedHeaders(operation, identity, moment)['authorization'] ?? '';
+}
+
+test('a temporary password of ACR', () => {
   assert.match(
-    authorization ?? '',
+    authorizationOf(),
     /,Signature=bc1f5d75b3c986191e60fd64e7a3a74cc4f1aea4a975288d152e8efe314b95d8$/,
+  );
+});
+
+test('the same by a temporary key, as another program signs it', () => {
+  assert.match(
+    authorizationOf('STSTOKEN+/='),
+    /,Signature=509219dca60e27593dc965eb7c0dd4605ca2ff26178571538ade295a12eaf6c0$/,
   );
 });
 

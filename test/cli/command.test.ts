@@ -15,7 +15,7 @@ test('help names every command and goes to standard output', async (t) => {
   for (const args of [['--help'], ['help']]) {
     const { code, stdout, stderr } = await run(t, args);
     assert.deepEqual([code, stderr], [0, '']);
-    for (const command of ['serve', 'sync', 'plan', 'demo', 'explain', 'resync', 'tasks'])
+    for (const command of ['serve', 'sync', 'plan', 'demo', 'explain', 'reload', 'resync', 'tasks'])
       assert.match(stdout, new RegExp(`^  ${command}\\b`, 'm'));
   }
   const { code, stdout } = await run(t, ['help', 'resync']);

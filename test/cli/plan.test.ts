@@ -56,7 +56,7 @@ function configuration() {
     },
     rules: [
       { name: 'library', source: 'origin', repositories: ['library/**'], ...rule },
-      { name: 'away', source: 'nowhere', repositories: ['team/app'], ...rule },
+      { name: 'away', source: 'nowhere', repositories: ['team/app'], ...rule, repository: 'away/{base}' },
     ],
     webhook: { allowUnauthenticated: true },
     admin: { tokens: [token] },
@@ -125,6 +125,10 @@ test('plan: what a sweep would copy and why, and it asks for no more than it has
       'origin/library/app (rule library) and origin/library/deep/app (rule library) would both become ' +
         'mirror/mirror/app; give one of them another `repository`',
     ],
+    invalidNames: [
+      'origin/library/x would become "mirror/x", which mirror cannot have: expected a repository of 2 to 120 ' +
+        'characters, got 1; change `repository` of rule library',
+    ],
     errors: [],
     tags: [
       {
@@ -164,9 +168,12 @@ test('plan: what a sweep would copy and why, and it asks for no more than it has
       'GET /v2/_catalog',
       ...['app', 'deep/app', 'sibling', 'x'].map((name) => `GET ${from}/${name}/tags/list`),
       ...['app', 'sibling'].map((name) => `GET ${to}/${name}/tags/list`),
-      // Each source tag once, but for the one whose name is refused.
-      ...['app', 'app', 'app', 'deep/app', 'sibling'].map(
-        (name, index) => `HEAD ${from}/${name}/manifests/${['v1', 'v2', 'v10', 'v1', 'v1'][index]}`,
+      // Whose mirror/app is: of the two that meet there, the one that has a tag there already.
+      ...['app', 'deep/app'].map((name) => `GET ${from}/${name}/tags/list`),
+      `GET ${to}/app/tags/list`,
+      // Each source tag once, but for those that are refused.
+      ...['app', 'app', 'app', 'sibling'].map(
+        (name, index) => `HEAD ${from}/${name}/manifests/${['v1', 'v2', 'v10', 'v1'][index]}`,
       ),
       // Each destination tag at most once.
       ...['v1', 'v2', 'v10'].map((tag) => `HEAD ${to}/app/manifests/${tag}`),
@@ -201,6 +208,7 @@ test('plan beside the running mirror: in words, exit 1 as a source is away, and 
   const said = lines.slice(3, -2).join('\n');
   assert.match(said, /^skipped .*deep\/app:v1 -> .* {2}rule library {2}name-collision: /m);
   assert.match(said, /^skipped origin\/library\/x:v1 -> .*name-invalid: .*2 to 120 characters/m);
+  assert.match(said, /^name-invalid: origin\/library\/x would become "mirror\/x", which mirror cannot have/m);
   assert.match(said, /^name-collision: origin\/library\/app .* and origin\/library\/deep\/app/m);
   assert.match(said, /^not compared: nowhere\/team\/app: .*127\.0\.0\.1:1/m);
 

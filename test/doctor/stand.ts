@@ -18,19 +18,20 @@ export interface Described {
   clock?: Clock;
   env?: Record<string, string>;
   network?: Network;
+  writeProbe?: boolean;
 }
 
 /** Writes the configuration as a user would, and has everything in it checked. */
 export async function diagnose(
   t: Ending,
-  { registries, rules, more, clock = systemClock, env = {}, network }: Described,
+  { registries, rules, more, clock = systemClock, env = {}, network, writeProbe = false }: Described,
 ): Promise<Report> {
   const file = join(await temporaryFolder(t), 'tagferry.yaml');
   const webhook = { secrets: ['Bearer of-the-webhook'] };
   await writeFile(file, JSON.stringify({ registries, rules, webhook, ...more }));
   const { stream } = logLines();
   const log = createLog({ level: 'warn', format: 'json', stream }, []);
-  return examineConfig(loadConfig(file, env), { env, ...(network && { network }) }, log, clock);
+  return examineConfig(loadConfig(file, env), { env, ...(network && { network }), writeProbe }, log, clock);
 }
 
 /** What is not as it should be: `SUBJECT CHECK STATUS CODE`. That an identity is missing is no fault. */

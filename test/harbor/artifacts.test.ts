@@ -55,6 +55,8 @@ test('Harbor: an artifact has its times, its tags with theirs, and its accessori
     repository: 'team/app',
     digest: digestOf(1),
     accessories: [{ digest: digestOf(2), type: 'subject.accessory' }],
+    configType: 'application/vnd.oci.image.config.v1+json',
+    attested: false,
   });
   assert.deepEqual(
     tags.map(({ name, pushedAt: at }) => [name, at === tags[0]?.pushedAt, at > pushedAt]),
@@ -93,13 +95,19 @@ test('Harbor: artifacts that the account may not list are denied', async (t) => 
 test('Harbor: tags and repositories that are none do not keep a project from being listed', async (t) => {
   const { harbor, server } = await startStand(t);
   const rows = [
-    { ...row, tags: [{ name: 'a b' }, null, { name: 'v5', push_time: 'soon' }], accessories: [7] },
+    {
+      ...row,
+      tags: [{ name: 'a b' }, null, { name: 'v5', push_time: 'soon' }],
+      accessories: [7],
+      references: [7, { platform: null }],
+    },
     { ...row, id: 6, repository_name: 'team/A B' },
   ];
   server.faults.once(/artifacts/, answer(200, {}, JSON.stringify(rows)));
   const tags = [{ name: 'v5', pushedAt: 0 }];
   const { id, digest } = row;
-  const artifacts = [{ id, digest, repository: 'team/app', pushedAt: 0, tags, accessories: [] }];
+  const untold = { configType: '', attested: false };
+  const artifacts = [{ id, digest, repository: 'team/app', pushedAt: 0, tags, accessories: [], ...untold }];
   assert.deepEqual(await all(harbor.artifacts('team', 0)), [{ artifacts, lastId: 6 }]);
 });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import {
@@ -13,7 +13,7 @@ import { type AcrStandIn, startAcr } from '../support/acr-standin.ts';
 import { pusher, temporary } from '../support/acr-tokens.ts';
 import { ociImage } from '../support/image.ts';
 import { contentsOf, push } from '../support/push.ts';
-import { role, startSts } from '../support/sts.ts';
+import { role, startEcsMetadata, startSts } from '../support/sts.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { eventually } from './eventually.ts';
 import { type Harbor, developer, startHarbor } from './harbor.ts';
@@ -34,6 +34,7 @@ async function startStand(
   t: TestContext,
   identity = `${key}, ${instance}`,
   environment: Record<string, string> = {},
+  more: readonly Edit[] = [],
 ): Promise<Stand> {
   const [harbor, acr] = await Promise.all([startHarbor(t), startAcr(t)]);
   const openApi = await startAcrOpenApi(t, { shelf: registryShelf(acr.url, pusher) });
@@ -43,6 +44,7 @@ async function startStand(
     ...ends(harbor, there),
     [`username: ${pusher.name}`, aliyun],
     ['password: ${ACR_PASSWORD}', '# no password'],
+    ...more,
   ];
   const file = await writeExample(await temporaryFolder(t), edits);
   const mirror = await serve(t, file, {
@@ -122,11 +124,41 @@ test('with a RAM role by OIDC, as Kubernetes gives it, a tag is copied, and noth
     ALIBABA_CLOUD_OIDC_TOKEN_FILE: tokenFile,
   });
   const calls = await copied(stand, 'oidc');
-  const tokens = new Set(calls.map(({ headers }) => headers['x-acs-security-token']));
-  assert.deepEqual(tokens, new Set(['sts-token-1']));
+  assert.deepEqual(new Set(calls.map(tokenOf)), new Set(['sts-token-1']));
   assert.equal(sts.given, 1);
   const { stdout, stderr } = stand.mirror;
   const shown = [...stdout, ...stderr].join('\n');
   for (const secret of [sts.token, 'sts-token-1', accessKey.accessKeySecret, temporary.password])
     assert.ok(!shown.includes(secret));
+});
+
+test('with the RAM role of the ECS instance that it runs on, a tag is copied', async (t) => {
+  const ecs = await startEcsMetadata(t);
+  const calls = await copied(await startStand(t, `ecsRamRole: { metadataUrl: '${ecs.url}' }`), 'ecs');
+  assert.deepEqual(new Set(calls.map(tokenOf)), new Set(['sts-token-1']));
+  assert.equal(ecs.given, 1);
+});
+
+test("with what Alibaba's own package finds, a tag is copied", async (t) => {
+  const modules = await temporaryFolder(t);
+  const own = join(modules, '@alicloud', 'credentials');
+  await mkdir(own, { recursive: true });
+  const found = { ...accessKey, securityToken: 'of-the-package' };
+  const code = `exports.default = class { async getCredential() { return ${JSON.stringify(found)}; } };`;
+  await writeFile(join(own, 'index.js'), code);
+  const stand = await startStand(t, 'credentialsPackage: true', { NODE_PATH: modules });
+  const calls = await copied(stand, 'package');
+  assert.deepEqual(new Set(calls.map(tokenOf)), new Set(['of-the-package']));
+});
+
+function tokenOf({ headers }: AcrOpenApi['calls'][number]): unknown {
+  return headers['x-acs-security-token'];
+}
+
+test('a host that is no name of an instance is left as it is by endpoint: auto, and the log says so', async (t) => {
+  const stand = await startStand(t, undefined, {}, [['# endpoint: auto', 'endpoint: auto']]);
+  await copied(stand, 'auto');
+  const lines = stand.mirror.log().filter(({ url }) => url === stand.acr.url);
+  assert.equal(lines.length, 1);
+  assert.match(String(lines[0]?.['message']), /^registry acr is reached by a host of its own/);
 });

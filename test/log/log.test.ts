@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
-import { createLog, type Fields, type Log, type LogOptions } from '../../src/log.ts';
+import { type AdjustableLog, createLog, type Fields, type LogOptions } from '../../src/log.ts';
 
 const now = () => Date.UTC(2026, 10, 23, 12, 0, 0, 7);
 const time = '2026-11-23T12:00:00.007Z';
 
 interface Written {
-  log: Log;
+  log: AdjustableLog;
   lines(): string[];
 }
 
@@ -201,6 +201,19 @@ test('for people: text, with colour only on a terminal without NO_COLOR', () => 
   assert.deepEqual(write({}), [plain]);
   assert.deepEqual(write({ isTTY: true, env: { NO_COLOR: '1' } }), [plain]);
   assert.deepEqual(write({ isTTY: true }), [plain.replace('WARN ', '\x1b[33mWARN \x1b[0m')]);
+});
+
+test('level, format and secrets may change; what was masked stays masked', () => {
+  const { log, lines } = open({ level: 'info' }, ['the-first']);
+  log.debug('not yet');
+  log.adjust({ level: 'debug', format: 'pretty' });
+  log.debug('the-first, the-second');
+  log.mask(['the-second']);
+  log.mask(['the-third', 'the-second']);
+  log.debug('the-first, the-second, the-third');
+  log.adjust({ level: 'error', format: 'json' });
+  log.warn('no more');
+  assert.deepEqual(lines(), [`${time} DEBUG ***, the-second`, `${time} DEBUG ***, ***, ***`]);
 });
 
 test('a reader that went away does not stop the program', async () => {

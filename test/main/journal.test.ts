@@ -101,3 +101,26 @@ test("every event in a task's life is one line with its id", () => {
   assert.deepEqual([lines[2]?.reason, lines[2]?.detail], ['name-invalid', 'too long']);
   assert.deepEqual([lines[5]?.reason, lines[5]?.detail], ['tls', 'expired']);
 });
+
+test('names that are never copied: a line each, once a sweep, and how many more there are', () => {
+  const { journal, lines } = stand();
+  const counts = { listed: 0, unchanged: 0, enqueued: 0, missed: 0, audited: 0, mismatched: 0, failed: 0 };
+  const names = {
+    collisions: 2,
+    invalidNames: 3,
+    nameErrors: ['a and b would both become c', 'd would become e'],
+  };
+  const what = { id: 3, dryRun: false, trigger: 'schedule', state: 'completed', startedAt: 0 } as const;
+  journal.sweep({ ...what, ...counts, ...names, causes: {}, errors: [] });
+  const told = lines.map(({ level, message, detail, names: more, collisions, invalidNames }) => [
+    level,
+    message,
+    detail ?? more ?? [collisions, invalidNames],
+  ]);
+  assert.deepEqual(told, [
+    ['error', 'a name that is never copied', 'a and b would both become c'],
+    ['error', 'a name that is never copied', 'd would become e'],
+    ['error', 'more names that are never copied', 3],
+    ['info', 'sweep done', [2, 3]],
+  ]);
+});

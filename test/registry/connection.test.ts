@@ -6,8 +6,9 @@ import { test, type TestContext } from 'node:test';
 import type { Misbehaviour } from '../../src/demo/registry/call.ts';
 import { EmbeddedRegistry } from '../../src/demo/registry/registry.ts';
 import * as connection from '../support/connection-fault.ts';
-import { certificate, expiredCertificate } from '../support/certificate.ts';
+import { certificate, expiredCertificate, selfSigned } from '../support/certificate.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import { Faults } from '../support/fault.ts';
 import { ociImage } from '../support/image.ts';
 import { push } from '../support/push.ts';
 import { LeapingClock } from './clock.ts';
@@ -88,6 +89,31 @@ test('TLS: an authority that is known is trusted', async (t) => {
     await resolve(t, registry.url.replace('127.0.0.1', 'localhost'), { ca: [ca] }).resolved,
     undefined,
   );
+});
+
+test('TLS: other authorities count for new connections; what is under way ends by those before', async (t) => {
+  const { key, cert, ca } = await certificate();
+  const faults = new Faults();
+  const registry = await EmbeddedRegistry.start({ tls: { key, cert }, misbehave: faults.misbehave });
+  t.after(() => registry.close());
+  await push(registry.url, 'a/b', 'slow', image);
+  let trusted = [ca];
+  const repository = clientOf(t, registry.url, { ca: () => trusted }).repository('a/b', 'pull');
+  assert.equal(await repository.resolve('v1'), undefined);
+  const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  faults.once(/manifests\/slow/, async (_call, next) => {
+    begun.resolve();
+    await goOn.promise;
+    return next();
+  });
+  const slow = repository.resolve('slow');
+  await begun.promise;
+  trusted = [(await selfSigned()).cert];
+  await failure(repository.resolve('v1'), 'tls');
+  goOn.resolve();
+  assert.equal((await slow)?.digest, image.descriptor.digest);
+  trusted = [ca];
+  assert.equal(await repository.resolve('v1'), undefined);
 });
 
 test('TLS: what is not to be trusted is a failure at once, unless it is to be skipped', async (t) => {

@@ -21,6 +21,7 @@ test('the document is OpenAPI 3.1 and has every operation of the contract', asyn
     'get /sweeps/{id}',
     'get /tasks',
     'get /tasks/{id}',
+    'post /reload',
     'post /resync',
     'post /rules/test',
     'post /sweeps',
@@ -205,7 +206,8 @@ test('sweeps begin one at a time and show their counts', async (t) => {
   assert.deepEqual([startedAt, finishedAt], ['2026-11-23T12:00:00.000Z', '2026-11-23T12:00:00.001Z']);
   const counts = { listed: 9, unchanged: 0, enqueued: 0, missed: 0, audited: 0, mismatched: 0, failed: 1 };
   const what = { id, rule: 'everything', dryRun: true, trigger: 'admin', state: 'completed', errors };
-  assert.deepEqual(ended, { ...what, ...counts, causes: {} });
+  const names = { invalidNames: 0, collisions: 0, nameErrors: [] };
+  assert.deepEqual(ended, { ...what, ...counts, ...names, causes: {} });
 
   assert.equal((await api('POST', '/sweeps', {})).status, 202);
   const { sweeps, next } = jsonOf(await api('GET', '/sweeps?limit=1'));

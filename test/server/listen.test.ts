@@ -55,7 +55,7 @@ test('an address in use is a refusal that names it', async (t) => {
 
 test('with a certificate it speaks TLS', async (t) => {
   const { key, cert } = await certificate();
-  const tls = { key: Buffer.from(key), cert: Buffer.from(cert) };
+  const tls = { key, cert };
   const server = await listen(hello, { ...here, tls });
   t.after(() => server.close(0));
   assert.equal(server.url, `https://127.0.0.1:${server.port}`);

@@ -6,8 +6,10 @@ import type { Rule } from '../../src/rule/rule.ts';
 import { createApp, type AppOptions } from '../../src/server/app.ts';
 import type { Health } from '../../src/server/health.ts';
 import { listen, type Listening, type ListenOptions } from '../../src/server/listen.ts';
+import type { Reload } from '../../src/server/reload.ts';
 import type { Sweeps } from '../../src/server/sweeps.ts';
 import type { Resync } from '../../src/server/tasks.ts';
+import type { WebhookProtection } from '../../src/server/webhook.ts';
 import { openState, type State } from '../../src/state/state.ts';
 import { Enqueue } from '../../src/task/enqueue.ts';
 import { explain, recall } from '../../src/task/explain.ts';
@@ -52,11 +54,12 @@ export interface Stand {
 }
 
 export interface StandOptions {
-  webhook?: Partial<AppOptions['webhook']>;
+  webhook?: Partial<WebhookProtection> & Partial<Pick<AppOptions['webhook'], 'receive'>>;
   tokens?: string[];
   resync?: Resync;
   /** Of `harbor` and `acr`; where there are none, each connection is refused. */
   registries?: Pick<Registries, 'source' | 'destination'>;
+  reload?: Reload;
   maxPages?: number;
   timeouts?: NonNullable<ListenOptions['timeouts']>;
   clock?: Clock;
@@ -93,15 +96,17 @@ function appOptions(
   state: State,
   { deliveries, logged, health }: Pick<Stand, 'deliveries' | 'logged' | 'health'>,
   {
-    webhook,
+    webhook = {},
     tokens = [token],
     resync,
+    reload,
     registries,
     clock = { ...systemClock, now: () => now },
   }: StandOptions & Required<Pick<StandOptions, 'registries'>>,
 ): AppOptions {
   const ruleset = new Ruleset(rules);
   const enqueue = new Enqueue({ store: state.enqueue, rules: () => ruleset, clock });
+  const protection = { secrets: [secret], allowUnauthenticated: false, ...webhook };
   const log =
     (level: string) =>
     (message: string, fields: Record<string, unknown> = {}) =>
@@ -110,13 +115,11 @@ function appOptions(
     clock,
     log: { error: log('error'), warn: log('warn') },
     webhook: {
-      secrets: [secret],
-      allowUnauthenticated: false,
-      receive: (event) => enqueue.receive(event),
-      ...webhook,
+      protection: () => protection,
+      receive: webhook.receive ?? ((event) => enqueue.receive(event)),
     },
     admin: {
-      tokens,
+      tokens: () => tokens,
       tasks: {
         list: (query) => state.tasks.list(query),
         get: (id) => state.tasks.get(id),
@@ -132,6 +135,7 @@ function appOptions(
         const hint = hintFor([harborConfig(), registryConfig()]);
         return explain(recalled, { registries, hint, clock, from: 'mirror' });
       },
+      reload: reload ?? (() => Promise.resolve('stopping')),
     },
     health: { live: () => health.live, ready: () => health.ready },
     metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'tagferry_up 1\n' },

@@ -7,8 +7,9 @@ test('a sweep is begun, saved and found again as it was', async (t) => {
   const { state, reopen } = await temporaryState(t);
   const begun = state.sweeps.begin({ rule: 'library', dryRun: true, trigger: 'admin' }, 1_000);
   const counts = { listed: 0, unchanged: 0, enqueued: 0, missed: 0, audited: 0, mismatched: 0, failed: 0 };
+  const names = { invalidNames: 0, collisions: 0, nameErrors: [] };
   const expected = { rule: 'library', dryRun: true, trigger: 'admin', state: 'running', startedAt: 1_000 };
-  assert.deepEqual(begun, { id: begun.id, ...expected, ...counts, causes: {}, errors: [] });
+  assert.deepEqual(begun, { id: begun.id, ...expected, ...counts, ...names, causes: {}, errors: [] });
   assert.deepEqual(state.sweeps.get(begun.id), begun);
 
   const saved: Sweep = {
@@ -24,6 +25,9 @@ test('a sweep is begun, saved and found again as it was', async (t) => {
     mismatched: 1,
     failed: 1,
     errors: ['library/a: denied', 'it\'s "quoted"'],
+    invalidNames: 2,
+    collisions: 1,
+    nameErrors: ['a and b would both become c'],
   };
   state.sweeps.save(saved);
   assert.deepEqual(reopen().sweeps.get(begun.id), saved);

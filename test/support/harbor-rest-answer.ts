@@ -123,6 +123,7 @@ function artifacts(
 
 function artifactRow(artifact: StandArtifact): object {
   const { id, digest, repositoryId, pushedAt, project, children } = artifact;
+  const { configType = imageMembers.artifact_type } = artifact;
   const kind = children.length === 0 ? 'manifest' : 'index';
   return {
     ...(kind === 'manifest' && imageMembers),
@@ -131,17 +132,26 @@ function artifactRow(artifact: StandArtifact): object {
     id,
     labels: null,
     manifest_media_type: `application/vnd.oci.image.${kind}.v1+json`,
-    media_type: `application/vnd.oci.image.${kind}.v1+json`,
+    media_type: kind === 'manifest' ? configType : `application/vnd.oci.image.${kind}.v1+json`,
     project_id: project.id,
     pull_time: never,
     push_time: pushedAt,
-    references: orNull(children.map((child) => ({ child_digest: child, parent_id: id }))),
+    references: orNull(
+      [...children, ...(artifact.attestation === undefined ? [] : [artifact.attestation])].map((child) => ({
+        child_digest: child,
+        parent_id: id,
+        platform: child === artifact.attestation ? nowhere : linux,
+      })),
+    ),
     repository_id: repositoryId,
     size: 659,
     tags: orNull(artifact.tags.map((tag) => tagRow(tag, artifact))),
     type: 'IMAGE',
   };
 }
+
+const linux = { OsFeatures: null, architecture: 'amd64', os: 'linux' };
+const nowhere = { OsFeatures: null, architecture: 'unknown', os: 'unknown' };
 
 function tagRow({ id, name, pushedAt }: StandArtifact['tags'][number], artifact: StandArtifact): object {
   return {

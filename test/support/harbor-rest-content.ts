@@ -26,6 +26,8 @@ export interface StandArtifact {
   /** Makes it an accessory, which is shown in no list. */
   subject: string | undefined;
   accessoryType: 'signature.cosign' | 'subject.accessory';
+  configType?: string;
+  attestation?: string;
 }
 
 export interface StandPolicy {
@@ -63,6 +65,10 @@ export interface StandAudit {
 
 export interface Pushed {
   children?: readonly string[];
+  /** Of its config, where it is no image. */
+  configType?: string;
+  /** A further member of an index, which describes another. */
+  attestation?: string;
   subject?: string;
   /** How the executions of this push ended, in Harbor's eyes. */
   status?: 'Success' | 'Error' | 'Running';
@@ -178,7 +184,8 @@ export class HarborContent {
     this.#tagged.delete(`${repository}:${tag}`);
   }
 
-  #ensure(repository: string, digest: string, { children = [], subject }: Pushed): StandArtifact {
+  #ensure(repository: string, digest: string, pushed: Pushed): StandArtifact {
+    const { children = [], subject, configType, attestation } = pushed;
     const known = this.#find(repository, digest);
     if (known) return known;
     const project = this.project(repository.split('/', 1)[0] ?? '');
@@ -200,6 +207,8 @@ export class HarborContent {
       children,
       subject,
       accessoryType: 'subject.accessory',
+      ...(configType !== undefined && { configType }),
+      ...(attestation !== undefined && { attestation }),
     };
     this.artifacts.set(`${repository}@${digest}`, artifact);
     return artifact;

@@ -71,7 +71,7 @@ test('rounds of small steps with pauses, until nothing old is left', async (t) =
   const prune = new Prune({
     store,
     clock,
-    keep: 5_000,
+    keep: () => 5_000,
     onError: (error) => assert.fail(String(error)),
   });
   prune.start();
@@ -109,7 +109,7 @@ test('a round that fails is reported, and the next one comes', async (t) => {
       return state.prune.prune(before, limit);
     },
   };
-  const prune = new Prune({ store, clock, keep: 0, onError: (error) => errors.push(error) });
+  const prune = new Prune({ store, clock, keep: () => 0, onError: (error) => errors.push(error) });
   prune.start();
   await clock.turn();
   assert.equal(errors.length, 2);
@@ -125,7 +125,7 @@ test('stopping before a start, and in the middle of a pause', async (t) => {
   const options = {
     store: state.prune,
     clock: new Hourglass(),
-    keep: 0,
+    keep: () => 0,
     onError: (error: unknown) => assert.fail(String(error)),
   };
   await new Prune(options).stop();

@@ -87,6 +87,7 @@ export async function startSweeping(
   let end = Promise.withResolvers<Sweep>();
   const sweeper = new Sweeper({
     store: state.sweeps,
+    names: state.names,
     positions: state.positions,
     records: state.records,
     registries,
