@@ -106,6 +106,12 @@ const rows: readonly Row[] = [
     hint: () => 'expected aliyun.instanceId to be an instance in aliyun.region',
   },
   { code: /^(NAMESPACE|REPO)_NOT_EXIST$/i, fault: 'not-found' },
+  // https://github.com/aliyun/aliyun-cli/issues/232
+  {
+    code: /^USER_NOT_EXIST$/i,
+    fault: 'denied',
+    hint: () => 'the OpenAPI of the personal edition has answered; expected that of the Enterprise Edition',
+  },
   // What the codes of a full quota are, the vendor does not say.
   {
     code: /QUOTA|EXCEED/i,

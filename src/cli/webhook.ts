@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { findConfig, loadConfig } from '../config.ts';
 import type { Config } from '../config.ts';
-import { webhookUrl } from '../config/field.ts';
+import { webhookUrl } from '../config/webhook-policy.ts';
 import { harborSources, manageWebhooks } from '../main/webhook.ts';
 import type { WebhookAction, WebhookReport } from '../main/webhook-report.ts';
 import { Ended, exit, UsageError } from './exit.ts';

@@ -40,8 +40,3 @@ const originError = 'https://HOST[:PORT] (or http://) without path, user or quer
 export const origin = text(originError, /^https?:\/\/[^\s/?#@\\]+\/?$/).refine(URL.canParse, {
   error: originError,
 });
-
-const webhookUrlError = 'http(s)://HOST[:PORT][/PREFIX] without user, query or fragment';
-export const webhookUrl = text(webhookUrlError, /^https?:\/\/[^\s?#@\\]+$/).refine(URL.canParse, {
-  error: webhookUrlError,
-});

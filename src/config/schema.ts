@@ -1,7 +1,8 @@
 import { Cron } from 'croner';
 import { z } from 'zod';
 import { aliyunSchema, prepareSchema } from './acr-schema.ts';
-import { duration, file, origin, size, text, webhookUrl, whole } from './field.ts';
+import { duration, file, origin, size, text, whole } from './field.ts';
+import { policyKeys } from './webhook-policy.ts';
 
 /*
  * The shape of the file. An `error` here is the end of the sentence "expected …". Defaults are written as a
@@ -74,7 +75,7 @@ export const registrySchema = z.strictObject({
     .describe("Hosts besides the registry's own that the credential may be sent to in exchange for a token."),
   caFile: file('a PEM file with certificates')
     .optional()
-    .describe("Authorities to trust for this registry besides Node's own."),
+    .describe("Authorities to trust for this registry besides Node's own. Read again when the file changes."),
   insecureSkipVerify: z
     .boolean()
     .prefault(false)
@@ -118,21 +119,7 @@ const webhookSchema = z.strictObject({
     .prefault([])
     .describe('Whole values of the Authorization header that Harbor sends; two while rotating.'),
   allowUnauthenticated: z.boolean().prefault(false).describe('Must be true to run without secrets.'),
-  url: webhookUrl
-    .optional()
-    .describe(
-      'Where Harbor reaches this mirror; /webhooks/harbor is added. For `tagferry webhook` and `doctor`.',
-    ),
-  insecureSkipVerify: z
-    .boolean()
-    .prefault(false)
-    .describe(
-      'Policies tell Harbor to accept any certificate of url. Anybody on the way can then read the secret.',
-    ),
-  format: z
-    .enum(['Default', 'CloudEvents'])
-    .prefault('Default')
-    .describe('Payload format that policies ask Harbor for; both are understood.'),
+  ...policyKeys,
 });
 
 const adminSchema = z.strictObject({
@@ -147,7 +134,7 @@ const serverSchema = z.strictObject({
       keyFile: file('a PEM file with the private key').describe('Private key of the certificate.'),
     })
     .optional()
-    .describe('HTTPS instead of HTTP.'),
+    .describe('HTTPS instead of HTTP. Both files are read again when they change.'),
   shutdownGrace: duration('0s').prefault('25s').describe('How long running copies may go on after SIGTERM.'),
 });
 

@@ -11,6 +11,7 @@ import { writeProbe } from '../doctor/acr/write-probe.ts';
 import { examine } from '../doctor/check.ts';
 import { doctor } from '../doctor/doctor.ts';
 import type { Examination, Report } from '../doctor/doctor.ts';
+import { inTime } from '../doctor/in-time.ts';
 import { harborChecks } from '../doctor/harbor/checks.ts';
 import type { HarborEvidence } from '../doctor/harbor/evidence.ts';
 import type { Log } from '../log.ts';
@@ -41,6 +42,9 @@ export interface DoctorOptions {
 /** Milliseconds for one connection, and for one answer: a host that hangs must not take all of the time. */
 const connectTimeout = 3_000;
 const idleTimeout = 4_000;
+
+/** Milliseconds that checks of a destination wait for the names that a source has: a source that hangs is not their concern. */
+const sourcePatience = 4_000;
 
 /** Checks every precondition of the configuration. Throws `ProxyError`, and what files that cannot be read throw. */
 export async function examineConfig(
@@ -152,7 +156,9 @@ class Practice {
     const rules = this.#rules.sources().filter((rule) => rule.destination === destination);
     const sources = [...new Set(rules.map(({ source }) => source))];
     const lists = sources.map(async (source) => {
-      const { names } = await this.#lists(signal)(source).names();
+      const { clock } = this.#surroundings;
+      const asked = this.#lists(signal)(source).names();
+      const { names } = await inTime(asked, { names: [], failures: [] }, { patience: sourcePatience, clock });
       return names
         .flatMap((name) => this.#rules.explain(name, []))
         .filter((rule) => rule.source === source && rule.destination === destination);

@@ -17,7 +17,7 @@ const failures: Record<Reason, string> = {
   'destination-immutable': 'the destination tag has another digest and may not be moved',
   'artifact-refused': 'this artifact is not taken',
   'name-invalid': 'the destination cannot have that name',
-  'name-collision': 'another source repository has that name at the destination',
+  'name-collision': 'another source repository has that name at the destination, or wants it, too',
   'not-found': 'a manifest or blob is missing at the source',
   'rate-limited': 'a registry has asked for a pause',
   unreachable: 'a registry cannot be reached, or fails',

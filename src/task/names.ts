@@ -152,17 +152,25 @@ export class KnownNames {
   /** What is there tells whose it is, where the database does not know any more. */
   async #prove(): Promise<void> {
     this.#mapped.clear();
-    const { store, sweep, width } = this.#options;
+    const { clock, signal, width } = this.#options;
     const unowned = [...this.#contested.values()].filter(({ owner }) => owner === undefined);
-    await parallel(unowned.slice(0, looksForOwners), width, async (contested) => {
-      const { collision } = contested;
-      const owner = await provenOwner(collision, this.#options);
-      if (owner === undefined) return;
-      contested.owner = owner;
-      const { destination, destinationRepository } = collision;
-      const { source, sourceRepository } = owner;
-      if (!sweep.dryRun) store.own({ source, sourceRepository, destination, destinationRepository });
-    });
+    const over = new AbortController();
+    const timer = clock.after(patience, () => over.abort(new Error('nobody answered in time')));
+    const either = AbortSignal.any([signal, over.signal]);
+    await parallel(unowned.slice(0, looksForOwners), width, (one) => this.#proveOne(one, either));
+    timer.cancel();
+    signal.throwIfAborted();
+  }
+
+  async #proveOne(contested: Contested, signal: AbortSignal): Promise<void> {
+    const { store, sweep, rules, registries } = this.#options;
+    const { collision } = contested;
+    const owner = await provenOwner(collision, { rules, registries, signal });
+    if (owner === undefined) return;
+    contested.owner = owner;
+    const { destination, destinationRepository } = collision;
+    const { source, sourceRepository } = owner;
+    if (!sweep.dryRun) store.own({ source, sourceRepository, destination, destinationRepository });
   }
 
   /** In the order of the names. */

@@ -15,7 +15,8 @@ const looks = 20;
 
 /**
  * Whose a destination repository is, by what is there: of those that meet, the only one of which a tag names the same at
- * both ends. Where that is true of several, of none, or cannot be told, it is nobody's. Throws only what ends the sweep.
+ * both ends. Where that is true of several, of none, or cannot be told before the signal is
+ * aborted, it is nobody's.
  */
 export async function provenOwner(
   collision: Collision,
@@ -30,8 +31,7 @@ export async function provenOwner(
     for (const one of meeting) if (await isThere(one, tags, options)) proven.push(one);
     return proven.length === 1 ? proven[0] : undefined;
   } catch (error) {
-    options.signal.throwIfAborted();
-    if (error instanceof RegistryError) return undefined;
+    if (error instanceof RegistryError || options.signal.aborted) return undefined;
     throw error;
   }
 }

@@ -134,7 +134,7 @@ test('an unknown refusal, and nothing there: the refusal stands', async (t) => {
 
 test('a full quota says so', async (t) => {
   const { namespaces, server } = await start(t);
-  server.instance.quota = { namespaces: 3, repositories: 1 };
+  Object.assign(server.instance.quota, { namespaces: 3, repositories: 1 });
   const errors = [
     await failure(namespaces.createNamespace('new', namespaceTemplate), 'denied'),
     await failure(namespaces.createRepository('frozen', 'new', repositoryTemplate), 'denied'),

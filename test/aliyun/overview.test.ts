@@ -53,7 +53,7 @@ test('the public endpoint with its whitelist, and switched off', async (t) => {
     enabled: true,
     status: 'RUNNING',
     aclEnabled: true,
-    entries: ['127.0.0.1/32', '127.0.0.0/8'],
+    entries: ['127.0.0.1/32', '198.51.100.0/24'],
     domains: ['demo-registry.cn-shanghai.cr.aliyuncs.com'],
   });
   server.instance.internet.Enable = false;
@@ -72,7 +72,7 @@ test('the VPC endpoint', async (t) => {
 
 test('usage and quota, which are numbers written as texts', async (t) => {
   const { overview, server } = await start(t);
-  server.instance.quota = { namespaces: 5, repositories: 1_000 };
+  Object.assign(server.instance.quota, { namespaces: 5, repositories: 1_000 });
   assert.deepEqual(await overview.usage(), {
     namespaces: { used: 3, quota: 5 },
     repositories: { used: 1, quota: 1_000 },

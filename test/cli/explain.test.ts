@@ -12,6 +12,7 @@ import { announce, serve, token } from '../integration/mirror.ts';
 import { type Ended, run } from '../integration/process.ts';
 import { attempt } from '../state/open.ts';
 import { certificate, selfSigned } from '../support/certificate.ts';
+import { Faults, registryError } from '../support/fault.ts';
 import { ociImage } from '../support/image.ts';
 import { push } from '../support/push.ts';
 import { type Ending, temporaryFolder } from '../support/temporary.ts';
@@ -298,16 +299,12 @@ test('a wrong configuration: exit 2 with its mistakes; with a token in the envir
 
 test('no secret is shown, whatever a registry answers', async (t) => {
   const secret = 'of-the-admin-api';
-  const echo = await EmbeddedRegistry.start({
-    misbehave: async () => ({
-      status: 403,
-      headers: { 'content-type': 'application/json' },
-      body: Buffer.from(JSON.stringify({ errors: [{ code: 'DENIED', message: `not with ${secret}` }] })),
-    }),
-  });
+  const faults = new Faults();
+  faults.always(/manifests/, registryError(412, 'PROJECTPOLICYVIOLATION', `not with ${secret}`));
+  const echo = await EmbeddedRegistry.start({ misbehave: faults.misbehave });
   t.after(() => echo.close());
   const { file } = await configured(t, { urls: [echo.url, acr.url] });
   const { stdout, stderr } = await explain(t, ['library/app:v1', '--config', file, '--json']);
-  assert.match(stdout, /source-denied/);
+  assert.match(stdout, /"problem": "source-policy",\s+"words": ".*not with \*\*\*/);
   assert.ok(!`${stdout}${stderr}`.includes(secret));
 });

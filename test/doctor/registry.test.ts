@@ -57,7 +57,7 @@ test('a user that may only read is told from one that may nothing', async (t) =>
   const other = await diagnosed(t, described, { username: reader.name });
   assert.deepEqual(other.told, ['acr push-permission error pull-only']);
   assert.match(other.words('push-permission'), /"cr:PushRepository"/);
-  assert.match(other.words('push-permission'), /"acs:cr:\*:\*:repository\/<instance id, cri-…>\/mirror\/\*"/);
+  assert.match(other.words('push-permission'), /"acs:cr:\*:\*:repository\/cri-standin00000001\/mirror\/\*"/);
 });
 
 test('auto-create off, a missing namespace: one finding that names what it may be', async (t) => {

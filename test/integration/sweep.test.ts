@@ -113,7 +113,7 @@ test('nor what Harbor has tried in vain, at the start', async (t) => {
 
 test('a source that falls silent in the middle of its lists does not keep another one', async (t) => {
   const slow = await startSide(t);
-  await push(slow.url, 'slow/app', 'v1', ociImage('slow'));
+  await push(slow.url, 'slow/other', 'v1', ociImage('slow'));
   slow.faults.always(/tags\/list/, stall(forever));
   const { file, push: pushHere, arrived } = await startHarborStand(t, { edits: further(slow.url, 'oci') });
   const image = ociImage('quick');

@@ -92,7 +92,9 @@ test('an older database is not migrated, a newer one not read: both are said, an
 
 test('a file that is missing is not made, and one that is no database says so', async (t) => {
   const folder = await temporaryFolder(t);
-  assert.throws(() => openToRead(join(folder, 'data', 'tagferry.db')), { name: 'DatabaseError' });
+  for (const missing of [join(folder, 'tagferry.db'), join(folder, 'data', 'tagferry.db')]) {
+    assert.throws(() => openToRead(missing), { name: 'DatabaseError' });
+  }
   assert.deepEqual(readdirSync(folder), []);
   mkdirSync(join(folder, 'data'));
   writeFileSync(join(folder, 'data', 'tagferry.db'), 'x'.repeat(5_000));

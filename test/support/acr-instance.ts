@@ -9,7 +9,7 @@ import { type AcrAccounts, acrAccounts } from './acr-tokens.ts';
 
 export const instanceId = 'cri-standin00000001';
 
-/** A test may change it at any time; it begins healthy, open to 127.0.0.0/8, and nearly empty. */
+/** A test may change it at any time; it begins healthy, with a whitelist, and nearly empty. */
 export interface AcrInstance {
   instances: Record<string, unknown>[];
   internet: {
@@ -25,7 +25,7 @@ export interface AcrInstance {
     LinkedVpcs: { VpcId: string; VswitchId: string; Ip: string; Status: string; DefaultAccess: boolean }[];
   };
   /** What there may be; once there is as much, no more is made. */
-  quota: { namespaces: number; repositories: number };
+  quota: NonNullable<AcrAccounts['quota']>;
   namespaces: AcrAccounts['namespaces'];
   repositories: AcrAccounts['repositories'];
   /** Repositories of which tags cannot be written twice. */
@@ -36,7 +36,7 @@ export interface AcrInstance {
 }
 
 export function acrInstance({ accounts = acrAccounts(), immutable = new Set<string>() } = {}): AcrInstance {
-  const { namespaces, repositories } = accounts;
+  const { namespaces, repositories, quota = { namespaces: 100, repositories: 1_000 } } = accounts;
   return {
     instances: [
       {
@@ -54,7 +54,7 @@ export function acrInstance({ accounts = acrAccounts(), immutable = new Set<stri
       AclEnable: true,
       AclEntries: [
         { Entry: '127.0.0.1/32', Comment: 'made by switching on' },
-        { Entry: '127.0.0.0/8', Comment: 'the tests' },
+        { Entry: '198.51.100.0/24', Comment: 'the office' },
       ],
       Domains: [{ Domain: 'demo-registry.cn-shanghai.cr.aliyuncs.com', Type: 'SYSTEM' }],
     },
@@ -65,7 +65,7 @@ export function acrInstance({ accounts = acrAccounts(), immutable = new Set<stri
         { VpcId: 'vpc-1', VswitchId: 'vsw-1', Ip: '10.0.0.9', Status: 'RUNNING', DefaultAccess: true },
       ],
     },
-    quota: { namespaces: 100, repositories: 1_000 },
+    quota,
     namespaces,
     repositories,
     immutable,

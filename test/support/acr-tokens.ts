@@ -29,6 +29,8 @@ export interface AcrAccounts {
   namespaces: Map<string, AcrNamespace>;
   /** `namespace/repository` of those that are there. */
   repositories: Set<string>;
+  /** How many there may be, if there is an end; no push makes one more, and nothing says why. */
+  quota?: { namespaces: number; repositories: number };
 }
 
 /** By which the two editions are told apart. */
@@ -64,6 +66,7 @@ export function acrAccounts(): AcrAccounts {
       ['open', { autoCreate: true, public: true }],
     ]),
     repositories: new Set(['frozen/known']),
+    quota: { namespaces: 100, repositories: 1_000 },
   };
 }
 
@@ -104,7 +107,8 @@ function grant(accounts: AcrAccounts, user: AcrUser, scope: ForeignScope): Forei
   if (scope.type !== 'repository' || rest.length !== 1 || !namespace) return [];
   const may = (action: Action) => allows(user, scope.name, action);
   const there = accounts.repositories.has(scope.name);
-  const push = may('push') && (there || (namespace.autoCreate && may('create')));
+  const room = accounts.repositories.size < (accounts.quota?.repositories ?? Infinity);
+  const push = may('push') && (there || (namespace.autoCreate && room && may('create')));
   const pushed = push && scope.actions.includes('push');
   if (pushed) accounts.repositories.add(scope.name);
   const pull = there ? namespace.public || may('pull') : pushed && may('pull');

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
 import { EmbeddedRegistry } from '../../src/demo/registry/registry.ts';
 import { Ruleset } from '../../src/rule/match.ts';
 import type { Rule } from '../../src/rule/rule.ts';
 import { explain, recall } from '../../src/task/explain.ts';
 import type { Explained, Explanation, Foundation } from '../../src/task/explain.ts';
+import { eventually } from '../integration/eventually.ts';
 import { LeapingClock } from '../registry/clock.ts';
 import { clientOf } from '../registry/stand.ts';
 import { attempt, claim, digestOf, discard, enter, temporaryState } from '../state/open.ts';
@@ -237,7 +237,7 @@ test('an end that is silent is given up after 3 s by the clock, beside the other
   });
   const saying = say();
   await asked;
-  while (clock.waiting > 1) await setImmediate();
+  await eventually('the answer of the source', () => clock.waiting === 1);
   clock.advance(2_999);
   assert.equal(await Promise.race([saying, Promise.resolve('still asking')]), 'still asking');
   clock.advance(1);
@@ -266,10 +266,10 @@ test('it leaves the last slot to copies, and is told in words when there was non
     return next();
   });
   const copies = [1, 2, 3].map(() => acr.client.repository('busy', 'push').resolve('v1'));
-  while (held.length < 3) await setImmediate();
+  await eventually('copies in all slots but one', () => held.length === 3);
   acr.asked();
   const saying = say();
-  while (harbor.asked().length === 0) await setImmediate();
+  await eventually('the question at the source', () => harbor.asked().length > 0);
   clock.advance(3_000);
   const [one] = (await saying).destinations;
   assert.partialDeepStrictEqual(one?.ends.destination, { problem: 'no-answer' });

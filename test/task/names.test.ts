@@ -277,6 +277,41 @@ describe('several sources', () => {
     assert.equal(state.sweeps.interrupted()?.state, 'running');
   });
 
+  test('nor does one that does not tell whose a destination repository is: it is nobody’s then', async (t) => {
+    const { harbor, acr, registries } = await startStand(t);
+    for (const name of ['app', 'alone']) await push(harbor.url, `library/${name}`, 'v1', current);
+    await push(acr.url, 'mirror/app', 'v1', current);
+    const asked = Promise.withResolvers<void>();
+    const source: typeof registries.source = (name, repository) => {
+      const real = registries.source('harbor', repository);
+      if (name !== 'far') return real;
+      const tags = async function* (signal?: AbortSignal) {
+        asked.resolve();
+        await shared(new Promise(() => undefined), signal);
+        yield '';
+      };
+      return Object.assign(Object.create(real), { tags });
+    };
+    const listed = async function* () {
+      yield 'library/app';
+    };
+    const { sweeper, clock, ...stand } = await startSweeping(
+      t,
+      { ...named(registries, listed), source },
+      rules,
+    );
+    sweeper.start({ dryRun: false, trigger: 'admin' });
+    await asked.promise;
+    assert.deepEqual(stand.tasks(), []);
+    clock.advance(10_000);
+    while (stand.tasks().length < 2) await new Promise(setImmediate);
+    assert.deepEqual(ends(stand), [
+      ['library/alone:v1', 'available'],
+      ['library/app:v1', 'name-collision'],
+    ]);
+    await sweeper.stop();
+  });
+
   type Registries = Awaited<ReturnType<typeof startStand>>['registries'];
 
   /** `far` is `harbor`, with a list of its own where one is given. */

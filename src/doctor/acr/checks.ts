@@ -2,7 +2,7 @@ import type { Check } from '../check.ts';
 import { clock } from '../registry/clock.ts';
 import { credential } from '../registry/credential.ts';
 import { hosts } from '../registry/hosts.ts';
-import { pushPermission } from '../registry/push-permission.ts';
+import { pushPermissionOf } from '../registry/push-permission.ts';
 import { autoCreate } from './auto-create.ts';
 import { edition } from './edition.ts';
 import { endpoint } from './endpoint.ts';
@@ -11,6 +11,7 @@ import { immutability } from './immutability.ts';
 import { instance } from './instance.ts';
 import { namespace } from './namespace.ts';
 import { publicAccess } from './public-access.ts';
+import { pushAdvice } from './push-advice.ts';
 import { quota } from './quota.ts';
 import { region } from './region.ts';
 import { whitelist } from './whitelist.ts';
@@ -28,7 +29,7 @@ export const acrChecks: readonly Check<AcrEvidence>[] = [
   clock,
   namespace,
   autoCreate,
-  pushPermission,
+  pushPermissionOf(pushAdvice),
   quota,
   immutability,
 ];

@@ -6,24 +6,33 @@ import type { Check } from '../check.ts';
 import { error, ok, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
 import type { RegistryEvidence } from '../registry/evidence.ts';
+import type { AcrEvidence } from './evidence.ts';
+import { withLinkedVpcs } from './linked-vpcs.ts';
 
 /** Whether the name by which the instance is reached is the right one of its two. */
-export const endpoint: Check<RegistryEvidence> = {
+export const endpoint: Check<AcrEvidence> = {
   id: 'endpoint',
   number: 4,
   async look(evidence) {
-    const url = new URL(evidence.config.url);
-    if (evidence.proxied(url)) return [ok(`${url.hostname} is reached by a proxy, which looks it up itself`)];
-    const host = parseInstanceHost(url.hostname);
-    try {
-      const addresses = await evidence.addresses(url.hostname);
-      return [await judged(evidence, url.hostname, host, addresses)];
-    } catch (reason) {
-      if (!(reason instanceof RegistryError)) throw reason;
-      return [unresolved(evidence.name, host, reason)];
-    }
+    const finding = await lookUp(evidence);
+    const { hostname } = new URL(evidence.config.url);
+    const shutOut = finding.status === 'error' && parseInstanceHost(hostname)?.vpc;
+    return shutOut ? withLinkedVpcs(evidence, finding) : [finding];
   },
 };
+
+async function lookUp(evidence: RegistryEvidence): Promise<Finding> {
+  const url = new URL(evidence.config.url);
+  if (evidence.proxied(url)) return ok(`${url.hostname} is reached by a proxy, which looks it up itself`);
+  const host = parseInstanceHost(url.hostname);
+  try {
+    const addresses = await evidence.addresses(url.hostname);
+    return await judged(evidence, url.hostname, host, addresses);
+  } catch (reason) {
+    if (!(reason instanceof RegistryError)) throw reason;
+    return unresolved(evidence.name, host, reason);
+  }
+}
 
 async function judged(
   evidence: RegistryEvidence,

@@ -65,10 +65,10 @@ async function ofOld(evidence: AcrEvidence, name: string): Promise<readonly Find
   return [
     warn('immutable', {
       saw: `tags except latest cannot be moved in ${someOf(immutable)}`,
-      means: `${[...rules].map((rule) => `rule ${rule}`).join(', ')} mirrors tags there; one that moves at the source fails with destination-immutable`,
+      means: `the tags are mirrored by ${[...rules].map((rule) => `rule ${rule}`).join(', ')}; one that moves at the source fails with destination-immutable`,
       next: [
         `${console(place, 'Repository', first, 'Details')}: switch image version immutability off`,
-        `Terraform: tag_immutability = false of the alicloud_cr_ee_repo`,
+        'Terraform: tag_immutability = false of the alicloud_cr_ee_repo',
         "or leave the tags that move out of the rule: `tags`, e.g. ['v*', '!main']",
       ],
     }),

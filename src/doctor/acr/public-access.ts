@@ -1,10 +1,11 @@
+import type { PublicEndpoint } from '../../aliyun/overview.ts';
+import { parseInstanceHost } from '../../oci/aliyun-host.ts';
 import type { Check } from '../check.ts';
 import { error, ok } from '../finding.ts';
 import type { Finding } from '../finding.ts';
 import { ofInstance } from './evidence.ts';
 import type { AcrEvidence } from './evidence.ts';
 import { permitted } from './forbidden.ts';
-import { isVpcHost } from './vpc-host.ts';
 import { command, console, placeOf } from './steps.ts';
 
 /** Whether the instance has its way in from the Internet, where the mirror takes that one. */
@@ -20,13 +21,19 @@ export const publicAccess: Check<AcrEvidence> = {
 
 async function look(evidence: AcrEvidence): Promise<Finding> {
   const { hostname } = new URL(evidence.config.url);
-  if (isVpcHost(hostname)) return ok(`not needed: ${hostname} is the way in from a VPC`);
-  const { enabled, status } = await ofInstance(evidence, (openApi) => openApi.publicEndpoint());
-  if (enabled && (status === 'RUNNING' || status === '')) return ok('public access is on');
+  if (parseInstanceHost(hostname)?.vpc) return ok(`not needed: ${hostname} is the way in from a VPC`);
+  const endpoint = await ofInstance(evidence, (openApi) => openApi.publicEndpoint());
+  if (isOn(endpoint)) return ok('public access is on');
+  const { enabled, status } = endpoint;
   // A VPN or a proxy may lead there on a way of its own.
   if (await answers(evidence))
     return ok(`public access is ${enabled ? status : 'off'}, and ${hostname} answers all the same`);
   return enabled ? notYet(status) : off(evidence);
+}
+
+/** Whether there is a way in from the Internet at all. */
+export function isOn({ enabled, status }: PublicEndpoint): boolean {
+  return enabled && (status === 'RUNNING' || status === '');
 }
 
 async function answers({ ping }: AcrEvidence): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { isForbidden } from '../../aliyun/error.ts';
 import type { Used } from '../../aliyun/overview.ts';
 import type { Check } from '../check.ts';
 import { error, ok, warn } from '../finding.ts';
@@ -23,9 +24,11 @@ export const quota: Check<AcrEvidence> = {
       async () => {
         const { namespaces, repositories } = await ofInstance(evidence, (openApi) => openApi.usage());
         const place = await placeOf(evidence);
+        // Nothing of what is full may be needed any more.
+        const harmless = isFull(namespaces) && (await missingOf(evidence)).length === 0;
         const findings = [
-          ...room(place, 'namespaces', namespaces),
-          ...room(place, 'repositories', repositories),
+          ...room(place, 'namespaces', namespaces, harmless),
+          ...room(place, 'repositories', repositories, false),
         ];
         const told = `${shown(namespaces)} namespaces, ${shown(repositories)} repositories`;
         return findings.length > 0 ? findings : [ok(told)];
@@ -33,7 +36,31 @@ export const quota: Check<AcrEvidence> = {
     ),
 };
 
-function room(place: Place, what: 'namespaces' | 'repositories', { used, quota }: Used): Finding[] {
+/** Namespaces that are still to be made; those that may not be looked at count, too. */
+async function missingOf(evidence: AcrEvidence): Promise<readonly string[]> {
+  const names = await evidence.namespaces();
+  const looks = names.map(async (name) => {
+    const there = await ofInstance(evidence, (openApi) => openApi.namespace(name)).catch(forbiddenAsMissing);
+    return there === undefined ? [name] : [];
+  });
+  return (await Promise.all(looks)).flat();
+}
+
+function forbiddenAsMissing(reason: unknown): undefined {
+  if (!isForbidden(reason)) throw reason;
+}
+
+/** Whether no more can be made. */
+export function isFull({ used, quota }: Used): boolean {
+  return used !== undefined && quota !== undefined && used >= quota;
+}
+
+function room(
+  place: Place,
+  what: 'namespaces' | 'repositories',
+  { used, quota }: Used,
+  harmless: boolean,
+): Finding[] {
   if (used === undefined || quota === undefined || used <= quota * tight) return [];
   const saw = `${place.instanceId} has ${used} of ${quota} ${what}`;
   const next = [
@@ -42,8 +69,14 @@ function room(place: Place, what: 'namespaces' | 'repositories', { used, quota }
       ? ['or write several projects into one namespace: repository: NAMESPACE/{project}-{flat}']
       : []),
   ];
-  if (used < quota)
-    return [warn(`${what}-nearly-full`, { saw, means: `soon no more ${what} can be made`, next })];
+  if (used < quota || harmless)
+    return [
+      warn(`${what}-nearly-full`, {
+        saw,
+        means: `${used < quota ? 'soon' : 'now'} no more ${what} can be made`,
+        next,
+      }),
+    ];
   return [
     error(`${what}-full`, {
       saw,

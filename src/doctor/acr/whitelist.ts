@@ -1,16 +1,18 @@
+import { isForbidden } from '../../aliyun/error.ts';
 import type { PublicEndpoint } from '../../aliyun/overview.ts';
 import { RegistryError } from '../../copy/error.ts';
+import { parseInstanceHost } from '../../oci/aliyun-host.ts';
 import { needed } from '../check.ts';
 import type { Check } from '../check.ts';
 import { error, ok, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
 import { unreached } from '../registry/reachable.ts';
-import { ofInstance } from './evidence.ts';
+import { openApiOf } from './evidence.ts';
 import type { AcrEvidence } from './evidence.ts';
 import { permitted } from './forbidden.ts';
+import { isOn } from './public-access.ts';
 import { command, console, placeOf } from './steps.ts';
 import type { Place } from './steps.ts';
-import { isVpcHost } from './vpc-host.ts';
 
 /**
  * Whether the instance's load balancer lets this machine in. Whoever is not on the whitelist gets no answer at all: the
@@ -26,7 +28,7 @@ export const whitelist: Check<AcrEvidence> = {
     const silence = await silenceOf(ping());
     if (silence !== undefined && !silent.has(silence.fault)) return [unreached(config.url, silence)];
     // The whitelist is of the way in from the Internet.
-    const listed = aliyun && !isVpcHost(url.hostname);
+    const listed = aliyun && !parseInstanceHost(url.hostname)?.vpc;
     if (silence === undefined)
       return [ok(`GET ${config.url}/v2/ answered`), ...(listed ? await openness(evidence) : [])];
     return listed ? explained(evidence, silence) : [shutOut(config.name, silence)];
@@ -45,31 +47,39 @@ async function silenceOf(ping: Promise<unknown>): Promise<RegistryError | undefi
   }
 }
 
+/** `undefined` where the OpenAPI does not tell: other checks say why. */
+async function endpointOf(evidence: AcrEvidence): Promise<PublicEndpoint | undefined> {
+  try {
+    return await openApiOf(evidence).publicEndpoint();
+  } catch (reason) {
+    if (!(reason instanceof RegistryError) || isForbidden(reason)) throw reason;
+    return undefined;
+  }
+}
+
 function openness(evidence: AcrEvidence): Promise<readonly Finding[]> {
   return permitted(evidence, { action: 'GetInstanceEndpoint', unseen: 'who else may come in' }, async () => {
-    const endpoint = await ofInstance(evidence, (openApi) => openApi.publicEndpoint());
-    if (!endpoint.enabled || !isOpen(endpoint)) return [];
+    const endpoint = await endpointOf(evidence);
+    if (endpoint === undefined || !isOn(endpoint) || !isOpen(endpoint)) return [];
     return [open(await placeOf(evidence), endpoint)];
   });
 }
 
 /** No answer: the whitelist says whether it is because of it. Who cannot ask the OpenAPI is told what it looks like. */
 async function explained(evidence: AcrEvidence, silence: RegistryError): Promise<readonly Finding[]> {
-  const unseen = 'who may come in';
-  let likely = [shutOut(evidence.name, silence)];
-  const seen = await permitted(evidence, { action: 'GetInstanceEndpoint', unseen }, async () => {
-    const endpoint = await ofInstance(evidence, (openApi) => openApi.publicEndpoint());
-    if (!endpoint.enabled)
-      return needed(
-        'public-access',
-        Promise.reject(new RegistryError('unreachable', 'public access is off')),
-      );
+  const likely = shutOut(evidence.name, silence);
+  let seen = false;
+  const asking = { action: 'GetInstanceEndpoint', unseen: 'who may come in' } as const;
+  const findings = await permitted(evidence, asking, async () => {
+    const endpoint = await endpointOf(evidence);
+    if (endpoint === undefined) return [];
+    seen = true;
+    if (!isOn(endpoint)) return needed('public-access', Promise.reject(silence));
     const place = await placeOf(evidence);
-    likely = [];
     if (isOpen(endpoint)) return [elsewhere(evidence, silence, endpoint), open(place, endpoint)];
     return [notOn(place, endpoint, silence)];
   });
-  return [...likely, ...seen];
+  return seen ? findings : [likely, ...findings];
 }
 
 const loopback = /^127\./;
@@ -135,7 +145,7 @@ function shutOut(name: string, { message }: RegistryError): Finding {
     next: [
       'curl https://ifconfig.me shows the address under which this machine is seen outside (that of the NAT gateway)',
       'Container Registry console → Instances → the instance → Repository → Access Control → Internet: switch it on, and add that address with /32',
-      `with registries.${name}.aliyun set, doctor reads the whitelist and names its entries`,
+      `with registries.${name}.aliyun set, its instanceId and region written, doctor reads the whitelist and names its entries`,
     ],
   });
 }
