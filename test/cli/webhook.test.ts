@@ -84,7 +84,8 @@ const right = {
 };
 
 test('webhook install: makes a policy in each project that a rule can match, once', async (t) => {
-  const { webhook, policies, rest, server } = await startStand(t);
+  const repositories = ['team/**', 'prod/**', 'team-*/**'];
+  const { webhook, policies, rest, server } = await startStand(t, { repositories });
   const told = await webhook('install');
   assert.deepEqual(told, {
     code: 0,

@@ -4,7 +4,7 @@ import { NotPermitted } from '../../src/harbor/permission.ts';
 import type { Policies } from '../../src/harbor/policies.ts';
 import { type WantedWebhook, stepFor } from '../../src/harbor/webhook.ts';
 import { failure, robot } from '../registry/stand.ts';
-import { registryError } from '../support/fault.ts';
+import { answer, registryError } from '../support/fault.ts';
 import { allPermissions } from '../support/harbor-rest.ts';
 import { startStand } from './stand.ts';
 
@@ -42,13 +42,16 @@ test('policies: one is made, read as it was made, replaced and removed, and no c
 });
 
 test('policies: an odd target stays one, so that a policy with two is not taken for ours', async (t) => {
-  const { harbor, content } = await startStand(t);
+  const { harbor, content, server } = await startStand(t);
   const target = { address: wanted.address.href, auth_header: 'Bearer s3cret' };
   const odd = content.policy('team', 'odd', target);
   // A member of a kind that no release has.
   odd.targets.push({ type: { kind: 'http' }, address: 7 });
   const [read] = await harbor.webhooks.list('team');
   assert.equal(read?.targets.length, 2);
+  assert.equal(stepFor(await harbor.webhooks.list('team'), wanted).do, 'create');
+  const rows = [{ id: 1, name: 'odder', targets: [{ type: 'http', ...target }, null] }];
+  server.faults.once(/policies/, answer(200, {}, JSON.stringify(rows)));
   assert.equal(stepFor(await harbor.webhooks.list('team'), wanted).do, 'create');
 });
 
