@@ -53,7 +53,7 @@ function linesOf({ checks, counts, seconds }: Report): string[] {
   const { ok, warn, error, skipped } = counts;
   return [
     ...blocks,
-    `${ok} ok, ${warn} to look at, ${skipped} skipped, ${error} wrong, in ${seconds.toFixed(1)} s`,
+    `${ok} ok, ${warn} warn, ${skipped} skipped, ${error} error, in ${seconds.toFixed(1)} s`,
   ];
 }
 

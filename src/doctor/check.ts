@@ -1,6 +1,6 @@
 import { shared } from '../abort.ts';
 import { RegistryError } from '../copy/error.ts';
-import { error, skipped } from './finding.ts';
+import { depends, error, skipped } from './finding.ts';
 import type { Examined, Finding } from './finding.ts';
 
 /*
@@ -71,7 +71,18 @@ export async function examine<Evidence extends Subject>(
     const place = { check: id, ...(number !== undefined && { number }), subject: evidence.name };
     return findings.map((finding) => ({ ...place, ...finding }));
   });
-  return (await Promise.all(looks)).flat();
+  return rooted((await Promise.all(looks)).flat());
+}
+
+/** Where the check that says why was skipped for another one in its turn, that one is named. */
+function rooted(all: readonly Examined[]): Examined[] {
+  const made = new Set(all.filter(({ see }) => see === undefined).map(({ check }) => check));
+  const next = new Map(all.flatMap(({ check, see }) => (made.has(check) || !see ? [] : [[check, see]])));
+  const rootOf = (check: string, seen: readonly string[] = []): string => {
+    const further = next.get(check);
+    return further === undefined || seen.includes(check) ? check : rootOf(further, [...seen, check]);
+  };
+  return all.map((one) => (one.see === undefined ? one : { ...one, ...depends(rootOf(one.see)) }));
 }
 
 async function look<Evidence extends Subject>(
@@ -83,11 +94,19 @@ async function look<Evidence extends Subject>(
   try {
     return await shared(check.look(evidence, signal), signal);
   } catch (reason) {
-    if (reason instanceof Depends) return [skipped('depends', `see the check ${reason.message}`)];
-    if (signal.aborted) return [error('no-answer', { saw: `no answer in time: ${String(signal.reason)}` })];
+    if (reason instanceof Depends) return [depends(reason.message)];
+    if (signal.aborted) return [unanswered(signal.reason)];
     if (reason instanceof RegistryError) return [error(reason.fault, { saw: reason.message })];
     throw reason;
   }
+}
+
+function unanswered(reason: unknown): Finding {
+  return error('no-answer', {
+    saw: `no answer in time: ${reason instanceof Error ? reason.message : String(reason)}`,
+    means: 'it is not known whether this is right',
+    next: ['mend what the other checks say is wrong; then run doctor again'],
+  });
 }
 
 const withoutAliyun =

@@ -9,6 +9,8 @@ export interface Finding {
   means?: string;
   /** What to do, in the order in which it is best tried; each is complete as it stands. */
   next?: readonly string[];
+  /** Of what is skipped for another check: the one that says why. */
+  see?: string;
 }
 
 export const statuses = ['ok', 'warn', 'error', 'skipped'] as const;
@@ -30,6 +32,11 @@ export function ok(saw: string): Finding {
 
 export function skipped(code: string, saw: string): Finding {
   return { status: 'skipped', code, saw };
+}
+
+/** What another check says keeps this one from being made. */
+export function depends(check: string): Finding {
+  return { ...skipped('depends', `see the check ${check}`), see: check };
 }
 
 type Rest = Pick<Finding, 'saw' | 'means' | 'next'>;

@@ -31,7 +31,7 @@ test('a sound set-up: a line for each check, and exit 0', async (t) => {
   assert.match(stdout, /^from\n {2}ok +reachable +GET http:\S+\/v2\/ answered 401$/m);
   assert.match(stdout, /^acr\n/m);
   assert.match(stdout, /^ {2}ok +8 credential +user pusher@1000000000000001 is known to the registry$/m);
-  assert.match(stdout, /\n\d+ ok, \d+ to look at, \d+ skipped, 0 wrong, in \d+\.\d s$/);
+  assert.match(stdout, /\n\d+ ok, \d+ warn, \d+ skipped, 0 error, in \d+\.\d s$/);
   assert.ok(!stdout.includes(pusher.password));
 });
 
@@ -44,7 +44,7 @@ test('something wrong: what it means and what to do stand below it, the last lin
     stdout,
     /^ {2}error +6 whitelist +no-connection: GET [^\n]+\n {11}means: [^\n]+\n {11}next: {2}curl [^\n]+\n/m,
   );
-  assert.match(stdout, / 2 wrong, in \d+\.\d s$/);
+  assert.match(stdout, / 2 error, in \d+\.\d s$/);
 });
 
 test('--json: one document, with stable ids', async (t) => {

@@ -168,7 +168,9 @@ test('2 a wrong key: one check says so, and what needs the OpenAPI is left out',
   const aliyun = { ...Object(acr['aliyun']), accessKeySecret: 'wrong-not-to-be-shown' };
   const wrong = { ...described, registries: { ...described.registries, acr: { ...acr, aliyun } } };
   const { told, words } = await diagnosed(t, wrong);
-  assert.deepEqual(told, ['instance error denied', publicAccess, namespace, autoCreate, quota, immutability]);
+  const depending = [publicAccess, namespace, autoCreate, quota, immutability];
+  assert.deepEqual(told, ['instance error identity-refused', ...depending]);
+  assert.match(words('instance'), /AccessKey: registries\.acr\.aliyun\.accessKeyId has to be there/);
   assert.match(words('instance'), /SignatureDoesNotMatch/);
   assert.doesNotMatch(words('instance'), /not-to-be-shown/);
 });
@@ -344,7 +346,11 @@ test('10, 11, 14: the namespace may not be looked at', async (t) => {
     'immutability warn no-privilege',
   ]);
   const grant = 'grant cr:GetNamespace on acs:cr:*:*:repository/cri-standin00000001/mirror';
-  for (const check of ['namespace', 'auto-create', 'immutability']) assert.ok(words(check).includes(grant));
+  for (const check of ['namespace', 'auto-create', 'immutability']) {
+    assert.ok(words(check).includes(grant));
+    const statement = JSON.parse(words(check).split('\n').at(-1) ?? '');
+    assert.deepEqual(statement.Action, ['cr:GetNamespace'], 'a line of its own, to be pasted');
+  }
 });
 
 test('11 auto-create is off, and a repository is missing', async (t) => {
@@ -455,7 +461,7 @@ test('13 the usage may not be looked at', async (t) => {
   const { told, words } = await diagnosed(t, described);
   assert.deepEqual(told, ['quota warn no-privilege']);
   assert.match(words('quota'), /grant cr:GetInstanceUsage on acs:cr:\*:\*:instance\/cri-standin00000001:/);
-  assert.match(words('quota'), /"Action": \[\s+"cr:GetInstanceUsage"/);
+  assert.match(words('quota'), /"Action":\["cr:GetInstanceUsage"\]/);
 });
 
 test('14 a repository whose tags cannot be moved, and the rule that mirrors them', async (t) => {

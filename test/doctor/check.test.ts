@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { RegistryError } from '../../src/copy/error.ts';
 import { type Check, type Subject, examine, needed, once } from '../../src/doctor/check.ts';
 import { doctor } from '../../src/doctor/doctor.ts';
-import { error, ok } from '../../src/doctor/finding.ts';
+import { depends, error, ok } from '../../src/doctor/finding.ts';
 import { FakeClock } from '../support/clock.ts';
 
 interface Evidence extends Subject {
@@ -46,6 +46,40 @@ test('a question that fails is told by its own check; one that depends on it is 
   );
 });
 
+test('where that one was left out in its turn, the check that says why is named', async () => {
+  const question = once(async () => Promise.reject(new RegistryError('timeout', 'nobody answers')));
+  const third: Check<Evidence> = {
+    id: 'third',
+    look: async ({ question }) => [ok(await needed('second', question()))],
+  };
+  const found = await examine([third, first, second], { ...subject, question }, never);
+  assert.deepEqual(
+    found.map(({ check, saw, see }) => [check, saw, see]),
+    [
+      ['third', 'see the check first', 'first'],
+      ['first', 'nobody answers', undefined],
+      ['second', 'see the check first', 'first'],
+    ],
+  );
+});
+
+test('a check of which something was seen is named, whatever else of it was left out', async () => {
+  const both: Check<Subject> = {
+    id: 'both',
+    look: async () => [error('seen', { saw: 'x' }), depends('other')],
+  };
+  const further: Check<Subject> = { id: 'further', look: async () => [depends('both')] };
+  const found = await examine([both, further], subject, never);
+  assert.deepEqual(
+    found.map(({ check, see }) => [check, see]),
+    [
+      ['both', undefined],
+      ['both', 'other'],
+      ['further', 'both'],
+    ],
+  );
+});
+
 test('a mistake of a check itself is no finding', async () => {
   const question = async () => Promise.reject(new TypeError('a mistake'));
   await assert.rejects(examine([first, second], { ...subject, question }, never), new TypeError('a mistake'));
@@ -74,6 +108,8 @@ test('after eight seconds what has not been answered is told, with all that has'
     checks.map(({ subject, check, code }) => `${subject} ${check} ${code}`),
     ['acr first no-answer', 'acr second no-answer', 'harbor first ok'],
   );
+  assert.equal(checks[0]?.saw, 'no answer in time: 8 s have passed');
+  assert.ok(checks[0]?.means && checks[0].next);
   assert.deepEqual(counts, { ok: 1, warn: 0, error: 2, skipped: 0 });
   assert.equal(seconds, 8);
 });

@@ -200,7 +200,10 @@ const broken: Broken[] = [
     what: 'notifications that are switched off',
     break: ({ rest }) => (rest.about.notificationEnable = false),
     told: ['harbor-notifications error notifications-off'],
-    words: [/notification_enable is false/, /"notification_enable":true/],
+    words: [
+      /notification_enable is false/,
+      /"notification_enable":true\}' https:\/\/127\.\S+\/api\/v2\.0\/configurations/,
+    ],
   },
   {
     what: 'no webhook.url',

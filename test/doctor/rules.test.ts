@@ -77,11 +77,14 @@ test('names, artifacts and limits: where all is well, nothing is told', async (t
   assert.match(words('limits'), /10 uploads/);
 });
 
+/** Where nothing has a tag that a rule copies. */
+const noArtifact = 'configuration artifacts skipped no-artifact';
+
 test('names: two that meet are named both, with what to write into which rule', async (t) => {
   const harbor = await startHarbor(t);
   for (const name of ['a-b', 'a/b']) harbor.content.push(`library/${name}`, undefined, digest(1));
   const { told, words, report } = await examined(t, harbor);
-  assert.deepEqual(told, ['configuration names error name-collision']);
+  assert.deepEqual(told, ['configuration names error name-collision', noArtifact]);
   assert.equal(report.checks.find(({ check }) => check === 'names')?.number, 15);
   assert.match(
     words('names'),
@@ -95,7 +98,7 @@ test('names: one that the destination cannot have', async (t) => {
   const harbor = await startHarbor(t);
   harbor.content.push('library/x', undefined, digest(1));
   const { told, words } = await examined(t, harbor);
-  assert.deepEqual(told, ['configuration names error name-invalid']);
+  assert.deepEqual(told, ['configuration names error name-invalid', noArtifact]);
   assert.match(
     words('names'),
     /"mirror\/x", which acr cannot have: expected a repository of 2 to 120 characters, got 1$/m,
@@ -108,7 +111,7 @@ test('names: 20 are told one by one, and how many more there are', async (t) => 
   for (let index = 0; index < 25; index++)
     harbor.content.push(`library/${'x'.repeat(130 + index)}`, undefined, digest(1));
   const { told, words } = await examined(t, harbor);
-  assert.deepEqual([told.length, told.at(-1)], [21, 'configuration names error more']);
+  assert.deepEqual([told.length, told.at(-2)], [22, 'configuration names error more']);
   assert.match(words('names'), /^5 more such names$/m);
 });
 
@@ -121,6 +124,12 @@ test('names: what is not listed is said', async (t) => {
   assert.deepEqual(told, ['configuration names warn not-listed']);
   assert.match(words('names'), /^harbor\/library: .*403/m);
   assert.match(words('names'), /repository:list/);
+});
+
+test('artifacts: a source that lists none is not said to be right', async (t) => {
+  const harbor = await startHarbor(t);
+  const { told } = await examined(t, harbor);
+  assert.deepEqual(told, [noArtifact]);
 });
 
 test('artifacts: attestations are counted among what rules copy to an ACR', async (t) => {

@@ -1,6 +1,6 @@
 import type { NamespaceState } from '../../aliyun/namespaces.ts';
 import type { Check } from '../check.ts';
-import { error, ok, skipped, warn } from '../finding.ts';
+import { depends, error, ok, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
 import { ofInstance } from './evidence.ts';
 import type { AcrEvidence } from './evidence.ts';
@@ -24,7 +24,7 @@ export const autoCreate: Check<AcrEvidence> = {
       return permitted(evidence, asking, () => judged(evidence, name));
     });
     const findings = (await Promise.all(looks)).flat();
-    if (findings.length === 0) return [skipped('depends', 'see the check namespace')];
+    if (findings.length === 0) return [depends('namespace')];
     const bad = findings.filter(({ status }) => status !== 'ok');
     return bad.length > 0 ? bad : findings;
   },

@@ -38,12 +38,12 @@ function noPrivilege(
   const resources = each.length > 0 ? [...new Set(each.map((one) => one.resource))] : [resource];
   const [first = resource] = resources;
   const Resource = resources.length === 1 ? first : resources;
-  const policy = { Version: '1', Statement: [{ Effect: 'Allow', Action: [action], Resource }] };
+  const statement = JSON.stringify({ Effect: 'Allow', Action: [action], Resource });
   return warn('no-privilege', {
     saw,
     means: `it could not be seen ${unseen}`,
     next: [
-      `grant ${action} on ${resources.join(', ')}: RAM console → Policies → Create Policy → JSON, then attach it to the user or role:\n${JSON.stringify(policy, null, 2)}`,
+      `grant ${action} on ${resources.join(', ')}: RAM console → Policies → the policy of the user or role → JSON: one more in its Statement:\n${statement}`,
     ],
   });
 }

@@ -1,5 +1,5 @@
 import type { Check } from '../check.ts';
-import { ok, skipped, warn } from '../finding.ts';
+import { depends, ok, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
 import { isThere } from '../../aliyun/namespaces.ts';
 import { ofInstance } from './evidence.ts';
@@ -22,7 +22,7 @@ export const immutability: Check<AcrEvidence> = {
     if (findings.length > 0) return findings;
     const states = namespaces.map((name) => ofInstance(evidence, (openApi) => openApi.namespace(name)));
     const there = (await Promise.all(states)).some((state) => state !== undefined);
-    return [there ? ok('tags can be moved') : skipped('depends', 'see the check namespace')];
+    return [there ? ok('tags can be moved') : depends('namespace')];
   },
 };
 

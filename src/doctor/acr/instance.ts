@@ -1,9 +1,11 @@
 import { isForbidden, isOfInstance } from '../../aliyun/error.ts';
 import type { InstanceRow } from '../../aliyun/overview.ts';
+import { RegistryError } from '../../copy/error.ts';
 import { needed } from '../check.ts';
 import type { Check } from '../check.ts';
 import { error, ok, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
+import { identityRefused } from '../registry/credential.ts';
 import { openApiOf } from './evidence.ts';
 import type { AcrEvidence, OpenApiEvidence } from './evidence.ts';
 import { permitted } from './forbidden.ts';
@@ -20,8 +22,10 @@ export const instance: Check<AcrEvidence> = {
     try {
       return [await judged(evidence, await openApi.rows())];
     } catch (reason) {
-      if (!isForbidden(reason)) throw reason;
-      return byAnother(evidence, openApi);
+      if (isForbidden(reason)) return byAnother(evidence, openApi);
+      if (reason instanceof RegistryError && reason.fault === 'denied')
+        return [identityRefused(evidence.config, reason)];
+      throw reason;
     }
   },
 };

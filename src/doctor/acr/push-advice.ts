@@ -2,7 +2,7 @@ import { isForbidden } from '../../aliyun/error.ts';
 import type { NamespaceState } from '../../aliyun/namespaces.ts';
 import { parseService } from '../../aliyun/service.ts';
 import { RegistryError } from '../../copy/error.ts';
-import { error, ok, skipped } from '../finding.ts';
+import { depends, error, ok } from '../finding.ts';
 import type { Finding } from '../finding.ts';
 import type { PushRefused } from '../registry/push-permission.ts';
 import type { AcrEvidence, OpenApiEvidence } from './evidence.ts';
@@ -48,12 +48,12 @@ async function cause(
   if (!isUsable(namespace)) {
     if (namespace === undefined && prepare?.namespaces)
       return ok(`${repository}, once a copy has made ${name}`);
-    return skipped('depends', 'see the check namespace');
+    return depends('namespace');
   }
   if ((await openApi.repository(repository)) === undefined) {
-    if (await isUsedUp(openApi)) return skipped('depends', 'see the check quota');
+    if (await isUsedUp(openApi)) return depends('quota');
     if (prepare?.repositories) return ok(`${repository}, once a copy has made it`);
-    if (!namespace.autoCreate) return skipped('depends', 'see the check auto-create');
+    if (!namespace.autoCreate) return depends('auto-create');
   }
   return error('no-push', {
     saw,

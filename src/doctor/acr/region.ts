@@ -3,7 +3,7 @@ import type { Service } from '../../aliyun/service.ts';
 import type { RegistryConfig } from '../../config.ts';
 import { parseInstanceHost } from '../../oci/aliyun-host.ts';
 import type { Check } from '../check.ts';
-import { error, ok, skipped } from '../finding.ts';
+import { depends, error, ok } from '../finding.ts';
 import type { Finding } from '../finding.ts';
 import { pinged } from '../registry/evidence.ts';
 import type { RegistryEvidence } from '../registry/evidence.ts';
@@ -15,7 +15,7 @@ export const region: Check<RegistryEvidence> = {
   number: 3,
   async look(evidence) {
     const service = parseService(serviceOf(await pinged(evidence)));
-    if (service === undefined) return [skipped('depends', 'see the check edition')];
+    if (service === undefined) return [depends('edition')];
     const findings = contradictions(evidence.config, service);
     return findings.length > 0 ? findings : [ok(`${service.region} everywhere`)];
   },

@@ -40,7 +40,9 @@ export const deliveries: Check<HarborEvidence> = {
         : []),
     ];
     const count = seen.answers.reduce((sum, { answer }) => sum + answer.looked, 0);
-    return findings.length > 0 ? findings : [ok(`none of the last ${count} events was given up`)];
+    return findings.length > 0
+      ? findings
+      : [ok(`no event was given up, of the last ${count} that were looked at`)];
   },
 };
 

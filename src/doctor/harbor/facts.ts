@@ -25,14 +25,14 @@ function factCheck(
   };
 }
 
-export const notifications = factCheck('harbor-notifications', ({ notifications: on }) =>
+export const notifications = factCheck('harbor-notifications', ({ notifications: on }, { config }) =>
   on
     ? ok('Harbor makes events')
     : error('notifications-off', {
         saw: 'notification_enable is false in the system configuration of Harbor',
         means: 'no webhook of any project is sent; changes are found by the sweep alone',
         next: [
-          `curl -u ADMIN -X PUT -H 'Content-Type: application/json' -d '{"notification_enable":true}' HARBOR/api/v2.0/configurations`,
+          `curl -u ADMIN -X PUT -H 'Content-Type: application/json' -d '{"notification_enable":true}' ${config.url}/api/v2.0/configurations`,
         ],
       }),
 );

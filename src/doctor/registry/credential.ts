@@ -46,7 +46,7 @@ function refusal({ config }: RegistryEvidence, reason: RegistryError): Finding {
       next: ['the words above are those of the token server; try again, then ask whoever runs it'],
     });
   }
-  if (config.credential === undefined) return error('identity-refused', { saw, ...identityAdvice });
+  if (config.credential === undefined) return identityRefused(config, reason);
   return config.type === 'acr-ee' ? wrongAtAcr(config.credential.username, saw) : wrong(config.name, saw);
 }
 
@@ -69,12 +69,29 @@ function personalApi(saw: string): Finding {
   });
 }
 
-const identityAdvice = {
-  means: 'the Alibaba identity could not get a temporary password that the registry takes',
-  next: [
-    'see the words above; the access key, the role or the OIDC token is refused by Alibaba Cloud itself',
-  ],
-};
+/** By Alibaba Cloud itself, whatever it was asked. */
+export function identityRefused(
+  { name, aliyun }: RegistryEvidence['config'],
+  reason: RegistryError,
+): Finding {
+  const kind = aliyun?.identity.kind ?? 'access-key';
+  return error('identity-refused', {
+    saw: reason.message,
+    means:
+      'Alibaba Cloud does not take this identity: nothing can be asked, and no temporary password fetched',
+    next: [identitySteps[kind].replaceAll('NAME', name)],
+  });
+}
+
+const identitySteps = {
+  'access-key':
+    'RAM console → Users → the user → AccessKey: registries.NAME.aliyun.accessKeyId has to be there and enabled; its secret is shown once only, so create another key where it is not at hand',
+  'ecs-ram-role':
+    'ECS console → the instance → Instance Details: the RAM role has to be attached; registries.NAME.aliyun.ecsRamRole.role, where it is written, has to be its name',
+  oidc: 'RAM console → Roles → the role of registries.NAME.aliyun.oidc → Trust Policy: it has to name the OIDC provider, and audience and subject of the token as they are',
+  'credentials-package':
+    'the npm package @alicloud/credentials found that identity: look at the variables ALIBABA_CLOUD_… and ~/.aliyun/config.json of this machine',
+} as const;
 
 /** https://www.alibabacloud.com/help/en/acr/user-guide/configure-access-credentials */
 function wrongAtAcr(username: string, saw: string): Finding {

@@ -57,6 +57,8 @@ function copiedOf(
 }
 
 function judge(source: string, copied: readonly Copied[], more: boolean): Finding[] {
+  if (copied.length === 0)
+    return [skipped('no-artifact', `${source} lists no artifact that a rule copies to an ACR`)];
   const of = `of ${more ? 'the first ' : ''}${copied.length} artifacts that are copied from ${source} to ACR`;
   const [attested, charts, others] = [
     copied.filter(({ artifact }) => artifact.attested),
