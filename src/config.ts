@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ConfigError } from './config/error.ts';
+import { NoConfigError } from './config/error.ts';
 import { readPassword } from './config/file.ts';
 import type { Environment } from './config/environment.ts';
 import { toIdentity, type AliyunIdentity } from './config/identity.ts';
@@ -146,9 +146,7 @@ export function findConfig(option: string | undefined, env: Environment, cwd: st
   const places = [join(cwd, 'config/tagferry.yaml'), '/etc/tagferry/tagferry.yaml'];
   const found = places.find((place) => existsSync(place));
   if (found !== undefined) return found;
-  const expected = `--config FILE, $TAGFERRY_CONFIG, or one of ${places.join(' and ')}`;
-  const file = places.join(', ');
-  throw new ConfigError(file, [{ file, path: '', expected, got: 'none of them' }]);
+  throw new NoConfigError(places, existsSync(join(cwd, 'tagferry.yaml')) ? 'tagferry.yaml' : undefined);
 }
 
 function toRegistry(name: string, shape: Shape['registries'][string], env: Environment): RegistryConfig {

@@ -26,13 +26,17 @@ async function resync(names: readonly string[], options: Options): Promise<void>
   const references = names.map(referenceOf);
   const client = new Client(options);
   const ids: number[] = [];
+  const empty: string[] = [];
   for (const reference of references) {
     const body = { ...reference, force: options.force === true };
     const { tasks } = await client.request(taskIds, 'POST', 'resync', body);
     ids.push(...tasks);
+    if (tasks.length === 0) empty.push(reference.repository);
   }
-  if (options.wait !== true) return console.log(`tasks: ${ids.join(' ')}`);
-  const failed = await finish(client, ids);
+  if (options.wait !== true && ids.length > 0) console.log(`tasks: ${ids.join(' ')}`);
+  const failed = options.wait === true ? await finish(client, ids) : 0;
+  // Asked for by name, as below.
+  if (empty.length > 0) throw new Error(`${empty.join(', ')}: the source has no tag there that a rule takes`);
   if (failed > 0) throw new Error(`${failed} of ${ids.length} tags are not at their destination`);
 }
 

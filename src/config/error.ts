@@ -31,6 +31,15 @@ export class ConfigError extends Error {
   }
 }
 
+/** No file was named, and in the usual places there is none. */
+export class NoConfigError extends ConfigError {
+  constructor(places: readonly string[], nearby: string | undefined) {
+    super(places.join(', '), []);
+    const hint = nearby === undefined ? '' : `; did you mean --config ${nearby}?`;
+    this.message = `no configuration: say --config FILE, set $TAGFERRY_CONFIG, or write ${places.join(' or ')}${hint}`;
+  }
+}
+
 /** Keys, names and patterns are quoted from the file, which may hold anything. */
 function shown({ path, expected, got, nearest, ...rest }: Mistake): Mistake {
   const texts = {

@@ -17,13 +17,13 @@ export function unanswered(request: string, cause: unknown): RegistryError {
 /** Behind the words for an authority that is not known; its own flags are Node's, and that one is as good as set. */
 const nodesHint = /; if the root CA is installed locally, .*$/s;
 const ourHint =
-  '; to trust it, name its authority (caFile, or SSL_CERT_FILE), or do not verify it (insecureSkipVerify, or insecure: true)';
+  '; to trust it, name its authority (caFile, or SSL_CERT_FILE), or do not verify it (insecureSkipVerify; in image-syncer files insecure: true)';
 
 function wordsOf(cause: unknown, code: string): string {
   const text = cause instanceof Error ? cause.message : String(cause);
   // OpenSSL's words for bytes that are no TLS: nearly always it is HTTP.
   if (/:wrong version number:/.test(text))
-    return 'expected TLS, got something else, probably plain HTTP; if that is meant, say so: http:// in its url, or insecure: true';
+    return 'expected TLS, got something else, probably plain HTTP; if that is meant, say so: http:// in its url; in image-syncer files insecure: true';
   return text === '' ? code : text.replace(nodesHint, ourHint);
 }
 

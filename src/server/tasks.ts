@@ -101,7 +101,9 @@ function resyncTags(resync: Resync): Operation {
       const standing = await resync(body);
       if (standing !== undefined) return { tasks: standing };
       const name = body.tag === undefined ? body.repository : `${body.repository}:${body.tag}`;
-      throw new HttpError(404, `No rule matches ${name}; POST /api/v1/rules/test says why.`);
+      const why =
+        body.tag === undefined ? 'POST /api/v1/rules/test says' : `\`tagferry explain ${name}\` says`;
+      throw new HttpError(404, `No rule matches ${name}; ${why} why.`);
     },
   });
 }

@@ -72,10 +72,22 @@ test('resync without --wait names the tasks', async (t) => {
   assert.match(stdout, /^tasks: \d+ \d+$/);
 });
 
+test('resync of a repository without tags: exit 1, and the others are copied', async (t) => {
+  for (const wait of [[], ['--wait']]) {
+    const { code, stdout, stderr } = await tagferry(t, 'resync', ...wait, 'library/none', 'library/app');
+    assert.equal(code, 1);
+    assert.match(stdout, /^(tasks: \d+|\d+ {2}harbor\/library\/app:)/);
+    assert.match(stderr, /^tagferry: library\/none: the source has no tag there that a rule takes$/);
+  }
+});
+
 test('resync of what no rule wants: exit 1 with the server’s words', async (t) => {
   const { code, stdout, stderr } = await tagferry(t, 'resync', 'elsewhere/app:v1');
   assert.deepEqual([code, stdout], [1, '']);
-  assert.match(stderr, /^tagferry: POST \/api\/v1\/resync answered 404: .*elsewhere\/app/);
+  assert.match(
+    stderr,
+    /^tagferry: POST \/api\/v1\/resync answered 404: .*elsewhere\/app.*`tagferry explain elsewhere\/app:v1`/,
+  );
 });
 
 test('resync --wait: exit 1 when a task does not complete', async (t) => {

@@ -78,6 +78,14 @@ test('the file: by option, else by environment, else in the working directory', 
   assert.equal(findConfig('by-option.yaml', env, folder), join(folder, 'by-option.yaml'));
   assert.equal(findConfig('/by-option.yaml', env, folder), '/by-option.yaml');
   assert.equal(findConfig(undefined, env, folder), join(folder, 'by-environment.yaml'));
+  const places = new RegExp(
+    `^no configuration: say --config FILE, .*${folder}/config/tagferry\\.yaml or /etc/`,
+  );
+  assert.throws(() => findConfig(undefined, {}, folder), { name: 'ConfigError', message: places });
+  await writeFile(join(folder, 'tagferry.yaml'), '');
+  assert.throws(() => findConfig(undefined, {}, folder), {
+    message: /; did you mean --config tagferry\.yaml\?$/,
+  });
   await mkdir(join(folder, 'config'));
   await writeFile(join(folder, 'config/tagferry.yaml'), '');
   assert.equal(findConfig(undefined, { TAGFERRY_CONFIG: '' }, folder), join(folder, 'config/tagferry.yaml'));

@@ -124,3 +124,14 @@ test('a clock that is wrong is found, and told by how much and to which side', a
   assert.deepEqual(told, ['acr clock warn clock-skew']);
   assert.match(words('clock'), /clock is 1[12]\d s behind the registry's/);
 });
+
+test('a registry that speaks plain HTTP there has no certificate to trust', async (t) => {
+  const { described } = await startStand(t);
+  const acr = described.registries['acr'];
+  const url = String(acr?.['url']).replace('http:', 'https:');
+  const plain = { ...described, registries: { ...described.registries, acr: { ...acr, type: 'oci', url } } };
+  const { checks } = await diagnose(t, plain);
+  const found = checks.find(({ subject, check }) => subject === 'acr' && check === 'reachable');
+  assert.equal(found?.code, 'plain-http-there');
+  assert.doesNotMatch(JSON.stringify(found), /caFile/);
+});

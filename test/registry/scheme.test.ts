@@ -48,7 +48,7 @@ test('row 40: without insecure HTTPS is meant, and a server of plain HTTP fails 
   const { message } = await failure(clientOf(t, origin.href).repository('a/b', 'pull').resolve('v1'), 'tls');
   assert.equal(
     message,
-    `GET https://${host}/v2/: expected TLS, got something else, probably plain HTTP; if that is meant, say so: http:// in its url, or insecure: true`,
+    `GET https://${host}/v2/: expected TLS, got something else, probably plain HTTP; if that is meant, say so: http:// in its url; in image-syncer files insecure: true`,
   );
 });
 

@@ -29,6 +29,13 @@ function noRegistry(url: string, status: number): Finding {
 
 /** What the three kinds of silence mean: nobody, somebody else, or nobody in time. */
 export function unreached(url: string, { fault, message }: RegistryError): Finding {
+  if (/expected TLS/.test(message)) {
+    return error('plain-http-there', {
+      saw: message,
+      means: `${hostOf(url)} speaks plain HTTP, or something in between does`,
+      next: ['its HTTPS port belongs into `url`; http:// there only if nobody can be on the way'],
+    });
+  }
   if (fault === 'tls') {
     return error('certificate', {
       saw: message,
