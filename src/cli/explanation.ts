@@ -67,7 +67,7 @@ function decides({ repositories }: Ruling): boolean {
 function blockOf(explained: Explained): string[] {
   const { rule, destination, reason, words, since, cause, hint, ends, record, task } = explained;
   const then = since === undefined ? '' : ` since ${since}`;
-  const look = record?.trusted ? 'recorded' : 'recorded, and perhaps changed since,';
+  const doubt = record?.trusted ? '' : ', and perhaps changed since';
   return [
     '',
     `${nameOf(destination)}  (rule ${rule})`,
@@ -77,7 +77,7 @@ function blockOf(explained: Explained): string[] {
     ...(cause ? [`  ${cause.code}: ${cause.words}`] : []),
     `  source now: ${shown(ends.source)}`,
     `  destination now: ${shown(ends.destination)}`,
-    ...(record ? [`  ${record.digest}, ${look} at ${record.verifiedAt}`] : []),
+    ...(record ? [`  destination at ${record.verifiedAt}: ${record.digest}${doubt}`] : []),
     ...(task === undefined ? [] : [`  task ${task}: \`tagferry tasks show ${task}\` has its attempts`]),
   ];
 }

@@ -151,7 +151,7 @@ test('explain: a block for each destination, with what is known', async (t) => {
     String.raw` {2}copied at [-\d]+ [:\d]+ UTC; the destination has the same digest`,
     ` {2}source now: ${digest}`,
     ` {2}destination now: ${digest}`,
-    ` {2}${digest}, recorded at ${time}`,
+    ` {2}destination at ${time}: ${digest}`,
     ` {2}task ${id}: \`tagferry tasks show ${id}\` has its attempts`,
     '',
     'from the running mirror, and both ends',

@@ -334,7 +334,7 @@ const lost: [code: string, log: string, word: RegExp][] = [
   [
     'lost-refused',
     `${post}: dial tcp 127.0.0.1:9: connect: connection refused`,
-    /server\.listen must not be 127\.0\.0\.1/,
+    /server\.listen must not be 127\.0\.0\.1.*\n.*curl -i https?:\/\/\S+\/webhooks\/harbor has to/,
   ],
   [
     'lost-timeout',
@@ -344,7 +344,7 @@ const lost: [code: string, log: string, word: RegExp][] = [
   [
     'lost-unauthorized',
     'abnormal response code: 401, body: Expected an Authorization header',
-    /webhook install/,
+    /webhook install.*\n.*running mirror has another value/,
   ],
   ['lost-redirect', 'abnormal response code: 405, body: Method Not Allowed', /a GET of the event/],
   ['lost-path', 'abnormal response code: 404, body: page not found', /path prefix/],

@@ -29,7 +29,10 @@ export const deliveries: Check<HarborEvidence> = {
       (project) => lostIn(evidence, project, ours.find((one) => one.project === project)?.policy.id ?? 0),
     );
     const findings = [
-      ...lostBy(seen.answers.flatMap(({ answer }) => answer.lost)),
+      ...lostBy(
+        seen.answers.flatMap(({ answer }) => answer.lost),
+        evidence.wanted?.address.href,
+      ),
       ...(seen.refused.length > 0
         ? [
             unread(

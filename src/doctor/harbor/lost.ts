@@ -70,7 +70,10 @@ const causes: readonly Cause[] = [
     code: 'lost-unauthorized',
     says: /response code: (401|403)/,
     means: 'the mirror, or a proxy in front of it, refuses the Authorization header',
-    next: ['tagferry webhook install writes the first of webhook.secrets into the policies'],
+    next: [
+      'tagferry webhook install writes the first of webhook.secrets into the policies',
+      'if it is there already, the running mirror has another value: start it anew with the variables of this shell',
+    ],
   },
   {
     code: 'lost-redirect',
@@ -102,15 +105,15 @@ const unknown: Omit<Cause, 'says'> = {
 const after =
   'what was lost is caught up by the sweep; raise notification.webhook_job_max_retry in harbor.yml to 8';
 
-/** A finding for each cause; an error unless later events have arrived everywhere. */
-export function lostBy(lost: readonly Lost[]): Finding[] {
+/** A finding for each cause; an error unless later events have arrived everywhere. `address` is where they are sent, if that is known. */
+export function lostBy(lost: readonly Lost[], address = 'WEBHOOK_URL'): Finding[] {
   const byCause = Map.groupBy(lost, ({ why }) => causes.find(({ says }) => says.test(why)) ?? unknown);
   return [...byCause].map(([{ code, means, next }, its]) => {
     const isOver = its.every((one) => one.isOver);
     const rest = {
       saw: its.map(wordsOf).join('; '),
       means: isOver ? `${means}; later events have arrived` : means,
-      next: [...next, after],
+      next: [...next.map((step) => step.replace('WEBHOOK_URL', address)), after],
     };
     return isOver ? warn(code, rest) : error(code, rest);
   });
