@@ -31,7 +31,7 @@ export function harborEvidenceOf(base: RegistryEvidence, practice: HarborPractic
     harbor,
     projects: () => projectsRead(base.name, rules, harbor, signal),
     wanted: url === undefined ? undefined : wantedWebhook(config, url),
-    mirror: (address) => answerOf(address, practice),
+    mirror: (address, secret) => answerOf(address, secret, practice),
     clock,
     signal,
   });
@@ -44,6 +44,7 @@ const patience = 3_000;
 /** As Harbor would ask, with a GET, which changes nothing; a redirect is not followed. */
 async function answerOf(
   address: URL,
+  secret: string | undefined,
   { config, proxies, signal }: HarborPractice,
 ): Promise<{ status: number; location: string | undefined }> {
   const { insecureSkipVerify } = config.webhook;
@@ -51,7 +52,7 @@ async function answerOf(
   const wire = new Wire({ insecureSkipVerify, proxies, ...times, onRequest: () => undefined }, 1);
   try {
     const call = { method: 'GET', url: address, scopes: [], expect: [], signal } as const;
-    const { status, headers, body } = await wire.exchange(call, address, undefined);
+    const { status, headers, body } = await wire.exchange(call, address, secret);
     body.once('error', () => undefined).destroy();
     return { status, location: headers.get('location') ?? undefined };
   } finally {

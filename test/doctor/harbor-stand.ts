@@ -23,7 +23,7 @@ export interface HarborBed {
   robot: HarborAccount;
   policy: StandPolicy;
   /** What the mirror answers to a GET at its webhook. */
-  mirror: CallServer & { answer: Answer };
+  mirror: CallServer & { answer: Answer; /** Every secret. */ refuses: boolean };
   /** Of `registries.harbor` and `webhook`, to be changed. */
   registry: Record<string, unknown>;
   webhook: Record<string, unknown>;
@@ -92,8 +92,10 @@ function pulling({ name, password, projects }: HarborAccount): HarborUser {
 }
 
 async function startMirror(t: Ending): Promise<HarborBed['mirror']> {
-  const state = { answer: empty(405, { allow: 'POST' }) };
-  const server = await startCallServer(t, () => state.answer);
+  const state = { answer: empty(405, { allow: 'POST' }), refuses: false };
+  const server = await startCallServer(t, ({ headers: { authorization } }) =>
+    state.refuses && authorization !== undefined ? empty(401) : state.answer,
+  );
   return Object.assign(state, server);
 }
 

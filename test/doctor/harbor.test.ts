@@ -301,6 +301,12 @@ const broken: Broken[] = [
     told: ['harbor-webhook-url warn not-reached'],
     words: [/start it: tagferry serve/],
   },
+  {
+    what: 'a mirror that was started with another secret',
+    break: ({ mirror }) => (mirror.refuses = true),
+    told: ['harbor-webhook-url error other-secret'],
+    words: [/does not know webhook\.secrets\[0\]/, /the file and the variables of the mirror/],
+  },
 ];
 
 for (const { what, break: change, told: expected, words } of broken) {
@@ -503,4 +509,15 @@ test('Harbor: who asks without an account is told what that means, and nothing i
   const { told } = await bed.diagnose();
   assert.ok(told.includes('credential warn anonymous'), told.join('\n'));
   assert.ok(told.includes('harbor-version skipped needs-account'), told.join('\n'));
+});
+
+test('Harbor: what does not answer as a mirror does gets no secret', async (t) => {
+  const bed = await startHarborBed(t);
+  await bed.diagnose();
+  const asked = () => bed.mirror.requests.map(({ authorization }) => authorization);
+  assert.deepEqual(asked(), ['none', 'bearer']);
+  bed.mirror.requests.length = 0;
+  bed.mirror.answer = { status: 200, headers: {} };
+  await bed.diagnose();
+  assert.deepEqual(asked(), ['none']);
 });

@@ -39,6 +39,14 @@ test('every method but POST is answered 405, so that a redirected delivery does 
   assert.deepEqual(new Set(stand.deliveries), new Set(['unsupported']));
 });
 
+test('whoever asks with a secret that is none of ours learns so, without an event', async (t) => {
+  const stand = await startStand(t);
+  const ask = (headers: Record<string, string>) =>
+    send(`${stand.url}/webhooks/harbor`, { method: 'GET', headers });
+  assert.equal((await ask({ Authorization: 'Bearer other' })).status, 401);
+  assert.equal((await ask({})).status, 405);
+});
+
 const refusals: [what: string, authorization: string | undefined][] = [
   ['no header', undefined],
   ['an empty header', ''],

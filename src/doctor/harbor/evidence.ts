@@ -27,8 +27,8 @@ export interface HarborEvidence extends RegistryEvidence {
   whyLost(project: string, policy: number, delivery: number): Promise<string>;
   /** What its policies should be; `undefined` while it is not known where it reaches the mirror. */
   wanted: WantedWebhook | undefined;
-  /** What the mirror answers to a GET at that address, asked from here. */
-  mirror(address: URL): Promise<{ status: number; location: string | undefined }>;
+  /** What the mirror answers to a GET at that address, asked from here, with that secret if there is one. */
+  mirror(address: URL, secret?: string): Promise<{ status: number; location: string | undefined }>;
 }
 
 export interface HarborOptions {

@@ -9,10 +9,15 @@ export const webhookUrl: Check<HarborEvidence> = {
   id: 'harbor-webhook-url',
   async look({ wanted, mirror }) {
     if (wanted === undefined) return [skipped('needs-url', 'webhook.url is not in the configuration')];
-    const { address } = wanted;
+    const { address, secrets } = wanted;
+    const [secret] = secrets;
     try {
       const { status, location } = await mirror(address);
-      if (status === 405) return [ok(`the mirror answers at ${address.href}`)];
+      if (status === 405) {
+        // Only to what answers as a mirror does.
+        const tried = secret === undefined ? undefined : await mirror(address, secret);
+        return [tried?.status === 401 ? anotherSecret(address) : ok(`the mirror answers at ${address.href}`)];
+      }
       return [location === undefined ? another(address, status) : redirected(address, status, location)];
     } catch (reason) {
       if (!(reason instanceof RegistryError)) throw reason;
@@ -41,6 +46,17 @@ function another(address: URL, status: number): Finding {
     means: 'something else stands there, or a proxy does not pass the path on: events do not arrive',
     next: [
       `curl -i ${address.href} shows what it is; webhook.url is to be the address of \`tagferry serve\``,
+    ],
+  });
+}
+
+function anotherSecret(address: URL): Finding {
+  return error('other-secret', {
+    saw: `the mirror at ${address.href} does not know webhook.secrets[0], and answers it with 401`,
+    means: 'it runs with other secrets than those that are read here: every event with this one is refused',
+    next: [
+      'doctor and `tagferry webhook` need the file and the variables of the mirror: compare HARBOR_WEBHOOK_SECRET, or however it is named, in both shells',
+      'if the mirror has the old one: tagferry reload after a change of its file, a restart after one of its variables',
     ],
   });
 }
