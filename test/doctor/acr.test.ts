@@ -9,7 +9,7 @@ import {
   startAcrOpenApi,
 } from '../support/acr-openapi.ts';
 import { type AcrStandIn, startAcr } from '../support/acr-standin.ts';
-import { pusher, reader } from '../support/acr-tokens.ts';
+import { pusher, reader, temporary } from '../support/acr-tokens.ts';
 import { startCallServer } from '../support/call-server.ts';
 import { type Described, diagnose, told, wordsOf } from './stand.ts';
 
@@ -173,6 +173,20 @@ test('2 a wrong key: one check says so, and what needs the OpenAPI is left out',
   assert.match(words('instance'), /AccessKey: registries\.acr\.aliyun\.accessKeyId has to be there/);
   assert.match(words('instance'), /SignatureDoesNotMatch/);
   assert.doesNotMatch(words('instance'), /not-to-be-shown/);
+});
+
+test('8 a temporary password that the registry does not take', async (t) => {
+  const { described, acr } = await startStand(t);
+  const { username: _user, password: _password, ...login } = described.registries.acr;
+  const user = acr.accounts.users.find(({ name }) => name === temporary.name);
+  Object.assign(user ?? {}, { expired: true });
+  const { told, words } = await diagnosed(t, {
+    ...described,
+    registries: { ...described.registries, acr: login },
+  });
+  assert.deepEqual(told, ['credential error identity-refused', 'push-permission skipped depends']);
+  assert.match(words('credential'), /has fetched a temporary password/);
+  assert.doesNotMatch(words('credential'), /AccessKey/);
 });
 
 test('5 public access is off', async (t) => {

@@ -46,7 +46,8 @@ function refusal({ config }: RegistryEvidence, reason: RegistryError): Finding {
       next: ['the words above are those of the token server; try again, then ask whoever runs it'],
     });
   }
-  if (config.credential === undefined) return identityRefused(config, reason);
+  if (config.credential === undefined)
+    return /\/auth answered 401/.test(saw) ? temporaryRefused(saw) : identityRefused(config, reason);
   return config.type === 'acr-ee' ? wrongAtAcr(config.credential.username, saw) : wrong(config.name, saw);
 }
 
@@ -80,6 +81,17 @@ export function identityRefused(
     means:
       'Alibaba Cloud does not take this identity: nothing can be asked, and no temporary password fetched',
     next: [identitySteps[kind].replaceAll('NAME', name)],
+  });
+}
+
+function temporaryRefused(saw: string): Finding {
+  return error('identity-refused', {
+    saw,
+    means: 'the identity has fetched a temporary password, and the registry does not take it',
+    next: [
+      'aliyun.instanceId and aliyun.region, where they are written, have to be those of the instance in url: a password is good for its own instance alone',
+      'it ends after an hour: set the clock of this machine by NTP, then run doctor again',
+    ],
   });
 }
 
