@@ -41,7 +41,10 @@ export function harborEvidenceOf(base: RegistryEvidence, practice: HarborPractic
 /** Milliseconds that Harbor waits for the mirror. */
 const patience = 3_000;
 
-/** As Harbor would ask, with a GET, which changes nothing; a redirect is not followed. */
+/**
+ * As Harbor would ask, but with nothing that could be an event: a GET, or for the secret a body of a type that the mirror refuses
+ * once it knows who asks. A redirect is not followed.
+ */
 async function answerOf(
   address: URL,
   secret: string | undefined,
@@ -51,7 +54,9 @@ async function answerOf(
   const times = { connectTimeout: patience, idleTimeout: patience };
   const wire = new Wire({ insecureSkipVerify, proxies, ...times, onRequest: () => undefined }, 1);
   try {
-    const call = { method: 'GET', url: address, scopes: [], expect: [], signal } as const;
+    const post = { method: 'POST', headers: { 'content-type': 'text/plain' } } as const;
+    const how = secret === undefined ? ({ method: 'GET' } as const) : post;
+    const call = { ...how, url: address, scopes: [], expect: [], signal };
     const { status, headers, body } = await wire.exchange(call, address, secret);
     body.once('error', () => undefined).destroy();
     return { status, location: headers.get('location') ?? undefined };

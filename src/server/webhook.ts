@@ -47,11 +47,8 @@ export function webhook(
   const refusals = new RefusalLog(clock, log);
 
   async function takeIn(request: IncomingMessage): Promise<Received> {
-    const { authorization } = request.headers;
-    // Whoever asks with a secret learns whether it is one of ours, and sends no event for it.
-    const isPost = request.method === 'POST';
-    if ((isPost || authorization !== undefined) && !isKnown(authorization)) throw unauthorized(request);
-    if (!isPost) throw methodNotAllowed(request.method ?? '', 'POST');
+    if (request.method !== 'POST') throw methodNotAllowed(request.method ?? '', 'POST');
+    if (!isKnown(request.headers.authorization)) throw unauthorized(request);
     const contentType = checkContentType(request, mediaTypes);
     const body = await readBody(request);
     return receive(parseHarbor(contentType, body, clock.now()));

@@ -93,9 +93,10 @@ function pulling({ name, password, projects }: HarborAccount): HarborUser {
 
 async function startMirror(t: Ending): Promise<HarborBed['mirror']> {
   const state = { answer: empty(405, { allow: 'POST' }), refuses: false };
-  const server = await startCallServer(t, ({ headers: { authorization } }) =>
-    state.refuses && authorization !== undefined ? empty(401) : state.answer,
-  );
+  const server = await startCallServer(t, ({ method }) => {
+    if (method !== 'POST') return state.answer;
+    return empty(state.refuses ? 401 : 415);
+  });
   return Object.assign(state, server);
 }
 

@@ -39,12 +39,15 @@ test('every method but POST is answered 405, so that a redirected delivery does 
   assert.deepEqual(new Set(stand.deliveries), new Set(['unsupported']));
 });
 
-test('whoever asks with a secret that is none of ours learns so, without an event', async (t) => {
+test('a body that is no event by its type tells whether the secret is one of ours, and is no event', async (t) => {
   const stand = await startStand(t);
-  const ask = (headers: Record<string, string>) =>
-    send(`${stand.url}/webhooks/harbor`, { method: 'GET', headers });
-  assert.equal((await ask({ Authorization: 'Bearer other' })).status, 401);
-  assert.equal((await ask({})).status, 405);
+  const ask = (Authorization: string) => {
+    const headers = { Authorization, 'Content-Type': 'text/plain' };
+    return send(`${stand.url}/webhooks/harbor`, { method: 'POST', headers });
+  };
+  assert.equal((await ask('Bearer other')).status, 401);
+  assert.equal((await ask(secret)).status, 415);
+  assert.deepEqual(stand.deliveries, ['unauthorized', 'unsupported']);
 });
 
 const refusals: [what: string, authorization: string | undefined][] = [

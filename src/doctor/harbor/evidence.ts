@@ -27,7 +27,7 @@ export interface HarborEvidence extends RegistryEvidence {
   whyLost(project: string, policy: number, delivery: number): Promise<string>;
   /** What its policies should be; `undefined` while it is not known where it reaches the mirror. */
   wanted: WantedWebhook | undefined;
-  /** What the mirror answers to a GET at that address, asked from here, with that secret if there is one. */
+  /** What the mirror answers there, asked from here: to a GET, or to a POST with that secret which is no event. */
   mirror(address: URL, secret?: string): Promise<{ status: number; location: string | undefined }>;
 }
 
