@@ -146,6 +146,18 @@ test('artifacts: attestations are counted among what rules copy to an ACR', asyn
   assert.match(words('artifacts'), /--write-probe/);
 });
 
+test('artifacts: that not all were looked at is said, also when the last project is a small one', async (t) => {
+  const harbor = await startHarbor(t);
+  for (const account of harbor.rest.accounts) account.projects['zoo'] = ['artifact:list', 'repository:list'];
+  for (let index = 1; index <= 501; index++) harbor.content.push('library/app', `v${index}`, digest(index));
+  harbor.content.push('zoo/app', 'v1', digest(1_000));
+  const { report } = await examined(t, harbor, {
+    rule: { repositories: ['library/**', 'zoo/**'], repository: '{project}/{flat}' },
+  });
+  const words = report.checks.filter(({ check }) => check === 'artifacts').map(({ saw }) => saw);
+  assert.match(words.join(), /^of the first 501 artifacts /);
+});
+
 test('artifacts: what is neither an image nor a chart', async (t) => {
   const harbor = await startHarbor(t);
   harbor.content.push('library/app', 'v1', digest(1));
