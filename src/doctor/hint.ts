@@ -2,26 +2,16 @@ import type { RegistryConfig } from '../config.ts';
 import type { Reason, Side } from '../copy/error.ts';
 import { isPersonalHost, parseInstanceHost } from '../oci/aliyun-host.ts';
 import type { Wanted } from '../rule/rule.ts';
+import type { Hint } from '../task/explain.ts';
 
 /*
  * One exact next step for each reason that a copy fails: from what the failure says, and from what the configuration says of the
  * registry. Nothing is asked; where a denial may have several causes, `tagferry doctor` asks which.
  */
 
-type Ends = Pick<
-  Wanted,
-  | 'rule'
-  | 'source'
-  | 'sourceRepository'
-  | 'sourceTag'
-  | 'destination'
-  | 'destinationRepository'
-  | 'destinationTag'
->;
-
 interface Failed {
   message: string;
-  copy: Ends;
+  copy: Wanted;
   source: RegistryConfig;
   destination: RegistryConfig;
   /** The end that the message names. */
@@ -29,9 +19,7 @@ interface Failed {
 }
 
 /** Throws nothing: a registry that is no longer in the configuration has its own hint. */
-export function hintFor(
-  registries: readonly RegistryConfig[],
-): (failure: { reason: Reason; message: string }, copy: Ends) => string {
+export function hintFor(registries: readonly RegistryConfig[]): Hint {
   const named = (name: string) => registries.find((one) => one.name === name);
   return function hint({ reason, message }, copy) {
     const [source, destination] = [named(copy.source), named(copy.destination)];
