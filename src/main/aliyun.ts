@@ -10,7 +10,7 @@ import { Wire } from '../aliyun/wire.ts';
 import type { WireOptions } from '../aliyun/wire.ts';
 import type { Clock } from '../clock.ts';
 import type { AliyunConfig } from '../config.ts';
-import { lookOf } from './endpoints.ts';
+import { vpcLook } from './endpoints.ts';
 import type { Proxies } from '../registry/proxy.ts';
 
 export interface AliyunOptions extends WireOptions {
@@ -34,7 +34,7 @@ const metadataTimeout = 3_000;
 
 export function newAliyun(config: AliyunConfig, options: AliyunOptions): Aliyun {
   const { clock, pace, host, service, ...wire } = options;
-  const look = lookOf(wire.proxies, clock);
+  const look = vpcLook(wire.proxies, clock);
   const isReachable = async (host: string): Promise<boolean> => (await look(host)).reachable;
   const instance = new Instance({ known: config, host, service, isReachable });
   const own = new Wire(config.identity.kind === 'ecs-ram-role' ? inside(wire) : wire);
