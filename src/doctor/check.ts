@@ -90,5 +90,4 @@ async function look<Evidence extends Subject>(
   }
 }
 
-const withoutAliyun =
-  'needs an identity of Alibaba Cloud, which the registry has none of in the configuration: `aliyun`';
+const withoutAliyun = 'needs an identity of Alibaba Cloud: `aliyun`, which this registry does not have';

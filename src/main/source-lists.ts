@@ -1,8 +1,9 @@
 import { onceFor } from '../doctor/check.ts';
 import type { SourceArtifacts, SourceNames } from '../doctor/rules/evidence.ts';
 import type { Ruleset } from '../rule/match.ts';
-import type { ListedArtifact, Listing } from '../task/listing.ts';
 import type { Registries } from '../task/registries.ts';
+import { projectOf } from '../task/listed.ts';
+import type { ListedArtifact, Listing } from '../task/listing.ts';
 import { type Survey, surveyOf } from '../task/survey.ts';
 
 /** Projects asked at once. */
@@ -40,17 +41,24 @@ export class SourceLists {
   async artifacts(source: string): Promise<SourceArtifacts | undefined> {
     const listing = this.#registries.listing(source);
     if (listing === undefined) return undefined;
-    const { projects } = await this.#survey(source);
-    const read = projects.filter(({ name, proxyCache }) => !proxyCache && this.#rules.reads(source, name));
     const artifacts: ListedArtifact[] = [];
     let more = false;
-    for (const { name } of read) {
-      const first = await firstOf(listing, name, this.#signal);
+    for (const project of this.#projectsIn(source, await this.#survey(source))) {
+      const first = await firstOf(listing, project, this.#signal);
       artifacts.push(...first.artifacts);
       more ||= first.more;
       if (artifacts.length >= most) return { artifacts, more: true };
     }
     return { artifacts, more };
+  }
+
+  /** Where projects were not listed, those of the repositories that are known. */
+  #projectsIn(source: string, { projects, names, failure }: Survey): string[] {
+    if (failure !== undefined) throw failure;
+    if (projects.length === 0) return [...new Set([...names].map(projectOf))];
+    return projects
+      .filter(({ name, proxyCache }) => !proxyCache && this.#rules.reads(source, name))
+      .map(({ name }) => name);
   }
 }
 

@@ -123,6 +123,21 @@ test('names: what is not listed is said', async (t) => {
   assert.match(words('names'), /repository:list/);
 });
 
+test('artifacts: of a source that does not answer nothing is called right', async (t) => {
+  const harbor = { ...(await startHarbor(t)), url: 'http://127.0.0.1:1' };
+  const { told } = await examined(t, harbor);
+  assert.deepEqual(told, ['configuration names warn not-listed', 'configuration artifacts skipped no-list']);
+});
+
+test('artifacts: those of a repository that a rule spells out are looked at, too', async (t) => {
+  const harbor = await startHarbor(t);
+  harbor.content.push('library/cache', 'v1', digest(2), {
+    configType: 'application/vnd.buildkit.cacheconfig.v0',
+  });
+  const { told } = await examined(t, harbor, { rule: { repositories: ['library/cache'] } });
+  assert.deepEqual(told, ['configuration artifacts warn no-images']);
+});
+
 test('artifacts: attestations are counted among what rules copy to an ACR', async (t) => {
   const harbor = await startHarbor(t);
   for (let index = 1; index <= 4; index++)

@@ -81,7 +81,7 @@ function unlisted(failure: string): Finding {
     saw: failure,
     means: 'names that are not known now are judged by a sweep, or when something is pushed',
     next: [
-      "give the source's user the right to list: for a robot of Harbor, repository:list and artifact:list",
+      "where that is a refusal, give the source's user the right to list: for a robot of Harbor, repository:list and artifact:list; else see the checks of that registry",
     ],
   });
 }
