@@ -3,6 +3,7 @@ import type { Reason, Side } from '../copy/error.ts';
 import { isPersonalHost, parseInstanceHost } from '../oci/aliyun-host.ts';
 import type { Wanted } from '../rule/rule.ts';
 import type { Hint } from '../task/explain.ts';
+import { firstPart } from '../oci/reference.ts';
 
 /*
  * One exact next step for each reason that a copy fails: from what the failure says, and from what the configuration says of the
@@ -68,7 +69,7 @@ const hints: Record<Reason, (failed: Failed) => string> = {
 function sourceDenied({ message, source, copy }: Failed): string {
   const login = loginHint(message, source);
   if (login !== undefined) return login;
-  const [project = ''] = copy.sourceRepository.split('/', 1);
+  const project = firstPart(copy.sourceRepository);
   if (anonymous(source))
     return `set \`username\` and \`passwordFile\` of registry ${source.name}: it is asked without a login`;
   if (source.type !== 'harbor')
@@ -99,7 +100,7 @@ function destinationDenied({ message, destination, copy }: Failed): string {
     const how = destination.type === 'acr-ee' ? ', or `aliyun`' : '';
     return `set \`username\` and \`passwordFile\`${how} of registry ${destination.name}: it is asked without a login`;
   }
-  const [namespace = ''] = copy.destinationRepository.split('/', 1);
+  const namespace = firstPart(copy.destinationRepository);
   if (destination.type === 'acr-ee') return acrDenied(destination, namespace);
   if (destination.type === 'harbor') {
     return `let ${userOf(destination)} push in project ${namespace} of ${hostOf(destination)}, and make the project if it is missing: Harbor → Projects`;
@@ -131,7 +132,7 @@ function destinationImmutable({ destination, copy }: Failed): string {
   const { destinationRepository: repository, destinationTag: tag, rule } = copy;
   const place =
     destination.type === 'harbor'
-      ? `Harbor, project ${repository.split('/', 1).join('')}, Policy → Tag immutability: exclude ${repository}`
+      ? `Harbor, project ${firstPart(repository)}, Policy → Tag immutability: exclude ${repository}`
       : `Container Registry console → instance → Repositories → ${repository} → Details: let tags be overwritten`;
   return (
     `if ${tag} is meant to move: ${place}, then \`tagferry tasks retry ID\`; ` +

@@ -1,8 +1,8 @@
+import { firstPart } from '../oci/reference.ts';
 import { onceFor } from '../doctor/check.ts';
 import type { SourceArtifacts, SourceNames } from '../doctor/rules/evidence.ts';
 import type { Ruleset } from '../rule/match.ts';
 import type { Registries } from '../task/registries.ts';
-import { projectOf } from '../task/listed.ts';
 import type { ListedArtifact, Listing } from '../task/listing.ts';
 import { type Survey, surveyOf } from '../task/survey.ts';
 
@@ -55,7 +55,7 @@ export class SourceLists {
   /** Where projects were not listed, those of the repositories that are known. */
   #projectsIn(source: string, { projects, names, failure }: Survey): string[] {
     if (failure !== undefined) throw failure;
-    if (projects.length === 0) return [...new Set([...names].map(projectOf))];
+    if (projects.length === 0) return [...new Set([...names].map(firstPart))];
     return projects
       .filter(({ name, proxyCache }) => !proxyCache && this.#rules.reads(source, name))
       .map(({ name }) => name);
