@@ -43,19 +43,19 @@ export const machineNetwork: Network = {
 };
 
 /** Whether a name leads into a VPC from here, and how that was seen. */
-export interface Probe {
+export interface Reachability {
   reachable: boolean;
   /** Goes on after "because": `demo-registry-vpc… is 10.0.0.5 and answers`. */
   why: string;
 }
 
 /** A host of a VPC can be used when its name leads to private addresses and one of them takes connections. Never throws. */
-export async function probeVpc(
+export async function lookIntoVpc(
   host: string,
   port: number,
   clock: Clock,
   network: Network = machineNetwork,
-): Promise<Probe> {
+): Promise<Reachability> {
   const stop = new AbortController();
   const late = new Unreachable(`nothing within ${patience} ms`);
   const timer = clock.after(patience, () => stop.abort(late));

@@ -1,15 +1,20 @@
-import { Agent, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
+import { shared } from '../abort.ts';
 import { unanswered } from '../copy/unanswered.ts';
 import { readAnswer } from './answer.ts';
 
+/** Pooled connections, directly or by a proxy. */
+export interface Connections {
+  by(proxy: URL | undefined): Dispatcher;
+  /** Ends what is under way. */
+  close(): Promise<void>;
+}
+
 export interface WireOptions {
-  /** PEM; instead of Node's own. Asked for with each request: when it is another one, new connections are made. */
-  ca?: readonly string[] | (() => readonly string[]) | undefined;
+  /** Closed with what is made of them. */
+  connections: Connections;
   /** By which proxy an address is reached; without it every one directly. */
   proxies?: { of(url: URL): URL | undefined } | undefined;
-  /** Milliseconds. */
-  connectTimeout: number;
   /** Milliseconds without a byte after which an answer is given up. */
   idleTimeout: number;
   /** Called after every answer; status 0 when there was none. */
@@ -31,11 +36,6 @@ export interface Received {
 /** One request and its whole answer: no redirects, no retries. */
 export class Wire {
   readonly #options: WireOptions;
-  /** By the proxy's address; empty for none. They all trust `#ca`. */
-  readonly #agents = new Map<string, Dispatcher>();
-  #ca: readonly string[] | undefined;
-  /** With authorities that do not count any more: they take nothing new, and end when their answers have. */
-  readonly #leaving = new Set<Dispatcher>();
 
   constructor(options: WireOptions) {
     this.#options = options;
@@ -57,17 +57,16 @@ export class Wire {
   }
 
   /** Ends what is under way. */
-  async close(): Promise<void> {
-    const all = [...this.#agents.values(), ...this.#leaving];
-    await Promise.all(all.map((agent) => agent.destroy()));
+  close(): Promise<void> {
+    return this.#options.connections.close();
   }
 
   #send(
     { method, url, headers, body }: Sent,
     signal: AbortSignal | undefined,
   ): ReturnType<Dispatcher['request']> {
-    const { idleTimeout, proxies } = this.#options;
-    return this.#agent(proxies?.of(url)).request({
+    const { connections, idleTimeout, proxies } = this.#options;
+    const asking = connections.by(proxies?.of(url)).request({
       origin: url.origin,
       path: url.pathname + url.search,
       method,
@@ -77,36 +76,7 @@ export class Wire {
       headersTimeout: idleTimeout,
       bodyTimeout: idleTimeout,
     });
-  }
-
-  #agent(proxy: URL | undefined): Dispatcher {
-    this.#trust();
-    const key = proxy?.href ?? '';
-    const agent = this.#agents.get(key) ?? this.#newAgent(proxy);
-    this.#agents.set(key, agent);
-    return agent;
-  }
-
-  #trust(): void {
-    const { ca } = this.#options;
-    const now = typeof ca === 'function' ? ca() : ca;
-    if (now === this.#ca) return;
-    for (const agent of this.#agents.values()) this.#leave(agent);
-    this.#agents.clear();
-    this.#ca = now;
-  }
-
-  #leave(agent: Dispatcher): void {
-    this.#leaving.add(agent);
-    void agent.close().finally(() => this.#leaving.delete(agent));
-  }
-
-  #newAgent(proxy: URL | undefined): Dispatcher {
-    const { connectTimeout: timeout } = this.#options;
-    const ca = this.#ca;
-    const pool = { connections: 8, pipelining: 1, allowH2: false };
-    const connect = { timeout, ...(ca !== undefined && { ca: [...ca] }) };
-    if (proxy === undefined) return new Agent({ ...pool, connect });
-    return new ProxyAgent({ ...pool, uri: proxy.href, requestTls: connect, proxyTls: { timeout } });
+    // undici hears of an abort when there is a connection, and not before.
+    return shared(asking, signal);
   }
 }

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { findConfig, loadConfig } from '../config.ts';
 import type { Report } from '../doctor/doctor.ts';
 import type { Examined } from '../doctor/finding.ts';
 import { createLog } from '../log.ts';
 import { examineConfig } from '../main/doctor.ts';
+import { configOf, withConfig } from './config-file.ts';
 import { exit } from './exit.ts';
 import { print, printJson } from './print.ts';
 import { stopSignal } from './stop-signal.ts';
@@ -15,13 +15,9 @@ interface DoctorFlags {
 }
 
 export function doctorCommand(): Command {
-  return new Command('doctor')
+  return withConfig(new Command('doctor'))
     .description(
       'Checks every precondition, and says of each what was seen, what it means and what to do; changes nothing.',
-    )
-    .option(
-      '-c, --config <file>',
-      'configuration ($TAGFERRY_CONFIG, config/tagferry.yaml, /etc/tagferry/tagferry.yaml)',
     )
     .option('--json', 'one JSON document')
     .option('--write-probe', 'also push an artifact of a few bytes to each ACR, to see whether it is taken')
@@ -29,7 +25,7 @@ export function doctorCommand(): Command {
 }
 
 async function examineAll({ config: file, json, writeProbe = false }: DoctorFlags): Promise<void> {
-  const config = loadConfig(findConfig(file, process.env, process.cwd()), process.env);
+  const config = configOf(file);
   const stop = new AbortController();
   void stopSignal().then(() => stop.abort(new Error('interrupted')));
   const log = createLog({ level: 'warn', format: 'pretty' }, config.secrets);

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { findConfig, loadConfig } from '../config.ts';
 import { createLog } from '../log.ts';
 import { settleEndpoints } from '../main/endpoints.ts';
 import { explainAlone } from '../main/explain.ts';
+import { configOf } from './config-file.ts';
 import { Client, withServer } from './client.ts';
 import type { ClientOptions } from './client.ts';
 import { exit, UsageError } from './exit.ts';
@@ -60,7 +60,7 @@ function askMirror(reference: Reference, flags: ExplainFlags): Promise<Answer> {
 
 /** The mirror that the configuration is of knows most. */
 async function byConfiguration(reference: Reference, flags: ExplainFlags): Promise<Answer> {
-  const config = loadConfig(findConfig(flags.config, process.env, process.cwd()), process.env);
+  const config = configOf(flags.config);
   const answered = await askOwnMirror(config, pathOf(reference));
   if ('body' in answered) {
     const parsed = explanation.safeParse(answered.body);

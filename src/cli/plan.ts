@@ -1,10 +1,10 @@
 import { Command } from 'commander';
-import { findConfig, loadConfig } from '../config.ts';
 import type { Config } from '../config.ts';
 import { createLog } from '../log.ts';
 import { settleEndpoints } from '../main/endpoints.ts';
 import { startPlan } from '../main/plan.ts';
 import type { PlannedTag, PlanReport } from '../main/plan-report.ts';
+import { configOf, withConfig } from './config-file.ts';
 import { Ended, exit, UsageError } from './exit.ts';
 import { print, printJson } from './print.ts';
 import { canShowProgress, ProgressDisplay } from './progress.ts';
@@ -19,19 +19,15 @@ interface PlanFlags {
 }
 
 export function planCommand(): Command {
-  return new Command('plan')
+  return withConfig(new Command('plan'))
     .description('Says what a full sweep would copy, and why; writes nothing anywhere.')
-    .option(
-      '-c, --config <file>',
-      'configuration ($TAGFERRY_CONFIG, config/tagferry.yaml, /etc/tagferry/tagferry.yaml)',
-    )
     .option('--rule <name>', 'only this rule')
     .option('--json', 'one JSON document')
     .action(async (flags: PlanFlags) => plan(flags));
 }
 
 async function plan({ config: file, rule, json }: PlanFlags): Promise<void> {
-  const config = loadConfig(findConfig(file, process.env, process.cwd()), process.env);
+  const config = configOf(file);
   checkRule(config, rule);
   const report = await made(config, rule);
   if (json) printJson(report);

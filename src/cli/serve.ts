@@ -1,21 +1,17 @@
 import { Command } from 'commander';
-import { findConfig, loadConfig } from '../config.ts';
 import { createLog } from '../log.ts';
 import { startMirror } from '../main.ts';
+import { configOf, withConfig } from './config-file.ts';
 import { stopSignal } from './stop-signal.ts';
 
 export function serveCommand(): Command {
-  return new Command('serve')
+  return withConfig(new Command('serve'))
     .description('Runs the mirror: receiver, dispatcher, sweep and admin API.')
-    .option(
-      '-c, --config <file>',
-      'configuration ($TAGFERRY_CONFIG, config/tagferry.yaml, /etc/tagferry/tagferry.yaml)',
-    )
     .action(async (options: { config?: string }) => serve(options.config));
 }
 
 async function serve(file: string | undefined): Promise<void> {
-  const config = loadConfig(findConfig(file, process.env, process.cwd()), process.env);
+  const config = configOf(file);
   const log = createLog(config.log, config.secrets);
   const starting = startMirror(config, log);
   // One that comes before it runs waits for it. What came of a reload, and why a start failed, is told elsewhere.

@@ -22,7 +22,11 @@ export function failuresOf({ projects, failures }: WebhookReport): string | unde
   ];
   const parts = [
     ...(failed.length > 0 ? [`${failed.length} of ${projects.length} projects failed`] : []),
-    ...(failures.length > 0 ? [`${failures.length} registries could not be asked for projects`] : []),
+    ...(failures.length > 0
+      ? [
+          `${failures.length === 1 ? 'a registry' : `${failures.length} registries`} could not be asked for projects`,
+        ]
+      : []),
   ];
   return `${parts.join(', ')}: ${first}`;
 }

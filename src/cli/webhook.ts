@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { findConfig, loadConfig } from '../config.ts';
 import type { Config } from '../config.ts';
 import { webhookUrl } from '../config/webhook-policy.ts';
 import { harborSources, manageWebhooks } from '../main/webhook.ts';
 import type { WebhookAction, WebhookReport } from '../main/webhook-report.ts';
+import { configOf, withConfig } from './config-file.ts';
 import { Ended, exit, UsageError } from './exit.ts';
 import { complain, print, printJson } from './print.ts';
 import { stopSignal } from './stop-signal.ts';
@@ -34,20 +34,15 @@ export function webhookCommand(): Command {
 }
 
 function actionCommand(action: WebhookAction, description: string): Command {
-  return new Command(action)
+  return withConfig(new Command(action))
     .description(description)
-    .option(
-      '-c, --config <file>',
-      'configuration ($TAGFERRY_CONFIG, config/tagferry.yaml, /etc/tagferry/tagferry.yaml)',
-    )
     .option('--url <url>', 'where Harbor reaches the mirror (webhook.url of the configuration)')
     .option('--json', 'one JSON document')
     .action(async (flags: WebhookFlags) => carryOut(action, flags));
 }
 
 async function carryOut(action: WebhookAction, flags: WebhookFlags): Promise<void> {
-  const { env } = process;
-  const config = loadConfig(findConfig(flags.config, env, process.cwd()), env);
+  const config = configOf(flags.config);
   checkSources(config);
   const url = urlOf(config, flags.url);
   const report = await reported(config, { action, url, dryRun: flags.dryRun ?? false });

@@ -109,5 +109,4 @@ function unanswered(reason: unknown): Finding {
   });
 }
 
-const withoutAliyun =
-  'needs an identity of Alibaba Cloud, which the registry has none of in the configuration: `aliyun`';
+const withoutAliyun = 'needs an identity of Alibaba Cloud: `aliyun`, which this registry does not have';

@@ -2,26 +2,17 @@ import type { RegistryConfig } from '../config.ts';
 import type { Reason, Side } from '../copy/error.ts';
 import { isPersonalHost, parseInstanceHost } from '../oci/aliyun-host.ts';
 import type { Wanted } from '../rule/rule.ts';
+import type { Hint } from '../task/explain.ts';
+import { firstPart } from '../oci/reference.ts';
 
 /*
  * One exact next step for each reason that a copy fails: from what the failure says, and from what the configuration says of the
  * registry. Nothing is asked; where a denial may have several causes, `tagferry doctor` asks which.
  */
 
-type Ends = Pick<
-  Wanted,
-  | 'rule'
-  | 'source'
-  | 'sourceRepository'
-  | 'sourceTag'
-  | 'destination'
-  | 'destinationRepository'
-  | 'destinationTag'
->;
-
 interface Failed {
   message: string;
-  copy: Ends;
+  copy: Wanted;
   source: RegistryConfig;
   destination: RegistryConfig;
   /** The end that the message names. */
@@ -29,9 +20,7 @@ interface Failed {
 }
 
 /** Throws nothing: a registry that is no longer in the configuration has its own hint. */
-export function hintFor(
-  registries: readonly RegistryConfig[],
-): (failure: { reason: Reason; message: string }, copy: Ends) => string {
+export function hintFor(registries: readonly RegistryConfig[]): Hint {
   const named = (name: string) => registries.find((one) => one.name === name);
   return function hint({ reason, message }, copy) {
     const [source, destination] = [named(copy.source), named(copy.destination)];
@@ -80,7 +69,7 @@ const hints: Record<Reason, (failed: Failed) => string> = {
 function sourceDenied({ message, source, copy }: Failed): string {
   const login = loginHint(message, source);
   if (login !== undefined) return login;
-  const [project = ''] = copy.sourceRepository.split('/', 1);
+  const project = firstPart(copy.sourceRepository);
   if (anonymous(source))
     return `set \`username\` and \`passwordFile\` of registry ${source.name}: it is asked without a login`;
   if (source.type !== 'harbor')
@@ -111,7 +100,7 @@ function destinationDenied({ message, destination, copy }: Failed): string {
     const how = destination.type === 'acr-ee' ? ', or `aliyun`' : '';
     return `set \`username\` and \`passwordFile\`${how} of registry ${destination.name}: it is asked without a login`;
   }
-  const [namespace = ''] = copy.destinationRepository.split('/', 1);
+  const namespace = firstPart(copy.destinationRepository);
   if (destination.type === 'acr-ee') return acrDenied(destination, namespace);
   if (destination.type === 'harbor') {
     return `let ${userOf(destination)} push in project ${namespace} of ${hostOf(destination)}, and make the project if it is missing: Harbor → Projects`;
@@ -143,7 +132,7 @@ function destinationImmutable({ destination, copy }: Failed): string {
   const { destinationRepository: repository, destinationTag: tag, rule } = copy;
   const place =
     destination.type === 'harbor'
-      ? `Harbor, project ${repository.split('/', 1).join('')}, Policy → Tag immutability: exclude ${repository}`
+      ? `Harbor, project ${firstPart(repository)}, Policy → Tag immutability: exclude ${repository}`
       : `Container Registry console → instance → Repositories → ${repository} → Details: let tags be overwritten`;
   return (
     `if ${tag} is meant to move: ${place}, then \`tagferry tasks retry ID\`; ` +

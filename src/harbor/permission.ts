@@ -14,6 +14,11 @@ export class NotPermitted extends Error {
   }
 }
 
+/** As whom Harbor is asked, for messages. */
+export function accountName(username: string | undefined): string {
+  return username ?? 'the anonymous user';
+}
+
 /** Waits for a step that takes a permission. Throws `NotPermitted` where that is what is missing. */
 export async function needing<T>(permission: string, project: string, step: Promise<T>): Promise<T> {
   try {

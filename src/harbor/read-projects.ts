@@ -1,5 +1,6 @@
 import type { Ruleset } from '../rule/match.ts';
 import type { Listing } from '../task/listing.ts';
+import { firstPart } from '../oci/reference.ts';
 
 /** The projects of a Harbor that rules read. */
 export interface ReadProjects {
@@ -30,5 +31,5 @@ function projectsSpelledOut(source: string, rules: Ruleset): Set<string> {
     .sources()
     .flatMap((rule) => (rule.source === source ? rule.repositories : []))
     .filter((name) => name.includes('/'));
-  return new Set(names.map((name) => name.split('/', 1)[0] ?? ''));
+  return new Set(names.map(firstPart));
 }

@@ -10,10 +10,13 @@ import { Wire } from '../aliyun/wire.ts';
 import type { WireOptions } from '../aliyun/wire.ts';
 import type { Clock } from '../clock.ts';
 import type { AliyunConfig } from '../config.ts';
-import { lookOf } from './endpoints.ts';
+import { vpcLook } from './endpoints.ts';
+import { Connections } from '../registry/connections.ts';
+import type { ConnectionsOptions } from '../registry/connections.ts';
 import type { Proxies } from '../registry/proxy.ts';
 
-export interface AliyunOptions extends WireOptions {
+export interface AliyunOptions
+  extends Omit<WireOptions, 'connections'>, Omit<ConnectionsOptions, 'insecureSkipVerify'> {
   proxies?: Proxies | undefined;
   clock: Clock;
   pace: Pace;
@@ -29,25 +32,36 @@ export interface Aliyun {
   close(): Promise<void>;
 }
 
+/** Connections to one host at once. */
+const perOrigin = 8;
+
 /** Milliseconds. Within an ECS instance its metadata is near; elsewhere nobody answers. */
 const metadataTimeout = 3_000;
 
 export function newAliyun(config: AliyunConfig, options: AliyunOptions): Aliyun {
-  const { clock, pace, host, service, ...wire } = options;
-  const look = lookOf(wire.proxies, clock);
+  const { clock, pace, host, service, proxies } = options;
+  const look = vpcLook(proxies, clock);
   const isReachable = async (host: string): Promise<boolean> => (await look(host)).reachable;
   const instance = new Instance({ known: config, host, service, isReachable });
-  const own = new Wire(config.identity.kind === 'ecs-ram-role' ? inside(wire) : wire);
+  const own = new Wire(config.identity.kind === 'ecs-ram-role' ? inside(options) : outside(options));
   const identity = sourceOf(config.identity, { wire: own, clock, instance });
-  const openApi = new OpenApi({ ...wire, clock, pace, identity, address: () => instance.address() });
+  const address = (): ReturnType<Instance['address']> => instance.address();
+  const openApi = new OpenApi({ ...outside(options), clock, pace, identity, address });
   return {
     openApi,
     close: async () => void (await Promise.all([openApi.close(), own.close()])),
   };
 }
 
-function inside({ connectTimeout, ...wire }: WireOptions): WireOptions {
-  return { ...wire, proxies: undefined, connectTimeout: Math.min(connectTimeout, metadataTimeout) };
+/** `insecureSkipVerify` is not for the OpenAPI. */
+function outside({ ca, connectTimeout, proxies, idleTimeout, onRequest }: AliyunOptions): WireOptions {
+  const connections = new Connections({ ca, insecureSkipVerify: false, connectTimeout }, perOrigin);
+  return { connections, proxies, idleTimeout, onRequest };
+}
+
+function inside(options: AliyunOptions): WireOptions {
+  const connectTimeout = Math.min(options.connectTimeout, metadataTimeout);
+  return outside({ ...options, proxies: undefined, connectTimeout });
 }
 
 interface SourceOptions {

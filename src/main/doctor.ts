@@ -8,10 +8,9 @@ import { acrChecks } from '../doctor/acr/checks.ts';
 import { acrEvidence, openApiEvidence } from '../doctor/acr/evidence.ts';
 import type { AcrEvidence, OpenApiEvidence } from '../doctor/acr/evidence.ts';
 import { writeProbe } from '../doctor/acr/write-probe.ts';
-import { examine } from '../doctor/check.ts';
+import { examine, once } from '../doctor/check.ts';
 import { doctor } from '../doctor/doctor.ts';
 import type { Examination, Report } from '../doctor/doctor.ts';
-import { inTime } from '../doctor/in-time.ts';
 import { harborChecks } from '../doctor/harbor/checks.ts';
 import type { HarborEvidence } from '../doctor/harbor/evidence.ts';
 import type { Log } from '../log.ts';
@@ -26,8 +25,9 @@ import { proxiesOf } from '../registry/proxy.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Ruleset } from '../rule/match.ts';
 import { harborEvidenceOf } from './doctor-harbor.ts';
+import { plannedAt } from './planned.ts';
 import { ConfiguredRegistries } from './registries.ts';
-import { SourceLists } from './source-names.ts';
+import { SourceLists } from './source-lists.ts';
 
 export interface DoctorOptions {
   /** For `HTTP_PROXY` and the like. */
@@ -42,9 +42,6 @@ export interface DoctorOptions {
 /** Milliseconds for one connection, and for one answer: a host that hangs must not take all of the time. */
 const connectTimeout = 3_000;
 const idleTimeout = 4_000;
-
-/** Milliseconds that checks of a destination wait for the names that a source has: a source that hangs is not their concern. */
-const sourcePatience = 4_000;
 
 /** Checks every precondition of the configuration. Throws `ProxyError`, and what files that cannot be read throw. */
 export async function examineConfig(
@@ -71,12 +68,16 @@ interface Surroundings {
   network: Network | undefined;
 }
 
+type Planned = ReturnType<typeof plannedAt>;
+
 /** The subjects, each with its evidence. */
 class Practice {
   readonly #config: Config;
   readonly #surroundings: Surroundings;
   readonly #rules: Ruleset;
   readonly #registries: ConfiguredRegistries;
+  /** What sources have, asked once for all subjects. */
+  #lists: SourceLists | undefined;
   readonly #closing: (() => Promise<void>)[] = [];
 
   constructor(config: Config, surroundings: Surroundings) {
@@ -93,16 +94,10 @@ class Practice {
   }
 
   examinations(isToWrite: boolean): Examination[] {
-    const ofRegistries = this.#config.registries.map((registry) => (signal: AbortSignal) => {
-      const evidence = this.#evidence(registry, signal);
-      const roles = this.#roles(registry.name);
-      const probes = isToWrite && roles.written ? [this.#writeProbe(registry)] : [];
-      if (registry.type === 'acr-ee')
-        return examine([...acrChecks, ...probes], this.#acrEvidence(evidence, signal), signal);
-      if (registry.type === 'harbor' && roles.read)
-        return examine(harborChecks(roles), this.#harborEvidence(evidence, signal), signal);
-      return examine(registryChecks(roles), evidence, signal);
-    });
+    const { registries } = this.#config;
+    const ofRegistries = registries.map(
+      (registry) => (signal: AbortSignal) => this.#examineRegistry(registry, isToWrite, signal),
+    );
     return [...ofRegistries, (signal) => examine(rulesChecks, this.#rulesEvidence(signal), signal)];
   }
 
@@ -110,7 +105,26 @@ class Practice {
     await Promise.all([this.#registries.close(), ...this.#closing.map((close) => close())]);
   }
 
-  #evidence(config: RegistryConfig, signal: AbortSignal): RegistryEvidence {
+  /** What is checked depends on what the registry is, and on what rules do with it. */
+  #examineRegistry(
+    registry: RegistryConfig,
+    isToWrite: boolean,
+    signal: AbortSignal,
+  ): ReturnType<Examination> {
+    const { name, type } = registry;
+    const planned = once(() => this.#planned(name, signal));
+    const evidence = this.#evidence(registry, planned, signal);
+    const read = this.#config.rules.some(({ source }) => source === name);
+    const written = this.#config.rules.some(({ destination }) => destination === name);
+    const probes = isToWrite && written ? [this.#writeProbe(name)] : [];
+    if (type === 'acr-ee')
+      return examine([...acrChecks, ...probes], this.#acrEvidence(evidence, planned, signal), signal);
+    if (type === 'harbor' && read)
+      return examine(harborChecks({ written }), this.#harborEvidence(evidence, signal), signal);
+    return examine(registryChecks({ written }), evidence, signal);
+  }
+
+  #evidence(config: RegistryConfig, planned: () => Planned, signal: AbortSignal): RegistryEvidence {
     const probe = this.#registries.probe(config.name);
     this.#closing.push(() => probe.close());
     return registryEvidence({
@@ -118,7 +132,7 @@ class Practice {
       probe,
       ...this.#surroundings,
       signal,
-      planned: async () => [...(await this.#planned(config.name, signal)).keys()].toSorted(),
+      planned: async () => [...(await planned()).keys()].toSorted(),
     });
   }
 
@@ -127,76 +141,40 @@ class Practice {
     return harborEvidenceOf(base, { config, registries, rules, ...this.#surroundings, signal });
   }
 
-  #acrEvidence(registry: RegistryEvidence, signal: AbortSignal): AcrEvidence {
-    const { name } = registry;
-    return acrEvidence(registry, {
-      rules: this.#config.rules.filter(({ destination }) => destination === name),
-      planned: () => this.#planned(name, signal),
-      openApi: this.#openApi(registry.config, signal),
-    });
+  #acrEvidence(registry: RegistryEvidence, planned: () => Planned, signal: AbortSignal): AcrEvidence {
+    const rules = this.#config.rules.filter(({ destination }) => destination === registry.name);
+    return acrEvidence(registry, { rules, planned, openApi: this.#openApi(registry.name, signal) });
   }
 
-  #openApi({ name }: RegistryConfig, signal: AbortSignal): OpenApiEvidence | undefined {
-    const openApi = this.#registries.openApi(name);
+  #openApi(registry: string, signal: AbortSignal): OpenApiEvidence | undefined {
+    const openApi = this.#registries.openApi(registry);
     if (openApi === undefined) return undefined;
     const [overview, namespaces] = [new Overview(openApi), new Namespaces(openApi)];
     return openApiEvidence({ overview, namespaces, id: () => openApi.instanceId(signal), signal });
   }
 
-  #roles(name: string): { read: boolean; written: boolean } {
-    const { rules } = this.#config;
-    return {
-      read: rules.some(({ source }) => source === name),
-      written: rules.some(({ destination }) => destination === name),
-    };
+  #planned(destination: string, signal: AbortSignal): Planned {
+    const [rules, lists, { clock }] = [this.#rules, this.#listsBy(signal), this.#surroundings];
+    return plannedAt(destination, { rules, names: (source) => lists.names(source), clock });
   }
 
-  /** The repositories that rules write there, as far as the sources tell in time, each with those rules. */
-  async #planned(destination: string, signal: AbortSignal): Promise<ReadonlyMap<string, readonly string[]>> {
-    const rules = this.#rules.sources().filter((rule) => rule.destination === destination);
-    const sources = [...new Set(rules.map(({ source }) => source))];
-    const lists = sources.map(async (source) => {
-      const { clock } = this.#surroundings;
-      const asked = this.#lists(signal)(source).names();
-      const { names } = await inTime(asked, { names: [], failures: [] }, { patience: sourcePatience, clock });
-      return names
-        .flatMap((name) => this.#rules.explain(name, []))
-        .filter((rule) => rule.source === source && rule.destination === destination);
-    });
-    const planned = new Map<string, readonly string[]>();
-    for (const { destinationRepository: name, problem, rule } of (await Promise.all(lists)).flat()) {
-      if (name === undefined || problem !== undefined) continue;
-      planned.set(name, [...new Set([...(planned.get(name) ?? []), rule])]);
-    }
-    return planned;
-  }
-
-  #writeProbe({ name }: RegistryConfig): ReturnType<typeof writeProbe> {
-    return writeProbe((repository) => this.#registries.destination(name, repository));
+  #writeProbe(registry: string): ReturnType<typeof writeProbe> {
+    return writeProbe((repository) => this.#registries.destination(registry, repository));
   }
 
   #rulesEvidence(signal: AbortSignal): RulesEvidence {
-    const lists = this.#lists(signal);
+    const lists = this.#listsBy(signal);
     return {
       name: 'configuration',
       aliyun: false,
       config: this.#config,
       rules: this.#rules,
-      names: (source) => lists(source).names(),
-      artifacts: (source) => lists(source).artifacts(),
+      names: (source) => lists.names(source),
+      artifacts: (source) => lists.artifacts(source),
     };
   }
 
-  #asked: ((source: string) => SourceLists) | undefined;
-
-  /** Each source is listed once, whoever asks. */
-  #lists(signal: AbortSignal): (source: string) => SourceLists {
-    const lists = new Map<string, SourceLists>();
-    this.#asked ??= (source) => {
-      const list = lists.get(source) ?? new SourceLists(source, this.#rules, this.#registries, signal);
-      lists.set(source, list);
-      return list;
-    };
-    return this.#asked;
+  #listsBy(signal: AbortSignal): SourceLists {
+    return (this.#lists ??= new SourceLists(this.#rules, this.#registries, signal));
   }
 }

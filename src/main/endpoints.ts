@@ -1,5 +1,5 @@
-import { machineNetwork, probeVpc } from '../aliyun/endpoint.ts';
-import type { Network, Probe } from '../aliyun/endpoint.ts';
+import { machineNetwork, lookIntoVpc } from '../aliyun/endpoint.ts';
+import type { Network, Reachability } from '../aliyun/endpoint.ts';
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RegistryConfig } from '../config.ts';
@@ -16,7 +16,7 @@ export interface EndpointOptions {
 }
 
 /** How a VPC's host is looked at from here. */
-export type Look = (host: string, port?: number) => Promise<Probe>;
+export type VpcLook = (host: string, port?: number) => Promise<Reachability>;
 
 /**
  * The configuration with the `url` of each registry by which it is reached from here on: its `endpoint` decides, or a look
@@ -24,7 +24,7 @@ export type Look = (host: string, port?: number) => Promise<Probe>;
  */
 export async function settleEndpoints(config: Config, log: Log, options: EndpointOptions): Promise<Config> {
   const { env, clock = systemClock, network } = options;
-  const look = lookOf(proxiesOf(env), clock, network);
+  const look = vpcLook(proxiesOf(env), clock, network);
   return {
     ...config,
     registries: await Promise.all(config.registries.map((one) => settled(one, log, look))),
@@ -32,15 +32,19 @@ export async function settleEndpoints(config: Config, log: Log, options: Endpoin
 }
 
 /** What is reached by a proxy is looked at by nobody but that proxy, which stands outside as a rule. */
-export function lookOf(proxies: Proxies | undefined, clock: Clock, network: Network = machineNetwork): Look {
+export function vpcLook(
+  proxies: Proxies | undefined,
+  clock: Clock,
+  network: Network = machineNetwork,
+): VpcLook {
   return async (host, port = 443) => {
     const proxy = proxies?.of(new URL(`https://${host}:${port}`));
-    if (proxy === undefined) return probeVpc(host, port, clock, network);
+    if (proxy === undefined) return lookIntoVpc(host, port, clock, network);
     return { reachable: false, why: `${host} would be reached by the proxy ${proxy.host}` };
   };
 }
 
-async function settled(registry: RegistryConfig, log: Log, look: Look): Promise<RegistryConfig> {
+async function settled(registry: RegistryConfig, log: Log, look: VpcLook): Promise<RegistryConfig> {
   const { name, endpoint } = registry;
   if (endpoint === undefined) return registry;
   const url = new URL(registry.url);

@@ -1,5 +1,5 @@
 import { RegistryError } from '../copy/error.ts';
-import { NotPermitted } from '../harbor/permission.ts';
+import { accountName, NotPermitted } from '../harbor/permission.ts';
 import type { Policies } from '../harbor/policies.ts';
 import { differencesOf, shownAddress, shownName, sorted, stepFor } from '../harbor/webhook.ts';
 import type { Difference, PolicyBody, Step, WantedWebhook, WebhookPolicy } from '../harbor/webhook.ts';
@@ -110,7 +110,7 @@ export class ProjectWebhooks {
     const nothing = { outcome: 'failed', policies: [], differences: [], others: [] } as const;
     if (error instanceof NotPermitted) {
       const { permission, project } = error;
-      const message = `${username ?? 'nobody in particular'} needs ${permission} in project ${project}`;
+      const message = `${accountName(username)} needs ${permission} in project ${project}`;
       return { ...nothing, permission, message, ...(this.#asking && { byHand: this.#asking }) };
     }
     if (!(error instanceof RegistryError)) throw error;

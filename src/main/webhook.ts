@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Config, RegistryConfig } from '../config.ts';
 import { RegistryError } from '../copy/error.ts';
 import { noSessions } from '../copy/upload-session.ts';
+import { accountName } from '../harbor/permission.ts';
 import { addressOf } from '../harbor/webhook.ts';
 import type { WantedWebhook } from '../harbor/webhook.ts';
 import { redactor } from '../log.ts';
@@ -75,18 +76,8 @@ async function roundOf(
   const { name: registry, url: origin, credential } = source;
   const harbor = registries.harbor(registry);
   const redact = redactor(config.secrets);
-  const wanted = wantedWebhook(config, url);
-  const { webhooks } = harbor;
-  const given = {
-    registry,
-    origin,
-    username: credential?.username,
-    webhooks,
-    wanted,
-    dryRun,
-    redact,
-    signal,
-  };
+  const [username, wanted] = [credential?.username, wantedWebhook(config, url)];
+  const given = { registry, origin, username, webhooks: harbor.webhooks, wanted, dryRun, redact, signal };
   try {
     const { projects, unknown } = await projectsRead(registry, new Ruleset(config.rules), harbor, signal);
     const looks = projects.map((project) => new ProjectWebhooks(project, given).carryOut(action));
@@ -102,7 +93,6 @@ async function roundOf(
 }
 
 function missing(project: string, { registry, username }: ProjectOptions): ProjectReport {
-  const account = username ?? 'nobody in particular';
-  const message = `Harbor shows ${account} no such project, which a rule spells out: is it there, and may the account see it?`;
+  const message = `Harbor shows ${accountName(username)} no such project, which a rule spells out: is it there, and may the account see it?`;
   return { registry, project, outcome: 'failed', policies: [], differences: [], others: [], message };
 }

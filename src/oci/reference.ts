@@ -44,3 +44,8 @@ function repositoryMistake(repository: string): string {
 function quote(text: string): string {
   return escaped(JSON.stringify(text.slice(0, 80)));
 }
+
+/** The first part of a repository's name: Harbor's project, ACR EE's namespace. */
+export function firstPart(repository: string): string {
+  return repository.split('/', 1).join('');
+}

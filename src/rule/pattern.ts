@@ -1,6 +1,7 @@
 import { RE2JS } from 're2js';
 import { printable } from '../printable.ts';
 import { type Alternative, compileGlob } from './glob.ts';
+import { firstPart } from '../oci/reference.ts';
 
 /** A pattern that cannot be compiled: `message` says which and why. */
 export class PatternError extends Error {
@@ -76,7 +77,7 @@ class Side {
 
   mayBegin(part: string): boolean {
     return (
-      this.literals.some((literal) => literal.split('/', 1)[0] === part) ||
+      this.literals.some((literal) => firstPart(literal) === part) ||
       this.#others.some(({ alternative }) => alternative.mayBegin(part))
     );
   }
@@ -95,7 +96,7 @@ class Side {
 
   get firstParts(): string[] | undefined {
     const parts = new Set<string>();
-    for (const literal of this.#literals.keys()) parts.add(literal.split('/', 1).join(''));
+    for (const literal of this.#literals.keys()) parts.add(firstPart(literal));
     for (const { alternative } of this.#others) {
       if (alternative.firstPart === undefined) return undefined;
       parts.add(alternative.firstPart);

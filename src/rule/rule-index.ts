@@ -1,4 +1,5 @@
 import type { CompiledRule } from './compile.ts';
+import { firstPart } from '../oci/reference.ts';
 
 /**
  * Finds the rules that may match a repository without trying them all: by the name or the first part that
@@ -22,10 +23,9 @@ export class RuleIndex {
 
   /** In the order of the rules. */
   candidates(repository: string): CompiledRule[] {
-    const [firstPart = ''] = repository.split('/', 1);
     const positions = [
       ...(this.#byName.get(repository) ?? []),
-      ...(this.#byFirstPart.get(firstPart) ?? []),
+      ...(this.#byFirstPart.get(firstPart(repository)) ?? []),
       ...this.#anywhere,
     ].toSorted((a, b) => a - b);
     return positions.flatMap((position) => this.#rules[position] ?? []);

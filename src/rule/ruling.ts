@@ -2,6 +2,7 @@ import { companionOf } from '../oci/companion.ts';
 import type { CompiledRule } from './compile.ts';
 import { decide, type Decision } from './explain.ts';
 import type { Patterns } from './pattern.ts';
+import { firstPart } from '../oci/reference.ts';
 
 /** How one rule decides about one tag: by its `repositories` first, then by its `tags`. */
 export interface Ruling {
@@ -29,8 +30,7 @@ const shown = 5;
 /** Whether the rule decides about the repository, or names others beside it: whoever asks may have meant this rule. */
 export function mayConcern({ repositories }: CompiledRule, repository: string): boolean {
   if (repositories.matches(repository) || repositories.deciding(repository) !== undefined) return true;
-  const [firstPart = ''] = repository.split('/', 1);
-  return repositories.firstParts?.includes(firstPart) ?? true;
+  return repositories.firstParts?.includes(firstPart(repository)) ?? true;
 }
 
 export function rulingOf(rule: CompiledRule, asked: Asked): Ruling {

@@ -3,7 +3,7 @@ import { reasons } from '../copy/error.ts';
 import { isRepository, isTag } from '../oci/reference.ts';
 import { lookProblems } from '../task/both-ends.ts';
 import { foundations } from '../task/explain.ts';
-import { standings } from '../task/known.ts';
+import { standings } from '../task/standing.ts';
 import { sweepStates } from '../task/store.ts';
 import { causes, doors, outcomes, taskStates } from '../task/task.ts';
 import { untakenReasons } from '../task/untaken.ts';
@@ -183,13 +183,11 @@ const look = z.union([
   }),
 ]);
 
-const standing = [...reasons, ...outcomes, ...taskStates, ...standings] as const;
-
 const explained = z.strictObject({
   rule: z.string(),
   destination: end,
   reason: z
-    .enum(standing)
+    .enum(standings)
     .describe('One word for programs: why it failed; else how it ended; else how it stands.'),
   words: z.string().describe('For a person: what, since when, what next.'),
   since: time.optional(),
@@ -282,7 +280,7 @@ export const schemas = {
     repository: z.string(),
     tag: z.string(),
     reason: z
-      .enum([...standing, ...untakenReasons])
+      .enum([...standings, ...untakenReasons])
       .describe('Of the destination that matters most; why there is none, if none.'),
     words: z.string().describe('The same for a person.'),
     from: z

@@ -3,6 +3,7 @@ import type { Wanted } from '../rule/rule.ts';
 import type { BothEnds, Look } from './both-ends.ts';
 import { unlookedWords } from './explain-words.ts';
 import type { Known } from './known.ts';
+import type { Standing } from './standing.ts';
 
 /*
  * What is kept here is of some time ago. Where both ends have just been asked, what they say goes first, so that the reason is
@@ -91,7 +92,7 @@ function unlooked(known: Known, look: Look): Known {
 /** The time was that of another reason. */
 function instead(
   { since: _since, message: _message, ...rest }: Known,
-  reason: Known['reason'],
+  reason: Standing,
   words: string,
 ): Known {
   return { ...rest, reason, words };

@@ -1,8 +1,8 @@
 import type { Reason } from '../copy/error.ts';
 import type { Wanted } from '../rule/rule.ts';
-import type { Known } from './known.ts';
 import type { TagRecord } from './record.ts';
 import { isFinal } from './retry.ts';
+import type { Standing } from './standing.ts';
 import type { Cause, Task } from './task.ts';
 
 /*
@@ -42,7 +42,7 @@ export const causeWords: Record<Cause, string> = {
  * What is said of each reason in one breath; and their order, for a tag with several destinations: first what only people
  * can change, then what waits for others, what differs, what nobody has told of, what is on its way, and last what is there.
  */
-export const said: Record<Known['reason'], string> = {
+export const said: Record<Standing, string> = {
   'name-invalid': failures['name-invalid'],
   'name-collision': failures['name-collision'],
   'destination-immutable': failures['destination-immutable'],
@@ -76,7 +76,7 @@ export const said: Record<Known['reason'], string> = {
 };
 
 /** Of the whole tag: `place` is the destination that matters most. */
-export function summary(name: string, destinations: number, place: string, reason: Known['reason']): string {
+export function summary(name: string, destinations: number, place: string, reason: Standing): string {
   if (destinations === 1) return `The rules want ${name} at 1 destination: ${said[reason]}.`;
   return `The rules want ${name} at ${destinations} destinations; of ${place}: ${said[reason]}.`;
 }

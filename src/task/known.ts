@@ -1,25 +1,17 @@
-import type { Reason } from '../copy/error.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import { causeWords, refusedWords, unseenWords, wordsOf } from './explain-words.ts';
 import type { RecordStore, TagRecord } from './record.ts';
+import type { Standing } from './standing.ts';
 import type { TaskStore } from './store.ts';
-import type { Cause, Outcome, Task, TaskState } from './task.ts';
+import type { Cause, Task } from './task.ts';
 
 /*
  * How one destination of a source tag stands, from what is kept here, without asking a registry.
  */
 
-/** What there is to say where no task stands for the tag. */
-export const standings = ['mirrored', 'unverified', 'overtaken', 'not-seen', 'missing', 'different'] as const;
-/**
- * The destination has what the source has; it was right once, and may have changed; another source tag of the repository has
- * the destination tag; nothing is known of it; both ends were asked, and the destination has no such tag, or another digest.
- */
-export type Standing = (typeof standings)[number];
-
 /** Times are milliseconds since 1970. */
 export interface Known {
-  reason: Reason | Outcome | TaskState | Standing;
+  reason: Standing;
   /** For a person: what, since when, what next. */
   words: string;
   /** Absent where nothing has happened. */
@@ -91,7 +83,7 @@ function isOutdated({ sourceTag, outcome, finishedAt }: Task, record: TagRecord,
   return !brought && finishedAt !== undefined && record.trusted && record.verifiedAt > finishedAt;
 }
 
-function reasonOf(known: Task | TagRecord | undefined, wanted: Wanted): Known['reason'] {
+function reasonOf(known: Task | TagRecord | undefined, wanted: Wanted): Standing {
   if (known === undefined) return 'not-seen';
   if (known.sourceTag !== wanted.sourceTag) return 'overtaken';
   if ('verifiedAt' in known) return known.trusted ? 'mirrored' : 'unverified';

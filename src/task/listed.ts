@@ -34,7 +34,3 @@ export const outages: ReadonlySet<Fault> = new Set(['unreachable', 'timeout', 't
 export function isRefusal(error: unknown): boolean {
   return error instanceof RegistryError && (error.fault === 'denied' || error.fault === 'not-found');
 }
-
-export function projectOf(repository: string): string {
-  return repository.split('/', 1)[0] ?? '';
-}

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
+import { firstPart } from '../oci/reference.ts';
 import type { Collision, Mapping, MappedName, NameFindings } from '../rule/mapping.ts';
 import {
   collisionWords,
@@ -11,7 +12,6 @@ import {
 } from '../rule/mapping.ts';
 import type { RuleSource } from '../rule/match.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
-import { projectOf } from './listed.ts';
 import { provenOwner } from './ownership.ts';
 import { parallel } from './parallel.ts';
 import type { Owner, Sweep } from './store.ts';
@@ -116,7 +116,7 @@ export class KnownNames {
     const survey = await surveyOf(source, here, this.#options);
     const remembered = this.#names.get(source) ?? new Set();
     for (const name of remembered)
-      if (survey.failure !== undefined || survey.unnamed.has(projectOf(name))) survey.names.add(name);
+      if (survey.failure !== undefined || survey.unnamed.has(firstPart(name))) survey.names.add(name);
     this.#names.set(source, survey.names);
     this.#mapped.delete(source);
     if (!sweep.dryRun) await this.#remember(source, remembered);

@@ -1,6 +1,7 @@
 import { RegistryError } from '../copy/error.ts';
+import { firstPart } from '../oci/reference.ts';
 import type { RuleSource } from '../rule/match.ts';
-import { isAllowed, projectOf } from './listed.ts';
+import { isAllowed } from './listed.ts';
 import type { Registries } from './registries.ts';
 import type { Part } from './store.ts';
 import type { Survey, SurveyRules } from './survey.ts';
@@ -43,9 +44,9 @@ export function planOf(
   );
   const whole = new Set(projects.map(({ name }) => name));
   const caches = new Set(survey.projects.filter(({ proxyCache }) => proxyCache).map(({ name }) => name));
-  const listed = [...survey.repositories, ...options.known()].filter((name) => !caches.has(projectOf(name)));
+  const listed = [...survey.repositories, ...options.known()].filter((name) => !caches.has(firstPart(name)));
   const names = [...new Set([...literals, ...listed])]
-    .filter((name) => !whole.has(projectOf(name)))
+    .filter((name) => !whole.has(firstPart(name)))
     .filter((name) => here.some((one) => options.rules.matchesRepository(one.rule, name)));
   return [...[...whole].map(part('project')), ...names.toSorted().map(part('repository'))];
 }
@@ -64,7 +65,7 @@ export async function repositoriesOf(
   options: Pick<PlanOptions, 'registries' | 'known' | 'failed' | 'signal'>,
 ): Promise<string[]> {
   const { registries, known, signal, failed } = options;
-  const names = new Set(known().filter((name) => projectOf(name) === project));
+  const names = new Set(known().filter((name) => firstPart(name) === project));
   const listing = registries.listing(source);
   const add = async (): Promise<void> => {
     for (const name of (await listing?.repositories(project, signal)) ?? []) names.add(name);
@@ -72,7 +73,7 @@ export async function repositoriesOf(
   try {
     if (await isAllowed(add())) return [...names];
     for await (const name of registries.repositories(source, signal))
-      if (projectOf(name) === project) names.add(name);
+      if (firstPart(name) === project) names.add(name);
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;
     failed(unlisted(`${source}/${project}`, names.size, error));

@@ -1,8 +1,9 @@
 import { RegistryError } from '../copy/error.ts';
 import { digestOf } from '../oci/digest.ts';
+import { firstPart } from '../oci/reference.ts';
 import type { RuleSource } from '../rule/match.ts';
 import { type ComparisonOptions, RepositoryComparison } from './comparison.ts';
-import { isRefusal, projectOf } from './listed.ts';
+import { isRefusal } from './listed.ts';
 import { planOf, type PlanOptions, repositoriesOf } from './plan.ts';
 import { ProjectComparison } from './project-comparison.ts';
 import type { Part, Sweep } from './store.ts';
@@ -107,7 +108,7 @@ export class SourceSweep {
 
   async #repository({ kind, name }: Part): Promise<void> {
     const comparison = new RepositoryComparison(this.#options, this.#source, name);
-    await comparison.run(kind === 'rest' ? 'rest' : 'all', () => this.#causeIn(projectOf(name)));
+    await comparison.run(kind === 'rest' ? 'rest' : 'all', () => this.#causeIn(firstPart(name)));
   }
 
   async #save(part: Part, position: number | 'done', more: readonly Part[]): Promise<void> {

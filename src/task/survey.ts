@@ -1,6 +1,7 @@
 import { RegistryError } from '../copy/error.ts';
+import { firstPart } from '../oci/reference.ts';
 import type { RuleSource } from '../rule/match.ts';
-import { isAllowed, isRefusal, projectOf } from './listed.ts';
+import { isAllowed, isRefusal } from './listed.ts';
 import type { Listing, Project } from './listing.ts';
 import { parallel } from './parallel.ts';
 import type { Registries } from './registries.ts';
@@ -47,7 +48,7 @@ export async function surveyOf(
   if (here.some(({ needsList }) => needsList)) await list(survey, source, here, options, listed);
   for (const name of here.flatMap(({ repositories }) => repositories))
     // What is spelled out and is not there meets nobody.
-    if (!listed.has(projectOf(name))) survey.names.add(name);
+    if (!listed.has(firstPart(name))) survey.names.add(name);
   return survey;
 }
 

@@ -7,14 +7,14 @@ import { accessKey } from '../support/acr-openapi.ts';
 import { answer, html } from '../support/fault.ts';
 import { startEcsMetadata } from '../support/sts.ts';
 import type { Ending } from '../support/temporary.ts';
-import { failure } from './stand.ts';
+import { connections, failure } from './stand.ts';
 
 const minute = 60_000;
 
 async function start(t: Ending, role?: string) {
   const clock = new LeapingClock();
   const ecs = await startEcsMetadata(t, () => clock.now());
-  const wire = new Wire({ connectTimeout: 5_000, idleTimeout: 5_000, onRequest: () => undefined });
+  const wire = new Wire({ connections: connections(), idleTimeout: 5_000, onRequest: () => undefined });
   t.after(() => wire.close());
   const identity = ecsRamRole({ role, url: new URL(ecs.url), wire, clock });
   const seen = () => ecs.requests.map(({ method, path }) => `${method} ${path}`);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
-import { isPrivateAddress, machineNetwork, type Network, probeVpc } from '../../src/aliyun/endpoint.ts';
+import { isPrivateAddress, machineNetwork, type Network, lookIntoVpc } from '../../src/aliyun/endpoint.ts';
 import { systemClock } from '../../src/clock.ts';
 import { FakeClock } from '../support/clock.ts';
 import type { Ending } from '../support/temporary.ts';
@@ -53,7 +53,7 @@ test('private addresses: RFC 1918, and those of Alibaba Cloud within a VPC', () 
 
 test('a name with private addresses that takes connections', async () => {
   const { made, asked } = network(['10.1.2.3', '100.64.0.1']);
-  assert.deepEqual(await probeVpc(host, 443, new FakeClock(), made), {
+  assert.deepEqual(await lookIntoVpc(host, 443, new FakeClock(), made), {
     reachable: true,
     why: `${host} is 10.1.2.3 here, which takes connections`,
   });
@@ -62,13 +62,13 @@ test('a name with private addresses that takes connections', async () => {
 
 test('a name that is not found, or leads elsewhere, is not connected to', async () => {
   const missing = network(new Error('getaddrinfo ENOTFOUND'));
-  assert.deepEqual(await probeVpc(host, 443, new FakeClock(), missing.made), {
+  assert.deepEqual(await lookIntoVpc(host, 443, new FakeClock(), missing.made), {
     reachable: false,
     why: `${host} is not found here: getaddrinfo ENOTFOUND`,
   });
   for (const addresses of [['8.8.8.8'], ['10.0.0.1', '8.8.8.8']]) {
     const { made, asked } = network(addresses);
-    assert.deepEqual(await probeVpc(host, 443, new FakeClock(), made), {
+    assert.deepEqual(await lookIntoVpc(host, 443, new FakeClock(), made), {
       reachable: false,
       why: `${host} is ${addresses.join(', ')} here, which is not within a VPC`,
     });
@@ -78,7 +78,7 @@ test('a name that is not found, or leads elsewhere, is not connected to', async 
 
 test('an address that refuses', async () => {
   const { made } = network(['10.0.0.1'], Promise.reject(new Error('connect ECONNREFUSED')));
-  assert.deepEqual(await probeVpc(host, 443, new FakeClock(), made), {
+  assert.deepEqual(await lookIntoVpc(host, 443, new FakeClock(), made), {
     reachable: false,
     why: `${host} is 10.0.0.1 here, which takes no connection at port 443: connect ECONNREFUSED`,
   });
@@ -92,7 +92,7 @@ test('a look takes two seconds at most, whatever hangs', async () => {
   ];
   for (const [made, why] of hanging) {
     const clock = new FakeClock();
-    const probing = probeVpc(host, 443, clock, made);
+    const probing = lookIntoVpc(host, 443, clock, made);
     while (clock.next === undefined) await setImmediate();
     for (let turn = 0; turn < 10; turn++) await setImmediate();
     clock.advance(2_000);
@@ -124,6 +124,6 @@ test("the machine's own network: names, connections, and none", async (t) => {
   await assert.rejects(machineNetwork.connect('127.0.0.1', port, AbortSignal.abort()), {
     name: 'AbortError',
   });
-  const elsewhere = await probeVpc('localhost', port, systemClock);
+  const elsewhere = await lookIntoVpc('localhost', port, systemClock);
   assert.equal(elsewhere.reachable, false);
 });

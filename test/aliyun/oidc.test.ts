@@ -11,7 +11,7 @@ import { reset } from '../support/connection-fault.ts';
 import { answer, editJson, html } from '../support/fault.ts';
 import { role, startSts } from '../support/sts.ts';
 import { type Ending, temporaryFolder } from '../support/temporary.ts';
-import { failure, startStand } from './stand.ts';
+import { connections, failure, startStand } from './stand.ts';
 
 const minute = 60_000;
 
@@ -19,7 +19,7 @@ async function start(t: Ending, clock = new LeapingClock()) {
   const sts = await startSts(t, () => clock.now());
   const tokenFile = join(await temporaryFolder(t), 'token');
   await writeFile(tokenFile, `${sts.token}\n`);
-  const wire = new Wire({ connectTimeout: 5_000, idleTimeout: 5_000, onRequest: () => undefined });
+  const wire = new Wire({ connections: connections(), idleTimeout: 5_000, onRequest: () => undefined });
   t.after(() => wire.close());
   const url = async () => new URL(sts.url);
   const identity = oidcRole({ ...role, tokenFile, sessionName: 'tagferry', url, wire, clock });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:https';
+import { createServer as createTcpServer } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import { z } from 'zod';
@@ -12,7 +13,7 @@ import { FakeClock } from '../support/clock.ts';
 import { certificate } from '../support/certificate.ts';
 import { reset, stall } from '../support/connection-fault.ts';
 import { answer, html, hugeBody } from '../support/fault.ts';
-import { clientOf, failure, startStand } from './stand.ts';
+import { clientOf, connections, failure, startStand } from './stand.ts';
 
 const schema = z.object({ RepoId: z.string() });
 
@@ -238,6 +239,27 @@ test('called back: waiting for its turn, and waiting for the answer', async (t) 
   await Promise.all([asked, waiting]);
   resolve();
   assert.equal(server.requests.length, 1);
+});
+
+test('called back and closed while a connection is being made: both end it', async (t) => {
+  const { clock, pace } = await startStand(t);
+  const server = createTcpServer().listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const url = new URL(`https://127.0.0.1:${address.port}`);
+  const patient = connections({ connectTimeout: 600_000 });
+  const client = clientOf(t, { url, clock, pace, connections: patient });
+  const stop = new AbortController();
+  const asked = assert.rejects(ask(client, stop.signal), /enough/);
+  const [socket] = await once(server, 'connection');
+  socket.resume();
+  stop.abort(new RangeError('enough'));
+  await asked;
+  const closed = once(socket, 'close');
+  await client.close();
+  await closed;
 });
 
 test('clients that share a pace keep to it together', async (t) => {

@@ -4,6 +4,7 @@ import { OpenApi, type OpenApiOptions } from '../../src/aliyun/openapi.ts';
 import { Pace } from '../../src/aliyun/pace.ts';
 import type { Fault, RegistryError } from '../../src/copy/error.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import { Connections, type ConnectionsOptions } from '../../src/registry/connections.ts';
 import { LeapingClock } from '../registry/clock.ts';
 import { failure as failureOf } from '../support/failure.ts';
 import type { AcrInstance } from '../support/acr-instance.ts';
@@ -47,9 +48,15 @@ export async function startStand(
 
 /** As the product's, with what is fixed in most tests. */
 export interface ClientOptions extends Omit<OpenApiOptions, 'identity'> {
+  ca: () => readonly string[];
   url: URL;
   instanceId: string;
   identity: Identity | IdentitySource;
+}
+
+/** As the product makes them. */
+export function connections(options: Partial<ConnectionsOptions> = {}): Connections {
+  return new Connections({ insecureSkipVerify: false, connectTimeout: 5_000, ...options }, 8);
 }
 
 /** Closed with the test. */
@@ -57,10 +64,10 @@ export function clientOf(
   t: Ending,
   options: Pick<ClientOptions, 'url' | 'clock' | 'pace'> & Partial<ClientOptions>,
 ): OpenApi {
-  const { url, identity = accessKey, instanceId: id = instanceId, ...rest } = options;
+  const { url, identity = accessKey, instanceId: id = instanceId, ca, ...rest } = options;
   const client = new OpenApi({
     address: async () => ({ url, instanceId: id }),
-    connectTimeout: 5_000,
+    connections: connections({ ca }),
     idleTimeout: 5_000,
     onRequest: () => undefined,
     ...rest,

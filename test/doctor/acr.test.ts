@@ -153,6 +153,19 @@ test('2 an instance with an issue', async (t) => {
   assert.match(words('instance'), /OVERDUE/);
 });
 
+test('2 an id that is of no instance, by an identity that may not list them: told all the same', async (t) => {
+  const { openApi, described } = await startStand(t);
+  openApi.forbidden.add('ListInstance');
+  const { acr } = described.registries;
+  const aliyun = { ...accessKey, instanceId: 'cri-other', region: 'cn-shanghai', openapiUrl: openApi.url };
+  const registries = { ...described.registries, acr: { ...acr, aliyun } };
+  const { told, words } = await diagnosed(t, { ...described, registries });
+  const its = told.filter((line) => line.startsWith('instance '));
+  assert.deepEqual(its, ['instance error instance-unusable', 'instance warn no-privilege']);
+  assert.match(words('instance'), /INSTANCE_NOT_EXIST/);
+  assert.match(words('instance'), /aliyun\.instanceId and aliyun\.region can be left out/);
+});
+
 test('2 instances may not be listed: what to grant, and the other checks go on', async (t) => {
   const { described, openApi } = await startStand(t);
   openApi.forbidden.add('ListInstance');

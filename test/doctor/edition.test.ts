@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { startAcr } from '../support/acr-standin.ts';
 import { pusher } from '../support/acr-tokens.ts';
 import { startCallServer } from '../support/call-server.ts';
-import { type Described, diagnose, told, wordsOf } from './stand.ts';
+import { type Described, diagnose, networkOf, told, wordsOf } from './stand.ts';
 
 const rules = [{ name: 'all', source: 'source', repositories: ['mirror/app'], destination: 'acr' }];
 
@@ -66,17 +66,8 @@ test('an instance and a region that the registry contradicts are named, both sid
 const publicHost = 'demo-registry.cn-shanghai.cr.aliyuncs.com';
 const vpcHost = 'demo-registry-vpc.cn-shanghai.cr.aliyuncs.com';
 
-/** Names of their own; connections are made to nobody. */
-function networkOf(names: Record<string, string[]>) {
-  return {
-    addresses: async (host: string) => names[host] ?? Promise.reject(new Error('ENOTFOUND')),
-    connect: async () => Promise.reject(new Error('nobody is there')),
-  };
-}
-
 /** What the check of the endpoint says where names lead there. */
 async function endpointOf(t: TestContext, host: string, names: Record<string, string[]>): Promise<string[]> {
-  // The way to the registry itself goes to nobody, so that no test leaves the machine.
   const network = networkOf(names);
   const { its } = await diagnosed(t, { url: `https://${host}`, connectTimeout: '1ms' }, { network });
   return its.checks

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type AcrOpenApi, accessKey, instanceId, startAcrOpenApi } from '../support/acr-openapi.ts';
 import { pusher } from '../support/acr-tokens.ts';
-import { diagnose, told, wordsOf } from './stand.ts';
+import { diagnose, networkOf, told, wordsOf } from './stand.ts';
 
 /** What the OpenAPI adds where the name of the VPC endpoint leads nowhere: from where it would. */
 
@@ -23,10 +23,7 @@ async function diagnosed(
       acr: { type: 'acr-ee', url: `https://${host}`, ...login, aliyun },
     },
     rules: [{ name: 'all', source: 'source', repositories: ['mirror/app'], destination: 'acr' }],
-    network: {
-      addresses: async (name) => names[name] ?? Promise.reject(new Error('ENOTFOUND')),
-      connect: async () => Promise.reject(new Error('nobody is there')),
-    },
+    network: networkOf(names),
   });
   const checks = report.checks.filter(({ subject }) => subject === 'acr');
   return {

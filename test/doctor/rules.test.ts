@@ -132,6 +132,21 @@ test('artifacts: a source that lists none is not said to be right', async (t) =>
   assert.deepEqual(told, [noArtifact]);
 });
 
+test('artifacts: of a source that does not answer nothing is called right', async (t) => {
+  const harbor = { ...(await startHarbor(t)), url: 'http://127.0.0.1:1' };
+  const { told } = await examined(t, harbor);
+  assert.deepEqual(told, ['configuration names warn not-listed', 'configuration artifacts skipped no-list']);
+});
+
+test('artifacts: those of a repository that a rule spells out are looked at, too', async (t) => {
+  const harbor = await startHarbor(t);
+  harbor.content.push('library/cache', 'v1', digest(2), {
+    configType: 'application/vnd.buildkit.cacheconfig.v0',
+  });
+  const { told } = await examined(t, harbor, { rule: { repositories: ['library/cache'] } });
+  assert.deepEqual(told, ['configuration artifacts warn no-images']);
+});
+
 test('artifacts: attestations are counted among what rules copy to an ACR', async (t) => {
   const harbor = await startHarbor(t);
   for (let index = 1; index <= 4; index++)
@@ -153,6 +168,18 @@ test('artifacts: attestations are counted among what rules copy to an ACR', asyn
   assert.match(words('artifacts'), /personal edition of ACR refuses them .* and of EE it is not known/);
   assert.match(words('artifacts'), /artifact-refused/);
   assert.match(words('artifacts'), /--write-probe/);
+});
+
+test('artifacts: that not all were looked at is said, also when the last project is a small one', async (t) => {
+  const harbor = await startHarbor(t);
+  for (const account of harbor.rest.accounts) account.projects['zoo'] = ['artifact:list', 'repository:list'];
+  for (let index = 1; index <= 501; index++) harbor.content.push('library/app', `v${index}`, digest(index));
+  harbor.content.push('zoo/app', 'v1', digest(1_000));
+  const { report } = await examined(t, harbor, {
+    rule: { repositories: ['library/**', 'zoo/**'], repository: '{project}/{flat}' },
+  });
+  const words = report.checks.filter(({ check }) => check === 'artifacts').map(({ saw }) => saw);
+  assert.match(words.join(), /^of the first 501 artifacts /);
 });
 
 test('artifacts: what is neither an image nor a chart', async (t) => {

@@ -34,6 +34,14 @@ export async function diagnose(
   return examineConfig(loadConfig(file, env), { env, ...(network && { network }), writeProbe }, log, clock);
 }
 
+/** Names of their own, so that no test leaves the machine; connections are made to nobody. */
+export function networkOf(names: Record<string, string[]>): Network {
+  return {
+    addresses: async (host) => names[host] ?? Promise.reject(new Error('ENOTFOUND')),
+    connect: async () => Promise.reject(new Error('nobody is there')),
+  };
+}
+
 /** What is not as it should be: `SUBJECT CHECK STATUS CODE`. That an identity is missing is no fault. */
 export function told({ checks }: Report): string[] {
   return checks

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { RegistryError } from '../../src/copy/error.ts';
 import { send } from '../support/http.ts';
 import { checkedApi } from './contract.ts';
-import { jsonOf, now, push, startStand, token } from './stand.ts';
+import { failOnce, jsonOf, now, push, startStand, token } from './stand.ts';
 
 const absent = 999_999;
 
@@ -78,21 +78,7 @@ test('a task as it goes: waiting, tried, failed, retried, cancelled', async (t) 
   assert.deepEqual(waiting.attempts, []);
   assert.equal((await api('POST', `${path}/retry`)).status, 409);
 
-  const { dispatch } = stand.state;
-  const claimed = dispatch.claim(now, {});
-  assert.ok(claimed);
-  const attempt = {
-    number: 1,
-    startedAt: now,
-    finishedAt: now + 500,
-    bytes: 7,
-    copied: 1,
-    mounted: 2,
-    skipped: 3,
-  };
-  const failure = { reason: 'unreachable', message: 'connection refused' } as const;
-  const verdict = { kind: 'retry', at: now + 2000, ...failure, waited: false } as const;
-  dispatch.settle(claimed, { ...attempt, ...failure }, verdict, now + 500);
+  failOnce(stand.state, { reason: 'unreachable', message: 'connection refused', at: now + 2000 });
   const failed = jsonOf(await api('GET', path));
   assert.equal(failed.state, 'retryable');
   assert.equal(failed.nextAttemptAt, '2026-11-23T12:00:02.000Z');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ruleset } from '../../src/rule/match.ts';
 import { checkedApi } from './contract.ts';
-import { jsonOf, now, push, rules, startStand } from './stand.ts';
+import { failOnce, jsonOf, now, push, rules, startStand } from './stand.ts';
 
 const path = (repository: string, tag: string) =>
   `/explain?${new URLSearchParams({ repository, tag }).toString()}`;
@@ -14,20 +14,8 @@ test('a tag on its way, that no webhook told of, and at its end', async (t) => {
   const wanted = new Ruleset(rules).match('library/web', '1.0');
   const cause = 'tag-created-in-harbor';
   enqueue.enter([{ door: 'sweep', cause, force: false, wantedAt: now, wanted }], now, () => true);
-  const claimed = dispatch.claim(now, {});
-  assert.ok(claimed);
-  const attempt = {
-    number: 1,
-    startedAt: now,
-    finishedAt: now + 500,
-    bytes: 0,
-    copied: 0,
-    mounted: 0,
-    skipped: 0,
-  };
   const failure = { reason: 'source-policy', message: 'not scanned' } as const;
-  const verdict = { kind: 'retry', at: now + 60_000, ...failure, waited: true } as const;
-  dispatch.settle(claimed, { ...attempt, ...failure }, verdict, now + 500);
+  const { claimed, attempt } = failOnce(stand.state, { ...failure, at: now + 60_000, waited: true });
   const answer = jsonOf(await api('GET', path('library/web', '1.0')));
   const { repository, tag, reason, words, from, destinations } = answer;
   assert.deepEqual([repository, tag, reason, from], ['library/web', '1.0', 'source-policy', 'mirror']);

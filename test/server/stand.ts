@@ -1,5 +1,7 @@
+import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../../src/clock.ts';
+import type { Reason } from '../../src/copy/error.ts';
 import { hintFor } from '../../src/doctor/hint.ts';
 import { Ruleset } from '../../src/rule/match.ts';
 import type { Rule } from '../../src/rule/rule.ts';
@@ -51,6 +53,19 @@ export interface Stand {
   post(body: string | Uint8Array, headers?: Record<string, string>): Promise<Received>;
   /** A request to `/api/v1` with the token; `body` is sent as JSON. */
   api(method: string, path: string, body?: unknown): Promise<Received>;
+}
+
+/** The oldest task is begun, and its first attempt fails; it is tried again at `at`. */
+export function failOnce(
+  { dispatch }: State,
+  { at, waited = false, ...failure }: { reason: Reason; message: string; at: number; waited?: boolean },
+) {
+  const claimed = dispatch.claim(now, {});
+  assert.ok(claimed);
+  const amounts = { bytes: 7, copied: 1, mounted: 2, skipped: 3 };
+  const attempt = { number: 1, startedAt: now, finishedAt: now + 500, ...amounts };
+  dispatch.settle(claimed, { ...attempt, ...failure }, { kind: 'retry', at, ...failure, waited }, now + 500);
+  return { claimed, attempt };
 }
 
 export interface StandOptions {

@@ -6,6 +6,7 @@ import type { Rule } from '../../rule/rule.ts';
 import { needed, once, onceFor } from '../check.ts';
 import type { RegistryEvidence } from '../registry/evidence.ts';
 import { spelledOut } from './spelled-out.ts';
+import { firstPart } from '../../oci/reference.ts';
 
 /** What the OpenAPI tells of the instance. Every question throws `RegistryError`. */
 export interface OpenApiEvidence {
@@ -69,7 +70,7 @@ export function acrEvidence(
     ...registry,
     openApi,
     namespaces: once(async () => {
-      const names = (await registry.planned()).map((name) => name.split('/', 1)[0] ?? '');
+      const names = (await registry.planned()).map(firstPart);
       return [...new Set([...names, ...spelledOut(rules)])].toSorted();
     }),
     rulesOf: async (repository) => (await planned()).get(repository) ?? [],

@@ -76,8 +76,20 @@ async function byAnother(evidence: AcrEvidence, openApi: OpenApiEvidence): Promi
   try {
     await openApi.usage();
   } catch (reason) {
-    if (isOfInstance(reason)) return [error('instance-unusable', { saw: reason.message }), ...findings];
+    if (isOfInstance(reason)) return [unusable(reason.message), ...findings];
     if (!isForbidden(reason)) throw reason;
   }
   return findings;
+}
+
+function unusable(saw: string): Finding {
+  return error('instance-unusable', {
+    saw,
+    means:
+      'the OpenAPI knows no such instance in this region, or it does not run; nothing else can be asked of it',
+    next: [
+      'Container Registry console → Instances: is it there, of this account, and running?',
+      'aliyun.instanceId and aliyun.region can be left out: the registry names them itself',
+    ],
+  });
 }

@@ -9,6 +9,7 @@ import type { AcrEvidence, OpenApiEvidence } from './evidence.ts';
 import { isFull } from './quota.ts';
 import { ramPolicy } from './ram-policy.ts';
 import { serviceOf } from './service.ts';
+import { firstPart } from '../../oci/reference.ts';
 
 /**
  * The token server of ACR EE gives less instead of refusing, and says nothing of the cause: there are three. The OpenAPI
@@ -43,7 +44,7 @@ async function cause(
   { repository, saw }: PushRefused,
 ): Promise<Finding> {
   const { prepare } = evidence.config;
-  const [name = ''] = repository.split('/', 1);
+  const name = firstPart(repository);
   const namespace = await openApi.namespace(name);
   if (!isUsable(namespace)) {
     if (namespace === undefined && prepare?.namespaces)
@@ -76,7 +77,7 @@ function isUsable(state: NamespaceState | undefined): state is NamespaceState {
 }
 
 async function oneOfThree(evidence: AcrEvidence, { repository, saw }: PushRefused): Promise<Finding> {
-  const [namespace = ''] = repository.split('/', 1);
+  const namespace = firstPart(repository);
   return error('no-push', {
     saw,
     means: `either the namespace ${namespace} is missing, or it does not create repositories on push and ${repository} is missing, or RAM lacks cr:PushRepository; ACR does not say which`,
@@ -91,7 +92,7 @@ async function oneOfThree(evidence: AcrEvidence, { repository, saw }: PushRefuse
 }
 
 async function policySteps({ config, ping }: AcrEvidence, repository: string): Promise<string[]> {
-  const [namespace = ''] = repository.split('/', 1);
+  const namespace = firstPart(repository);
   const policy = ramPolicy({
     instanceId: config.aliyun?.instanceId ?? parseService(serviceOf(await ping()))?.instanceId,
     namespaces: [namespace],

@@ -7,6 +7,7 @@ import type { Check } from '../check.ts';
 import { error, ok, skipped, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
 import type { RegistryEvidence } from '../registry/evidence.ts';
+import { firstPart } from '../../oci/reference.ts';
 
 /** A repository of its own, in a namespace that is written to anyway. */
 const scratch = 'tagferry-write-probe';
@@ -21,7 +22,7 @@ export function writeProbe(open: (repository: string) => Destination): Check<Reg
     number: 16,
     async look(evidence, signal) {
       await needed('credential', evidence.login());
-      const [namespace] = (await evidence.planned()).map((name) => name.split('/', 1)[0] ?? '');
+      const [namespace] = (await evidence.planned()).map(firstPart);
       if (namespace === undefined) return [skipped('nothing-planned', 'no rule is known to write here')];
       const repository = `${namespace}/${scratch}`;
       try {

@@ -1,4 +1,5 @@
 import type { Check } from '../check.ts';
+import { clockFinding } from '../clock-skew.ts';
 import { error, ok, skipped, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
 import { known } from './evidence.ts';
@@ -47,19 +48,11 @@ export const readOnly = factCheck('harbor-read-only', ({ readOnly: on }) =>
     : ok('Harbor takes pushes'),
 );
 
-/** Seconds that nobody notices. */
-const bearable = 60;
-
-export const clock = factCheck('harbor-clock', ({ now, at }) => {
-  const seconds = Math.round((at - now) / 1000);
-  if (now === 0) return skipped('no-time', 'Harbor does not tell its time');
-  if (Math.abs(seconds) <= bearable) return ok(`${Math.abs(seconds)} s from Harbor's clock`);
-  return warn('clock-skew', {
-    saw: `this machine's clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead of' : 'behind'} Harbor's`,
-    means:
-      'tokens may be taken for too old, the lag in the metrics is wrong, and late webhooks are counted as missed',
-    next: ['set both clocks by NTP: timedatectl set-ntp true; chronyc tracking shows how far one is off'],
-  });
+export const clock = factCheck('harbor-clock', ({ now: there, at: here }) => {
+  if (there === 0) return skipped('no-time', 'Harbor does not tell its time');
+  const means =
+    'tokens may be taken for too old, the lag in the metrics is wrong, and late webhooks are counted as missed';
+  return clockFinding({ here, there, whose: "Harbor's", means });
 });
 
 export const externalUrl = factCheck('harbor-external-url', ({ externalUrl: told }, { config }) => {

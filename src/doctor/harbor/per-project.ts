@@ -1,4 +1,4 @@
-import { NotPermitted } from '../../harbor/permission.ts';
+import { accountName, NotPermitted } from '../../harbor/permission.ts';
 import { warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
 import type { HarborEvidence } from './evidence.ts';
@@ -34,7 +34,7 @@ export async function perProject<T>(
 }
 
 export function accountOf({ config }: HarborEvidence): string {
-  return config.credential?.username ?? 'nobody in particular';
+  return accountName(config.credential?.username);
 }
 
 /** A permission that something would be better with; in Harbor's UI its two parts are a resource and an action. */

@@ -3,6 +3,7 @@ import type { Check } from '../check.ts';
 import { error, ok, skipped } from '../finding.ts';
 import type { Finding } from '../finding.ts';
 import type { RegistryEvidence } from './evidence.ts';
+import { firstPart } from '../../oci/reference.ts';
 
 /** Namespaces that are asked for: each costs a token. */
 const most = 20;
@@ -28,7 +29,7 @@ export function pushPermissionOf<Evidence extends RegistryEvidence>(
     async look(evidence) {
       await needed('credential', evidence.login());
       const planned = await evidence.planned();
-      const first = new Map(planned.toReversed().map((name) => [name.split('/', 1)[0] ?? '', name]));
+      const first = new Map(planned.toReversed().map((name) => [firstPart(name), name]));
       const names = [...first.values()].toSorted().slice(0, most);
       if (names.length === 0)
         return [skipped('nothing-planned', 'no repository is known that a rule would write here')];
