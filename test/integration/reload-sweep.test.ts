@@ -4,7 +4,7 @@ import { stall } from '../support/connection-fault.ts';
 import { ociImage } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
 import { eventually } from './eventually.ts';
-import { beginSweep, sweep, sweptWell } from './harbor-stand.ts';
+import { beginSweep, startSide, sweep, sweptWell } from './harbor-stand.ts';
 import { announce } from './mirror.ts';
 import { type ReloadStand, secondRule, startReloadStand } from './reload.ts';
 
@@ -48,6 +48,24 @@ test('what no sweep goes by does not interrupt one', async (t) => {
   const asked = harbor.requests.filter(({ path }) => path.endsWith('/tags/list')).length;
   assert.equal(asked, 1);
   assert.equal((await mirror.api('POST', '/sweeps', {})).status, 409);
+});
+
+test('a name that means another registry now: what was seen at the old one is not believed of the new', async (t) => {
+  const { harbor, acr, mirror, edit, reload } = await startReloadStand(t);
+  const other = await startSide(t);
+  const names = ['one', 'two', 'three'];
+  const image = ociImage('moved');
+  for (const name of names) await push(harbor.url, `library/${name}`, 'v1', image);
+  const areThere = async (url: string) => {
+    const found = await Promise.all(names.map((name) => digestOfTag(url, `mirror/${name}`, 'v1')));
+    return found.every((digest) => digest === image.descriptor.digest);
+  };
+  await sweptWell(mirror, await beginSweep(mirror));
+  await eventually('the tags', () => areThere(acr.url));
+  await edit([acr.url, other.url]);
+  assert.equal((await reload()).status, 200);
+  await sweptWell(mirror, await beginSweep(mirror));
+  await eventually('the tags at the other one', () => areThere(other.url));
 });
 
 test('nothing is lost where clients and rules change in a storm of webhooks', async (t) => {
