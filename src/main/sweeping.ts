@@ -32,6 +32,8 @@ export class Sweeping {
   /** Another one as soon as what it goes by has changed. */
   #sweeper: Sweeper;
   #schedule: Schedule | undefined;
+  /** The database has not taken yet which registries there are. */
+  #unnoted = false;
   readonly #stopping = new AbortController();
   #starting = Promise.resolve();
   #renewing = Promise.resolve();
@@ -87,7 +89,7 @@ export class Sweeping {
     const [before, next] = [this.#effective, this.#options.current.now];
     this.#effective = next;
     if (before.config.sweep.schedule !== next.config.sweep.schedule) this.#plan();
-    if (isDeepStrictEqual(sweptBy(before.config), sweptBy(next.config))) return;
+    if (!this.#unnoted && isDeepStrictEqual(sweptBy(before.config), sweptBy(next.config))) return;
     const running = this.#sweeper.running !== undefined;
     // What begins while one is stopped is stopped as well; none is left where they change.
     while (this.#sweeper.running !== undefined) await this.#sweeper.stop();
@@ -100,7 +102,7 @@ export class Sweeping {
     if (next.config.sweep.onStart && others) void this.#follow();
   }
 
-  /** Whether a name means another registry than it did. What cannot be noted now is noticed at the next reload or start. */
+  /** Whether a name means another registry than it did. What cannot be noted now is before the next sweep. */
   #noteRegistries(): boolean {
     const { state, log, clock } = this.#options;
     try {
@@ -108,7 +110,9 @@ export class Sweeping {
         name,
         host: hostOf(url),
       }));
+      this.#unnoted = true;
       const moved = state.meanings.note(meanings, clock.now());
+      this.#unnoted = false;
       if (moved.length === 0) return false;
       const message =
         'registries have another host than before: what was seen there is not believed any more';
@@ -175,6 +179,7 @@ export class Sweeping {
 
   #sweep(trigger: 'schedule' | 'start'): void {
     try {
+      if (this.#unnoted) this.#noteRegistries();
       const id = this.sweeper.start({ dryRun: false, trigger });
       if (id === undefined)
         this.#options.log.warn('sweep left out: the one before is still running', { trigger });
