@@ -4,7 +4,7 @@ import { NoConfigError } from './config/error.ts';
 import { readPassword } from './config/file.ts';
 import type { Environment } from './config/environment.ts';
 import { toIdentity, type AliyunIdentity } from './config/identity.ts';
-import { loadShape } from './config/load.ts';
+import { checkRegular, loadShape } from './config/load.ts';
 import { toRule } from './config/rule.ts';
 import type { AliyunShape } from './config/acr-schema.ts';
 import type { Shape } from './config/shape.ts';
@@ -137,6 +137,12 @@ export function loadConfig(file: string, env: Environment): Config {
     rules: shape.rules.map((rule) => toRule(rule, types.get(rule.destination) ?? 'oci')),
     secrets: [...shape.webhook.secrets, ...shape.admin.tokens, ...registries.flatMap(secretsOf)],
   };
+}
+
+/** The same in a running mirror. */
+export function loadConfigAgain(file: string, env: Environment): Config {
+  checkRegular(file);
+  return loadConfig(file, env);
 }
 
 /** `--config`, else `$TAGFERRY_CONFIG`, else the first of two usual places that exists. */

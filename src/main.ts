@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
-import { type Config, loadConfig } from './config.ts';
+import { type Config, loadConfigAgain } from './config.ts';
 import type { AdjustableLog } from './log.ts';
 import { Certificate } from './main/certificate.ts';
 import { limitsOf, newDispatcher } from './main/dispatching.ts';
@@ -133,7 +133,7 @@ class Parts {
   #load(file: string): Promise<Config> {
     const { debug, ...log } = this.#log;
     const options = { env: process.env, clock: this.#clock };
-    return settleEndpoints(loadConfig(file, process.env), { ...log, debug, info: debug }, options);
+    return settleEndpoints(loadConfigAgain(file, process.env), { ...log, debug, info: debug }, options);
   }
 
   /** Whatever may fail is made first; then all of it changes at once, and the sweep goes over. */

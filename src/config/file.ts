@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs';
 import type { Finding } from './finding.ts';
 import { isObject } from '../oci/json.ts';
 import { valueAt, type Path } from './path.ts';
 import { authoritiesOf, keyPairOf } from './pem.ts';
+import { readRegular as read } from './regular.ts';
 
-/** The password in a file: everything but the last newline. Throws what `readFileSync` throws. */
+/** The password in a file: everything but the last newline. Throws what `readRegular` throws. */
 export function readPassword(path: string): string {
-  return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+  return read(path).replace(/\r?\n$/, '');
 }
 
 /** Whether the files that the document names can be read and hold what they should. */
@@ -73,10 +73,6 @@ export function checkFile(
   } catch (error) {
     return [{ path, expected, got: `one that cannot be read (${codeOf(error)})` }];
   }
-}
-
-function read(file: string): string {
-  return readFileSync(file, 'utf8');
 }
 
 function isCertificate(file: string): boolean {

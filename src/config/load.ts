@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { checkAgreement } from './agreement.ts';
 import { readDocument, type ConfigDocument } from './document.ts';
 import { substitute, type Environment, type Substituted } from './environment.ts';
@@ -7,8 +7,12 @@ import { checkFiles, codeOf } from './file.ts';
 import { describe, type Finding } from './finding.ts';
 import { checkIdentities } from './identity.ts';
 import { formatPath } from './path.ts';
+import { isRegular } from './regular.ts';
 import { checkRules } from './rule.ts';
 import { checkShape, type Shape } from './shape.ts';
+
+/** Bytes of a file: sixty thousand rules. What is made of them takes a hundred times as much memory for a while. */
+const largest = 8 * 1024 * 1024;
 
 /** Reads and checks the file: its shape, or a ConfigError that holds everything that is wrong with it. */
 export function loadShape(file: string, env: Environment): Shape {
@@ -23,14 +27,35 @@ export function loadShape(file: string, env: Environment): Shape {
   return shape;
 }
 
+/** As a running mirror has to: from a pipe nothing comes a second time, and who waits for it does nothing else. */
+export function checkRegular(file: string): void {
+  if (!attempt(file, () => isRegular(file))) throw wrong(file, 'a pipe or a device');
+}
+
 function readText(file: string): string {
+  const bytes = attempt(file, () => {
+    const { size } = statSync(file);
+    return size > largest ? size : readFileSync(file);
+  });
+  if (typeof bytes === 'number') throw wrong(file, `one of ${bytes} bytes`, ` of at most ${largest} bytes`);
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    const got =
-      error instanceof TypeError ? 'one that is not UTF-8' : `one that cannot be read (${codeOf(error)})`;
-    throw new ConfigError(file, [{ file, path: '', expected: 'a configuration file', got }]);
+    if (error instanceof TypeError) throw wrong(file, 'one that is not UTF-8');
+    throw error;
   }
+}
+
+function attempt<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw wrong(file, `one that cannot be read (${codeOf(error)})`);
+  }
+}
+
+function wrong(file: string, got: string, kind = ''): ConfigError {
+  return new ConfigError(file, [{ file, path: '', expected: `a configuration file${kind}`, got }]);
 }
 
 function check(document: Substituted, env: Environment): { shape?: Shape; findings: Finding[] } {

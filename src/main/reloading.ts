@@ -13,10 +13,15 @@ export interface ReloadingOptions {
   log: Log;
 }
 
-/** Reads the configuration again, one reload after the other. All or nothing: of a wrong file nothing counts. */
+/**
+ * Reads the configuration again, one reload after the other. All or nothing: of a wrong file nothing counts. Whoever asks while
+ * one waits has that one: it will read what stands in the file now, and a storm of signals is two of them.
+ */
 export class Reloading {
   readonly #options: ReloadingOptions;
   #last: Promise<unknown> = Promise.resolve();
+  /** Has not begun to read. */
+  #waiting: Promise<Reloaded> | undefined;
   #stopped = false;
 
   constructor(options: ReloadingOptions) {
@@ -25,7 +30,12 @@ export class Reloading {
 
   /** Rejects when a file was taken away while it was read, and for mistakes of this program; all of it has been logged. */
   reload(): Promise<Reloaded> {
-    const reloading = this.#last.then(() => this.#reload());
+    if (this.#waiting !== undefined) return this.#waiting;
+    const reloading = this.#last.then(() => {
+      this.#waiting = undefined;
+      return this.#reload();
+    });
+    this.#waiting = reloading;
     this.#last = reloading.catch(() => undefined);
     return reloading;
   }
@@ -53,12 +63,10 @@ export class Reloading {
 
   async #change(): Promise<Difference | 'stopping'> {
     const { config, load, apply, log } = this.#options;
+    if (this.#stopped) return this.#stopping();
     const [before, wanted] = [config(), await load()];
     // Reading may have taken a while.
-    if (this.#stopped) {
-      log.warn('configuration not reloaded: the mirror is stopping');
-      return 'stopping';
-    }
+    if (this.#stopped) return this.#stopping();
     const difference = differenceOf(before, wanted);
     await apply(withoutRestart(before, wanted));
     log.info('configuration reloaded', { ...difference });
@@ -68,5 +76,10 @@ export class Reloading {
         paths: waiting,
       });
     return difference;
+  }
+
+  #stopping(): 'stopping' {
+    this.#options.log.warn('configuration not reloaded: the mirror is stopping');
+    return 'stopping';
   }
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
+import { formatInstanceHost, parseInstanceHost } from '../oci/aliyun-host.ts';
 import type { State } from '../state/state.ts';
 import { CatchUp } from '../task/catch-up.ts';
 import type { Enqueue } from '../task/enqueue.ts';
@@ -31,6 +32,8 @@ export class Sweeping {
   /** Another one as soon as what it goes by has changed. */
   #sweeper: Sweeper;
   #schedule: Schedule | undefined;
+  /** The database has not taken yet which registries there are. */
+  #unnoted = false;
   readonly #stopping = new AbortController();
   #starting = Promise.resolve();
   #renewing = Promise.resolve();
@@ -48,6 +51,7 @@ export class Sweeping {
   }
 
   start(): void {
+    this.#noteRegistries();
     this.#plan();
     this.#starting = this.#start(this.#stopping.signal).catch((error: unknown) => this.#failed(error));
   }
@@ -85,18 +89,42 @@ export class Sweeping {
     const [before, next] = [this.#effective, this.#options.current.now];
     this.#effective = next;
     if (before.config.sweep.schedule !== next.config.sweep.schedule) this.#plan();
-    if (isDeepStrictEqual(sweptBy(before.config), sweptBy(next.config))) return;
+    if (!this.#unnoted && isDeepStrictEqual(sweptBy(before.config), sweptBy(next.config))) return;
     const running = this.#sweeper.running !== undefined;
     // What begins while one is stopped is stopped as well; none is left where they change.
     while (this.#sweeper.running !== undefined) await this.#sweeper.stop();
     this.#sweeper = sweeperOf(this.#options, next, this.#catchUp);
+    // Only here: the one before may still have written down what it had seen.
+    const moved = this.#noteRegistries();
     if (this.#stopping.signal.aborted) return;
     if (running) this.#resume();
-    if (next.config.sweep.onStart && !isDeepStrictEqual(before.config.rules, next.config.rules))
-      void this.#follow();
+    const others = moved || !isDeepStrictEqual(before.config.rules, next.config.rules);
+    if (next.config.sweep.onStart && others) void this.#follow();
   }
 
-  /** What other rules want is looked for at once, as a start would. */
+  /** Whether a name means another registry than it did. What cannot be noted now is before the next sweep. */
+  #noteRegistries(): boolean {
+    const { state, log, clock } = this.#options;
+    try {
+      const meanings = this.#effective.config.registries.map(({ name, url }) => ({
+        name,
+        host: hostOf(url),
+      }));
+      this.#unnoted = true;
+      const moved = state.meanings.note(meanings, clock.now());
+      this.#unnoted = false;
+      if (moved.length === 0) return false;
+      const message =
+        'registries have another host than before: what was seen there is not believed any more';
+      log.info(message, { registries: moved });
+      return true;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+  }
+
+  /** What other rules want, or other registries have, is looked for at once, as a start would. */
   async #follow(): Promise<void> {
     try {
       await this.#idle();
@@ -151,6 +179,7 @@ export class Sweeping {
 
   #sweep(trigger: 'schedule' | 'start'): void {
     try {
+      if (this.#unnoted) this.#noteRegistries();
       const id = this.sweeper.start({ dryRun: false, trigger });
       if (id === undefined)
         this.#options.log.warn('sweep left out: the one before is still running', { trigger });
@@ -164,6 +193,14 @@ export class Sweeping {
     const why = error instanceof StorageError ? 'the database does not take it' : 'a mistake in this program';
     this.#options.log.error(`looking for what no webhook told of failed: ${why}`, { error });
   }
+}
+
+/** An instance of ACR has two names, and is the same by either. */
+function hostOf(address: string): string {
+  const { host, hostname, port } = new URL(address);
+  const instance = parseInstanceHost(hostname);
+  if (instance === undefined) return host;
+  return formatInstanceHost({ ...instance, vpc: false }) + (port === '' ? '' : `:${port}`);
 }
 
 /** What a sweep goes by. */

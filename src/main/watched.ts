@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
+import { readRegular as read } from '../config/regular.ts';
 
 export interface WatchedOptions<T> {
   files: readonly string[];
@@ -61,10 +62,6 @@ export class Watched<T> {
     this.#made = this.#options.make(texts);
     this.#texts = texts;
   }
-}
-
-function read(file: string): string {
-  return readFileSync(file, 'utf8');
 }
 
 /** Another one whenever a file was written or replaced, also through a link, as Kubernetes does it. */

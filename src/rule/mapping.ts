@@ -16,6 +16,8 @@ export type InvalidName = Mapping & { problem: string };
 export interface Collision extends Pick<Mapping, 'destination' | 'destinationRepository'> {
   /** Two at least, each source repository once, in the order in which they were looked at. */
   meeting: readonly Mapping[];
+  /** There may be more. */
+  open?: boolean;
 }
 
 /** What is wrong with the names of whole sources. */
@@ -102,7 +104,7 @@ function meetingWords(collision: Collision): string {
   const { meeting } = collision;
   const words = meeting.slice(0, named).map((one) => `${sourceOf(one)} (rule ${one.rule})`);
   const rest = meeting.length - words.length;
-  const last = rest > 0 ? `${rest} more` : words.pop();
+  const last = rest > 0 ? `${collision.open ? 'at least ' : ''}${rest} more` : words.pop();
   const all = meeting.length === 2 ? 'both' : 'all';
   return `${words.join(', ')} and ${last} would ${all} become ${placeOf(collision)}`;
 }

@@ -7,6 +7,9 @@ import type { Connection } from './database.ts';
  */
 const latest = 60 * 60 * 1000;
 
+/** As long as any copy takes; milliseconds. */
+const longest = 24 * 60 * 60 * 1000;
+
 /** Of tasks that run; a caller may narrow it with `AND`. */
 const doubtRunning = (which: string) => `
   INSERT INTO doubt (destination, destination_repository, destination_tag, until)
@@ -22,6 +25,9 @@ export const undoubted = `NOT EXISTS (
 
 const prepare = (connection: Connection) => ({
   doubtTask: connection.prepare<[{ id: number; until: number }]>(doubtRunning('AND id = @id')),
+  doubtDestination: connection.prepare<[{ destination: string; until: number }]>(
+    doubtRunning('AND destination = @destination'),
+  ),
   doubtAll: connection.prepare<[{ until: number }]>(doubtRunning('')),
 });
 
@@ -36,6 +42,11 @@ export class Doubt {
   /** The attempt of this running task broke off. */
   cast(id: number, now: number): void {
     this.#sql.doubtTask.run({ id, until: Math.trunc(now) + latest });
+  }
+
+  /** What runs towards that destination arrives at another registry than the one that has its name now. */
+  castOn(destination: string, now: number): void {
+    this.#sql.doubtDestination.run({ destination, until: Math.trunc(now) + longest });
   }
 
   /** Every attempt that was running broke off. */

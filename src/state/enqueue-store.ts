@@ -102,16 +102,29 @@ export class SqliteEnqueueStore implements EnqueueStore {
     const owner = this.#names.owner(destination, destinationRepository);
     if (owner !== undefined && isSame(owner, wanted)) return undefined;
     if (owner !== undefined && stillOwns(owner, wanted)) return refusal(takenWords(owner, wanted));
-    const others = this.#names.there(wanted).filter((one) => !isSame(one, wanted) && stillOwns(one, wanted));
+    const others = this.#others(wanted, stillOwns);
     if (others.length > 0) {
       this.#names.add(wanted);
       const meeting = [...others, wanted].toSorted(bySource);
-      return refusal(contestedWords({ destination, destinationRepository, meeting }));
+      const open = others.length === counted;
+      return refusal(contestedWords({ destination, destinationRepository, meeting, open }));
     }
     this.#names.own(wanted);
     return undefined;
   }
+
+  #others(wanted: Wanted, stillOwns: StillOwns): Mapping[] {
+    const others: Mapping[] = [];
+    for (const one of this.#names.there(wanted)) {
+      if (!isSame(one, wanted) && stillOwns(one, wanted)) others.push(one);
+      if (others.length === counted) break;
+    }
+    return others;
+  }
 }
+
+/** Repositories that are looked at to say who meets: a rule may put a hundred thousand into one. */
+const counted = 100;
 
 function isSame(one: Owner, other: Owner): boolean {
   return one.source === other.source && one.sourceRepository === other.sourceRepository;

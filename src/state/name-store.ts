@@ -1,4 +1,4 @@
-import type { Mapping } from '../rule/mapping.ts';
+import { type Mapping, placeOf, sourceOf } from '../rule/mapping.ts';
 import type { NameStore } from '../task/names.ts';
 import type { Owner } from '../task/store.ts';
 import { type Connection, guard, write } from './database.ts';
@@ -18,6 +18,14 @@ const forgetName = `DELETE FROM mapping WHERE source = ? AND source_repository =
 const findMappings = `
   SELECT ${mappingColumns} FROM mapping WHERE destination = ? AND destination_repository = ?`;
 
+const findPlaces = `
+  SELECT ${mappingColumns} FROM mapping WHERE source = ? AND source_repository = ?`;
+
+const removeMapping = `
+  DELETE FROM mapping
+  WHERE destination = @destination AND destination_repository = @destinationRepository
+    AND source = @source AND source_repository = @sourceRepository`;
+
 const findOwner = `
   SELECT source, source_repository AS sourceRepository FROM owner
   WHERE destination = ? AND destination_repository = ?`;
@@ -32,6 +40,8 @@ const prepare = (connection: Connection) => ({
   put: connection.prepare<[Mapping]>(putMapping),
   forget: connection.prepare<[source: string, repository: string]>(forgetName),
   there: connection.prepare<[destination: string, repository: string], Mapping>(findMappings),
+  places: connection.prepare<[source: string, repository: string], Mapping>(findPlaces),
+  remove: connection.prepare<[Mapping]>(removeMapping),
   owner: connection.prepare<[destination: string, repository: string], Owner>(findOwner),
   own: connection.prepare<[Omit<Mapping, 'rule'>]>(putOwner),
 });
@@ -52,7 +62,12 @@ export class SqliteNameStore implements NameStore {
   }
 
   remember(mappings: readonly Mapping[]): void {
+    const places = new Set(mappings.map(keyOf));
+    const repositories = new Map(mappings.map((mapping) => [sourceOf(mapping), mapping]));
     write(this.#connection, () => {
+      for (const { source, sourceRepository } of repositories.values())
+        for (const before of this.#sql.places.all(source, sourceRepository))
+          if (!places.has(keyOf(before))) this.#sql.remove.run(before);
       for (const mapping of mappings) this.#sql.put.run(mapping);
     });
   }
@@ -76,7 +91,12 @@ export class SqliteNameStore implements NameStore {
     this.#sql.put.run(mapping);
   }
 
-  there({ destination, destinationRepository }: Mapping): Mapping[] {
-    return this.#sql.there.all(destination, destinationRepository);
+  /** One after the other; nothing else may be asked meanwhile. */
+  there({ destination, destinationRepository }: Mapping): IterableIterator<Mapping> {
+    return this.#sql.there.iterate(destination, destinationRepository);
   }
+}
+
+function keyOf(mapping: Mapping): string {
+  return `${sourceOf(mapping)} ${placeOf(mapping)}`;
 }

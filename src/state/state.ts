@@ -14,6 +14,7 @@ import { SqliteBlobStore } from './blob-store.ts';
 import { type DatabaseOptions, type inMemory, openDatabase, write } from './database.ts';
 import { SqliteDispatchStore } from './dispatch-store.ts';
 import { SqliteEnqueueStore } from './enqueue-store.ts';
+import { SqliteMeaningStore } from './meaning-store.ts';
 import { SqliteNameStore } from './name-store.ts';
 import { SqlitePositionStore } from './position-store.ts';
 import { SqlitePruneStore } from './prune-store.ts';
@@ -30,6 +31,7 @@ export interface State {
   tasks: TaskStore;
   sweeps: SweepStore;
   names: NameStore;
+  meanings: Pick<SqliteMeaningStore, 'note'>;
   positions: PositionStore;
   prune: PruneStore;
   records: RecordStore;
@@ -58,6 +60,7 @@ export function openState(file: string | typeof inMemory, options: DatabaseOptio
     dispatch: new SqliteDispatchStore(connection),
     tasks: new SqliteTaskStore(connection),
     sweeps: new SqliteSweepStore(connection),
+    meanings: new SqliteMeaningStore(connection),
     names: new SqliteNameStore(connection),
     positions: new SqlitePositionStore(connection),
     prune: new SqlitePruneStore(connection),

@@ -21,7 +21,7 @@ import { type Survey, surveyOf, type SurveyOptions, type SurveyRules } from './s
 export interface NameStore {
   /** Repositories of the source that were known when they were last remembered, or have been named since. */
   names(source: string): string[];
-  /** Where the rules put repositories. */
+  /** Where the rules put repositories, each with all of its places: those where they were put before are forgotten. */
   remember(mappings: readonly Mapping[]): void;
   /** Repositories that the source has no more. */
   forget(source: string, names: readonly string[]): void;
@@ -127,14 +127,14 @@ export class KnownNames {
   /** Only what is new or gone is written. */
   async #remember(source: string, before: ReadonlySet<string>): Promise<void> {
     const { store } = this.#options;
-    const now = this.#names.get(source) ?? new Set();
+    const now = Map.groupBy(await this.#mappedOf(source), ({ sourceRepository }) => sourceRepository);
     const gone = [...before].filter((name) => !now.has(name));
     for (const names of pieces(gone)) {
       store.forget(source, names);
       await this.#pause();
     }
-    for (const mapped of pieces(await this.#mappedOf(source))) {
-      store.remember(mapped);
+    for (const mapped of pieces([...now.values()])) {
+      store.remember(mapped.flat());
       await this.#pause();
     }
   }

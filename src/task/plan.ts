@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { RegistryError } from '../copy/error.ts';
 import { firstPart } from '../oci/reference.ts';
 import type { RuleSource } from '../rule/match.ts';
@@ -20,16 +21,19 @@ export interface PlanOptions {
   signal: AbortSignal;
 }
 
+/** Names between two pauses. */
+const pieceSize = 1_000;
+
 /**
  * What a sweep has to look at in one source: the projects that a rule reaches, where the source has any and the account may
  * list them; else every repository that a rule matches, as far as they are listed or known.
  */
-export function planOf(
+export async function planOf(
   source: string,
   here: readonly RuleSource[],
   survey: Survey,
-  options: Omit<PlanOptions, 'registries' | 'signal'>,
-): Part[] {
+  options: Omit<PlanOptions, 'registries'>,
+): Promise<Part[]> {
   const part =
     (kind: Part['kind']) =>
     (name: string): Part => ({ source, kind, name, position: 0 });
@@ -45,10 +49,25 @@ export function planOf(
   const whole = new Set(projects.map(({ name }) => name));
   const caches = new Set(survey.projects.filter(({ proxyCache }) => proxyCache).map(({ name }) => name));
   const listed = [...survey.repositories, ...options.known()].filter((name) => !caches.has(firstPart(name)));
-  const names = [...new Set([...literals, ...listed])]
-    .filter((name) => !whole.has(firstPart(name)))
-    .filter((name) => here.some((one) => options.rules.matchesRepository(one.rule, name)));
+  const rest = [...new Set([...literals, ...listed])].filter((name) => !whole.has(firstPart(name)));
+  const names = await matched(rest, here, options);
   return [...[...whole].map(part('project')), ...names.toSorted().map(part('repository'))];
+}
+
+/** Others have their turn: of a hundred thousand it takes seconds. */
+async function matched(
+  names: readonly string[],
+  here: readonly RuleSource[],
+  { rules, signal }: Pick<PlanOptions, 'rules' | 'signal'>,
+): Promise<string[]> {
+  const found: string[] = [];
+  for (let at = 0; at < names.length; at += pieceSize) {
+    const piece = names.slice(at, at + pieceSize);
+    found.push(...piece.filter((name) => here.some((one) => rules.matchesRepository(one.rule, name))));
+    await setImmediate();
+    signal.throwIfAborted();
+  }
+  return found;
 }
 
 function unlisted(source: string, known: number, { message }: RegistryError): string {

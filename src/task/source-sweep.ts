@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { RegistryError } from '../copy/error.ts';
 import { digestOf } from '../oci/digest.ts';
 import { firstPart } from '../oci/reference.ts';
@@ -10,6 +11,9 @@ import type { Part, Sweep } from './store.ts';
 import type { Survey } from './survey.ts';
 import type { SweepOptions } from './sweep.ts';
 import type { Cause } from './task.ts';
+
+/** Parts written down at once. */
+const pieceSize = 1_000;
 
 export interface SourceSweepOptions extends ComparisonOptions {
   sweep: Sweep;
@@ -62,7 +66,18 @@ export class SourceSweep {
       if (!(error instanceof RegistryError)) throw error;
       tally.failed(`${part.source}/${part.name}: ${error.message}`);
     }
-    await this.#save(part, 'done', more);
+    await this.#saveAll(part, more);
+  }
+
+  /** In pieces: a hundred thousand in one commit would keep everybody. Until the last one its part is done anew. */
+  async #saveAll(part: Part, more: readonly Part[]): Promise<void> {
+    let at = 0;
+    for (; at + pieceSize < more.length; at += pieceSize) {
+      await this.#save(part, part.position, more.slice(at, at + pieceSize));
+      await setImmediate();
+      this.#options.signal.throwIfAborted();
+    }
+    await this.#save(part, 'done', more.slice(at));
   }
 
   async #plan(survey: Survey): Promise<Part[]> {

@@ -265,21 +265,39 @@ test('a mirror without admin API keeps its database: that is said, and both ends
   assert.equal((await mirror.post('{}')).status, 400);
 });
 
+/** A server that answers as a mirror does as long as it gets no token. */
+async function impostor(t: Ending, body: string, status = 200, first = 'Expected one of admin.tokens') {
+  const tokens: string[] = [];
+  const server = createServer(({ headers: { authorization } }, response) => {
+    if (authorization === undefined) return void response.writeHead(401).end(first);
+    tokens.push(authorization);
+    response.writeHead(status).end(body);
+  });
+  t.after(() => void server.close());
+  server.listen(0, '127.0.0.1');
+  const { file } = await configured(t, { listen: `127.0.0.1:${await portOf(server)}` });
+  return { ...(await answer(t, ['library/app:v1-rc1', '--config', file])), tokens };
+}
+
 test('who else listens there is not believed, and gets on without it', async (t) => {
   const answers = [
     { status: 401, body: '{}', why: /^what listens at http:\/\/127\.0\.0\.1:\d+ answered 401/ },
     { status: 200, body: '{"reason":"fine"}', why: /^what listens there is no mirror of this version/ },
     { status: 200, body: 'hello', why: /is not asked: .*JSON/ },
+    { status: 200, body: ' '.repeat(33 * 1024 * 1024), why: /is not asked: its answer has more than/ },
   ];
   for (const { status, body, why } of answers) {
-    const server = createServer((_request, response) => response.writeHead(status).end(body));
-    t.after(() => void server.close());
-    server.listen(0, '127.0.0.1');
-    const { file } = await configured(t, { listen: `127.0.0.1:${await portOf(server)}` });
-    const { code, told } = await answer(t, ['library/app:v1-rc1', '--config', file]);
+    const { code, told } = await impostor(t, body, status);
     assert.equal(code, 0);
     assert.match(told.notes[0], why);
   }
+});
+
+test('who does not ask for the token as a mirror does never gets it', async (t) => {
+  const { code, told, tokens } = await impostor(t, '{}', 200, 'Welcome to another program');
+  assert.equal(code, 0);
+  assert.match(told.notes[0], /is no mirror with an admin API, so it is not asked$/);
+  assert.deepEqual(tokens, []);
 });
 
 test('a wrong configuration: exit 2 with its mistakes; with a token in the environment no configuration is read', async (t) => {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/config.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { failure, load, mistakes, smallest } from './document.ts';
 
 const harbor =
@@ -129,6 +132,14 @@ test('a file that cannot be read is one mistake without a line', () => {
     message:
       /^\/nonexistent\/tagferry\.yaml: expected a configuration file, got one that cannot be read \(ENOENT\)/,
   });
+});
+
+test('a file beyond any sense is refused before it is read', async (t) => {
+  const file = join(await temporaryFolder(t), 'tagferry.yaml');
+  await writeFile(file, '');
+  await truncate(file, 100_000_000_000);
+  const message = /: expected a configuration file of at most 8388608 bytes, got one of 100000000000 bytes\n/;
+  assert.throws(() => loadConfig(file, {}), { name: 'ConfigError', message });
 });
 
 test('what is no YAML is reported with its line and never quoted', () => {

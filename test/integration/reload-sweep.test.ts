@@ -4,8 +4,9 @@ import { stall } from '../support/connection-fault.ts';
 import { ociImage } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
 import { eventually } from './eventually.ts';
-import { beginSweep, sweep, sweptWell } from './harbor-stand.ts';
-import { announce } from './mirror.ts';
+import { beginSweep, startSide, sweep, sweptWell } from './harbor-stand.ts';
+import { announce, serve } from './mirror.ts';
+import { liftFileLimit } from './process.ts';
 import { type ReloadStand, secondRule, startReloadStand } from './reload.ts';
 
 /** A sweep that waits for the tags of a repository. */
@@ -48,6 +49,48 @@ test('what no sweep goes by does not interrupt one', async (t) => {
   const asked = harbor.requests.filter(({ path }) => path.endsWith('/tags/list')).length;
   assert.equal(asked, 1);
   assert.equal((await mirror.api('POST', '/sweeps', {})).status, 409);
+});
+
+const names = ['one', 'two', 'three'];
+const moved = ociImage('moved');
+
+function pushAll(url: string): Promise<string[]> {
+  return Promise.all(names.map((name) => push(url, `library/${name}`, 'v1', moved)));
+}
+
+async function areThere(url: string): Promise<boolean> {
+  const found = await Promise.all(names.map((name) => digestOfTag(url, `mirror/${name}`, 'v1')));
+  return found.every((digest) => digest === moved.descriptor.digest);
+}
+
+test('a name that means another registry now: what was seen at the old one is not believed of the new', async (t) => {
+  const { harbor, acr, mirror, edit, reload } = await startReloadStand(t);
+  const other = await startSide(t);
+  await pushAll(harbor.url);
+  await sweptWell(mirror, await beginSweep(mirror));
+  await eventually('the tags', () => areThere(acr.url));
+  await edit([acr.url, other.url]);
+  assert.equal((await reload()).status, 200);
+  await sweptWell(mirror, await beginSweep(mirror));
+  await eventually('the tags at the other one', () => areThere(other.url));
+});
+
+test('the same where the disk was full at that time, and over a restart', async (t) => {
+  const { harbor, acr, file, mirror: first, edit } = await startReloadStand(t);
+  const other = await startSide(t);
+  await pushAll(harbor.url);
+  await sweptWell(first, await beginSweep(first));
+  await eventually('the tags', () => areThere(acr.url));
+  first.kill('SIGTERM');
+  await first.ended;
+  const mirror = await serve(t, file, { fileLimit: 1 });
+  await edit([acr.url, other.url]);
+  for (const full of [true, false]) {
+    if (!full) await liftFileLimit(mirror);
+    assert.equal((await mirror.api('POST', '/reload')).status, 200);
+  }
+  await sweptWell(mirror, await beginSweep(mirror));
+  await eventually('the tags at the other one', () => areThere(other.url));
 });
 
 test('nothing is lost where clients and rules change in a storm of webhooks', async (t) => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { stalledBody } from '../support/connection-fault.ts';
 import { send } from '../support/http.ts';
 import { ociImage } from '../support/image.ts';
@@ -128,6 +130,22 @@ test('a file that is gone changes nothing, and one that is back counts', async (
   assert.equal((await reload()).status, 422);
   await writeFile(file, text);
   await edit(['attempts: 12', 'attempts: 13']);
+  assert.equal((await hangUp()).level, 'info');
+});
+
+test('a file that has become a pipe, or names one, keeps nobody waiting', async (t) => {
+  const { file, mirror, edit, hangUp } = await startReloadStand(t);
+  const text = await readFile(file, 'utf8');
+  const pipe = `${file}.pipe`;
+  await promisify(execFile)('mkfifo', [pipe]);
+  await edit(['password: ${ACR_PASSWORD}', `passwordFile: ${pipe}`]);
+  assert.partialDeepStrictEqual(await hangUp(), { level: 'error', path: 'registries.acr.passwordFile' });
+  await rm(file);
+  await promisify(execFile)('mkfifo', [file]);
+  assert.partialDeepStrictEqual(await hangUp(), { level: 'error', got: 'a pipe or a device' });
+  assert.equal((await mirror.api('GET', '/rules')).status, 200);
+  await rm(file);
+  await writeFile(file, text);
   assert.equal((await hangUp()).level, 'info');
 });
 

@@ -26,9 +26,11 @@ function stand() {
 
 const other = (attempts: number) => load({ ...smallest, dispatch: { attempts } });
 
-test('two at once follow one another, each with its own difference', async () => {
+test('one that is asked for while another reads follows it, each with its own difference', async () => {
   const { reloading, reading, applied } = stand();
-  const [first, second] = [reloading.reload(), reloading.reload()];
+  const first = reloading.reload();
+  await new Promise(setImmediate);
+  const second = reloading.reload();
   await new Promise(setImmediate);
   assert.equal(reading.length, 1);
   reading[0]?.resolve(other(3));
@@ -42,8 +44,9 @@ test('two at once follow one another, each with its own difference', async () =>
 
 test('one that fails changes nothing, says so, and keeps no other', async () => {
   const { reloading, reading, applied, lines } = stand();
-  const [first, second] = [reloading.reload(), reloading.reload()];
+  const first = reloading.reload();
   await new Promise(setImmediate);
+  const second = reloading.reload();
   reading[0]?.reject(new Error('no such device'));
   await assert.rejects(first, /no such device/);
   assert.partialDeepStrictEqual(JSON.parse(lines[0] ?? ''), {
@@ -65,4 +68,21 @@ test('what is read when the mirror stops is not put into force', async () => {
   assert.equal(await under, 'stopping');
   await stopped;
   assert.equal(applied.length, 1);
+});
+
+test('a storm: whoever asks while one waits has that one, and what waits when the mirror stops reads nothing', async () => {
+  const { reloading, reading } = stand();
+  const first = reloading.reload();
+  await new Promise(setImmediate);
+  const storm = Array.from({ length: 100 }, () => reloading.reload());
+  reading[0]?.resolve(other(3));
+  await first;
+  await new Promise(setImmediate);
+  assert.equal(reading.length, 2);
+  const late = reloading.reload();
+  const stopped = reloading.stop();
+  reading[1]?.resolve(other(4));
+  assert.deepEqual(new Set(await Promise.all([...storm, late])), new Set(['stopping']));
+  await stopped;
+  assert.equal(reading.length, 2);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Mapping } from '../../src/rule/mapping.ts';
+import { openDatabase } from '../../src/state/database.ts';
 import { digestOf, enter, entry, taskOf, temporaryState, wanted } from './open.ts';
 
 function mapping(sourceRepository: string, destinationRepository: string, source = 'harbor'): Mapping {
@@ -76,4 +77,26 @@ test('what a sweep has found to be right belongs to its source repository', asyn
     { copy: { ...copy, sourceRepository: 'team/b/c' }, digest: digestOf(1), at: 2_000 },
   ]);
   assert.equal(state.names.owner('acr', 'team/b-c')?.sourceRepository, 'team/b-c');
+});
+
+test('where a repository was put before is forgotten when it is put elsewhere', async (t) => {
+  const { state, file } = await temporaryState(t);
+  state.names.remember([dashed, mapping('team/b/c', 'old/one'), mapping('team/b/c', 'old/two')]);
+  state.names.remember([mapping('team/b/c', 'old/two'), mapping('team/b/c', 'new/three')]);
+  state.close();
+  const database = openDatabase(file);
+  t.after(() => void database.close());
+  const rows = database.prepare('SELECT destination_repository AS place FROM mapping ORDER BY place').all();
+  assert.deepEqual(
+    rows,
+    ['new/three', 'old/two', 'team/b-c'].map((place) => ({ place })),
+  );
+});
+
+test('where thousands would meet, some are counted', async (t) => {
+  const { state } = await temporaryState(t);
+  state.names.remember(Array.from({ length: 5_000 }, (_, index) => mapping(`many/r${index}`, 'team/b-c')));
+  const { task } = enter(state, wish(dashed));
+  assert.equal(task.reason, 'name-collision');
+  assert.match(task.message ?? '', / and at least 97 more would all become acr\/team\/b-c/);
 });
