@@ -11,7 +11,6 @@ import { writeProbe } from '../doctor/acr/write-probe.ts';
 import { examine } from '../doctor/check.ts';
 import { doctor } from '../doctor/doctor.ts';
 import type { Examination, Report } from '../doctor/doctor.ts';
-import { inTime } from '../doctor/in-time.ts';
 import { harborChecks } from '../doctor/harbor/checks.ts';
 import type { HarborEvidence } from '../doctor/harbor/evidence.ts';
 import type { Log } from '../log.ts';
@@ -42,9 +41,6 @@ export interface DoctorOptions {
 /** Milliseconds for one connection, and for one answer: a host that hangs must not take all of the time. */
 const connectTimeout = 3_000;
 const idleTimeout = 4_000;
-
-/** Milliseconds that checks of a destination wait for the names that a source has: a source that hangs is not their concern. */
-const sourcePatience = 4_000;
 
 /** Checks every precondition of the configuration. Throws `ProxyError`, and what files that cannot be read throw. */
 export async function examineConfig(
@@ -133,6 +129,7 @@ class Practice {
       rules: this.#config.rules.filter(({ destination }) => destination === name),
       planned: () => this.#planned(name, signal),
       openApi: this.#openApi(registry.config, signal),
+      crowd: this.#config.registries.filter(({ aliyun }) => aliyun !== undefined).length,
     });
   }
 
@@ -156,9 +153,7 @@ class Practice {
     const rules = this.#rules.sources().filter((rule) => rule.destination === destination);
     const sources = [...new Set(rules.map(({ source }) => source))];
     const lists = sources.map(async (source) => {
-      const { clock } = this.#surroundings;
-      const asked = this.#lists(signal)(source).names();
-      const { names } = await inTime(asked, { names: [], failures: [] }, { patience: sourcePatience, clock });
+      const { names } = await this.#lists(signal)(source).names();
       return names
         .flatMap((name) => this.#rules.explain(name, []))
         .filter((rule) => rule.source === source && rule.destination === destination);
@@ -193,7 +188,8 @@ class Practice {
   #lists(signal: AbortSignal): (source: string) => SourceLists {
     const lists = new Map<string, SourceLists>();
     this.#asked ??= (source) => {
-      const list = lists.get(source) ?? new SourceLists(source, this.#rules, this.#registries, signal);
+      const [rules, registries, { clock }] = [this.#rules, this.#registries, this.#surroundings];
+      const list = lists.get(source) ?? new SourceLists(source, { rules, registries, signal, clock });
       lists.set(source, list);
       return list;
     };

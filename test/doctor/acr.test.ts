@@ -487,6 +487,20 @@ test('a source that hangs keeps no check of the destination from its end', async
   assert.deepEqual((await diagnosed(t, hanging)).told, ['push-permission skipped nothing-planned']);
 });
 
+test('many namespaces: the first ones are asked for, so that there is an answer in time; one cause is one finding', async (t) => {
+  const { described, acr, openApi } = await startStand(t);
+  const names = Array.from({ length: 70 }, (_, index) => `team-${index + 10}`);
+  for (const name of names) acr.accounts.namespaces.set(name, { autoCreate: true, public: false });
+  openApi.instance.quota.namespaces = 1_000;
+  const repositories = names.map((name) => `${name}/app`);
+  const rules = described.rules.map((rule) => ({ ...rule, repositories }));
+  const { told, words } = await diagnosed(t, { ...described, rules });
+  assert.deepEqual(told, ['push-permission error no-push']);
+  assert.match(words('push-permission'), /team-10\/app:pull,push allows nothing; .* team-29\/app:/);
+  assert.match(words('namespace'), /team-29 \(50 more were not looked at\)/);
+  assert.ok(openApi.calls.length < 60, `${openApi.calls.length} calls`);
+});
+
 const order = [
   'edition',
   'region',

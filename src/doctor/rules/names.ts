@@ -81,7 +81,8 @@ function unlisted(failure: string): Finding {
     saw: failure,
     means: 'names that are not known now are judged by a sweep, or when something is pushed',
     next: [
-      "give the source's user the right to list: for a robot of Harbor, repository:list and artifact:list",
+      "if it is refused, give the source's user the right to list: for a robot of Harbor, repository:list and artifact:list",
+      'tagferry plan looks at all names, however long that takes',
     ],
   });
 }
