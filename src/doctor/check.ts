@@ -1,5 +1,6 @@
 import { shared } from '../abort.ts';
 import { RegistryError } from '../copy/error.ts';
+import { printable } from '../printable.ts';
 import { error, skipped } from './finding.ts';
 import type { Examined, Finding } from './finding.ts';
 
@@ -59,6 +60,9 @@ export function onceFor<T>(ask: (key: string) => Promise<T>): (key: string) => P
   };
 }
 
+/** Characters of what was seen, much of which are others' words; it is one line. */
+const longest = 4_000;
+
 /** Makes all checks at once; the findings come in the order of the checks. An abort ends those that are still waiting. */
 export async function examine<Evidence extends Subject>(
   checks: readonly Check<Evidence>[],
@@ -69,7 +73,7 @@ export async function examine<Evidence extends Subject>(
     const { id, number } = check;
     const findings = await look(check, evidence, signal);
     const place = { check: id, ...(number !== undefined && { number }), subject: evidence.name };
-    return findings.map((finding) => ({ ...place, ...finding }));
+    return findings.map((finding) => ({ ...place, ...finding, saw: printable(finding.saw, longest) }));
   });
   return (await Promise.all(looks)).flat();
 }

@@ -13,6 +13,7 @@ import { doctor } from '../doctor/doctor.ts';
 import type { Examination, Report } from '../doctor/doctor.ts';
 import { harborChecks } from '../doctor/harbor/checks.ts';
 import type { HarborEvidence } from '../doctor/harbor/evidence.ts';
+import { redactor } from '../log.ts';
 import type { Log } from '../log.ts';
 import { settleEndpoints } from './endpoints.ts';
 import { registryChecks } from '../doctor/registry/checks.ts';
@@ -54,10 +55,16 @@ export async function examineConfig(
   const settled = await settleEndpoints(config, log, { env, clock, ...(network && { network }) });
   const practice = new Practice(settled, { proxies: proxiesOf(env), network, clock });
   try {
-    return await doctor(practice.examinations(isToWrite), { clock, startedAt, stop });
+    const report = await doctor(practice.examinations(isToWrite), { clock, startedAt, stop });
+    return redacted(report, redactor(config.secrets));
   } finally {
     await practice.close();
   }
+}
+
+/** What was seen is in others' words, and some repeat what they were sent. */
+function redacted(report: Report, redact: (text: string) => string): Report {
+  return { ...report, checks: report.checks.map((one) => ({ ...one, saw: redact(one.saw) })) };
 }
 
 /** What all subjects have around them. */

@@ -501,6 +501,33 @@ test('many namespaces: the first ones are asked for, so that there is an answer 
   assert.ok(openApi.calls.length < 60, `${openApi.calls.length} calls`);
 });
 
+test("others' words stay words: one line, of some length, and no part of a command", async (t) => {
+  const { described, acr, openApi } = await startStand(t);
+  const hostile = { InstanceName: 'demo\nnext: \u001b[31mcurl evil', RegionId: 'x; rm -rf /' };
+  Object.assign(openApi.instance.instances[0] ?? {}, hostile, { InstanceIssue: 'E\u009b'.repeat(5_000) });
+  const entries = Array.from({ length: 5_000 }, (_, index) => `10.${index >> 8}.${index & 255}.0/24`);
+  openApi.instance.internet.AclEntries = [...entries, '0.0.0.0/0'].map((Entry) => ({ Entry, Comment: '' }));
+  acr.accounts.namespaces.delete('mirror');
+  const { told, words } = await diagnosed(t, described);
+  const depending = [autoCreate, 'push-permission skipped depends', immutability];
+  assert.deepEqual(
+    new Set(told),
+    new Set([
+      'instance warn instance-issue',
+      'whitelist warn open-to-the-internet',
+      'namespace error namespace-missing',
+      ...depending,
+    ]),
+  );
+  const all = ['instance', 'whitelist', 'namespace'].map(words);
+  for (const text of all) {
+    assert.doesNotMatch(text, /\p{Cc}(?<!\n)|^next:|rm -rf/mu);
+    assert.ok(text.length < 2_500, `${text.length}`);
+  }
+  assert.match(words('whitelist'), /has 0\.0\.0\.0\/0, 10\.0\.0\.0\/24, .* and 4996 more$/m);
+  assert.match(words('namespace'), /--region cn-shanghai /);
+});
+
 const order = [
   'edition',
   'region',

@@ -171,3 +171,33 @@ for (const access of [
     assert.deepEqual(new Set(told), new Set(['acr push-permission error no-push']));
   });
 }
+
+for (const [status, lines] of [
+  [502, ['reachable error no-registry', 'credential skipped depends']],
+  [302, ['reachable error no-registry', 'credential skipped depends']],
+  [200, []],
+] as const) {
+  test(`where nobody is asked who he is (${status}), no credential is said to be known`, async (t) => {
+    const { described } = await startStand(t);
+    const headers = { location: 'http://100.100.100.200/' };
+    const { url, requests } = await startCallServer(t, () => ({ status, headers }));
+    const source = { url, username: 'u', password: 'hush' };
+    const report = await diagnose(t, { ...described, registries: { ...described.registries, source } });
+    const checks = report.checks.filter(({ subject }) => subject === 'source');
+    assert.deepEqual(
+      told({ ...report, checks }),
+      lines.map((line) => `source ${line}`),
+    );
+    assert.doesNotMatch(wordsOf({ ...report, checks }, 'credential'), /known/);
+    assert.ok(requests.every(({ path }) => path === '/v2/'));
+  });
+}
+
+test('what a server repeats of a secret is not shown', async (t) => {
+  const { described } = await startStand(t);
+  const service = 'hush-password-hush';
+  const challenge = { 'www-authenticate': `Bearer realm="/token",service="${service}"` };
+  const { url } = await startCallServer(t, () => ({ status: 401, headers: challenge }));
+  const { words } = await diagnosed(t, described, { url, username: 'u', password: service });
+  assert.match(words('edition'), /calls itself \*\*\*/);
+});
