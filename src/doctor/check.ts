@@ -1,4 +1,4 @@
-import { shared } from '../abort.ts';
+import { reasonOf, shared } from '../abort.ts';
 import { RegistryError } from '../copy/error.ts';
 import { printable } from '../printable.ts';
 import { error, skipped } from './finding.ts';
@@ -88,7 +88,8 @@ async function look<Evidence extends Subject>(
     return await shared(check.look(evidence, signal), signal);
   } catch (reason) {
     if (reason instanceof Depends) return [skipped('depends', `see the check ${reason.message}`)];
-    if (signal.aborted) return [error('no-answer', { saw: `no answer in time: ${String(signal.reason)}` })];
+    if (signal.aborted)
+      return [error('no-answer', { saw: `no answer in time: ${reasonOf(signal).message}` })];
     if (reason instanceof RegistryError) return [error(reason.fault, { saw: reason.message })];
     throw reason;
   }

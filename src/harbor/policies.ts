@@ -20,6 +20,9 @@ export interface RecentDeliveries {
 
 const recent = '50';
 
+/** Each of a hundred policies, of which a project has a few. */
+const maxPages = 10;
+
 /** Characters of Harbor's own words: our answer to it, which is in them, may be any page. */
 const maxWords = 400;
 
@@ -35,7 +38,8 @@ export class Policies {
   }
 
   list(project: string, signal?: AbortSignal): Promise<WebhookPolicy[]> {
-    const list = { path: policiesOf(project), query: { sort: 'id' }, row: webhookPolicy, signal };
+    const query = { sort: 'id' };
+    const list = { path: policiesOf(project), query, row: webhookPolicy, maxPages, signal };
     return needing('notification-policy:list', project, counted(this.#api, list));
   }
 
