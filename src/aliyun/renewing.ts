@@ -60,9 +60,13 @@ export class Renewing<T> {
     return value;
   }
 
-  /** The next one is fetched, unless what is held is another one by now. */
-  forget(value: T): void {
-    if (this.#held?.value === value) this.#held = undefined;
+  /**
+   * The next one is fetched, unless what is held is another one by now. One that is younger than `young` milliseconds stays: where
+   * every new one is refused as well, another one is no help.
+   */
+  forget(value: T, young = 0): void {
+    const held = this.#held;
+    if (held?.value === value && this.#clock.now() - held.askedAt >= young) this.#held = undefined;
   }
 
   async #renew(): Promise<Held<T>> {

@@ -147,6 +147,17 @@ test('what is forgotten is given again, unless it has been already', async () =>
   assert.equal(await giver.renewing.get(), 2);
 });
 
+test('what has hardly come is not forgotten, where that is asked for', async () => {
+  const giver = new Giver(15 * minute);
+  const held = await giver.renewing.get();
+  giver.clock.advance(30 * second - 1);
+  giver.renewing.forget(held, 30 * second);
+  assert.equal(await giver.renewing.get(), 1);
+  giver.clock.advance(1);
+  giver.renewing.forget(held, 30 * second);
+  assert.equal(await giver.renewing.get(), 2);
+});
+
 test('a clock that is set back makes nothing good for longer: a new one is fetched', async () => {
   const giver = new Giver(60 * minute);
   giver.clock.advance(24 * 60 * minute);
