@@ -75,7 +75,34 @@ export async function examine<Evidence extends Subject>(
     const place = { check: id, ...(number !== undefined && { number }), subject: evidence.name };
     return findings.map((finding) => ({ ...place, ...finding, saw: printable(finding.saw, longest) }));
   });
-  return (await Promise.all(looks)).flat();
+  return onceSilent((await Promise.all(looks)).flat());
+}
+
+/** A host that answers nothing in time keeps many checks waiting: the first says so, and the others name it. */
+function onceSilent(all: readonly Examined[]): Examined[] {
+  const first = all.find(isSilent);
+  if (first === undefined) return [...all];
+  const depends = skipped('depends', `no answer in time either; see the check ${first.check}`);
+  return all.map((one) => {
+    if (one.check === first.check || !isSilent(one)) return one;
+    const { check, number, subject } = one;
+    return { check, ...(number !== undefined && { number }), subject, ...depends };
+  });
+}
+
+function isSilent({ code }: Pick<Finding, 'code'>): boolean {
+  return code === noAnswer;
+}
+
+const noAnswer = 'no-answer';
+
+function silence(reason: string): Finding {
+  return error(noAnswer, {
+    saw: `no answer in time: ${reason}`,
+    means:
+      'something that this check asks for, or waits for, is too slow: a host, or a proxy on the way there',
+    next: ['run doctor again; what stays like this is slow for copies, too'],
+  });
 }
 
 async function look<Evidence extends Subject>(
@@ -88,8 +115,7 @@ async function look<Evidence extends Subject>(
     return await shared(check.look(evidence, signal), signal);
   } catch (reason) {
     if (reason instanceof Depends) return [skipped('depends', `see the check ${reason.message}`)];
-    if (signal.aborted)
-      return [error('no-answer', { saw: `no answer in time: ${reasonOf(signal).message}` })];
+    if (signal.aborted) return [silence(reasonOf(signal).message)];
     if (reason instanceof RegistryError) return [error(reason.fault, { saw: reason.message })];
     throw reason;
   }

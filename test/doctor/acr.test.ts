@@ -173,6 +173,28 @@ test('2 a wrong key: one check says so, and what needs the OpenAPI is left out',
   assert.doesNotMatch(words('instance'), /not-to-be-shown/);
 });
 
+test('2 a wrong key that the credential comes by, too: it is one finding', async (t) => {
+  const { described } = await startStand(t);
+  const { username: _, password: __, ...acr } = described.registries.acr;
+  const aliyun = { ...Object(acr['aliyun']), accessKeySecret: 'wrong-not-to-be-shown' };
+  const wrong = {
+    ...described,
+    registries: { ...described.registries, acr: { ...acr, aliyun } },
+  };
+  const { told, words } = await diagnosed(t, wrong);
+  assert.deepEqual(told, [
+    'instance error denied',
+    publicAccess,
+    'credential skipped depends',
+    namespace,
+    autoCreate,
+    'push-permission skipped depends',
+    quota,
+    immutability,
+  ]);
+  assert.match(words('credential'), /see the check instance/);
+});
+
 test('5 public access is off', async (t) => {
   const { described, acr, openApi } = await startStand(t);
   acr.edge.whitelist = 'reset';

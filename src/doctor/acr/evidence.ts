@@ -85,6 +85,12 @@ export function acrEvidence(
   return {
     ...registry,
     openApi,
+    login: async () => {
+      // The credential is a temporary password then, which comes from there.
+      if (registry.config.credential === undefined && openApi !== undefined)
+        await needed('instance', reached(openApi));
+      await registry.login();
+    },
     most: share(mostRepositories),
     namespaces: async () => (await all()).slice(0, share(mostNamespaces)),
     further: async () => Math.max(0, (await all()).length - share(mostNamespaces)),
