@@ -35,22 +35,24 @@ export interface Answered {
   url: string;
   status: number;
   text: string;
+  /** Takes out what is secret of the request, should a server repeat it. */
+  mask: (text: string) => string;
 }
 
 /** The answer's members, if it says by status, `IsSuccess` and `Code` alike that it is a success. */
 export function successOf<T>(answered: Answered, schema: z.ZodType<T>): T {
-  const { action, parameters, url, status, text } = answered;
+  const { action, parameters, url, status, text, mask } = answered;
   const value = jsonIn(text);
   const said = envelope.safeParse(value);
   if (status === 200 && !said.success) {
-    const start = printable(text, 40);
+    const start = printable(mask(text), 40);
     throw new RegistryError('protocol', `${action} at ${url}: expected a JSON object, got "${start}"`);
   }
   const { IsSuccess, Code, Message, RequestId } = said.data ?? { IsSuccess: false };
   if (status !== 200 || IsSuccess !== true || (Code ?? 'success').toLowerCase() !== 'success') {
-    const code = Code && printable(Code, 64);
-    const message = Message && printable(Message, 300);
-    const requestId = RequestId && printable(RequestId, 64);
+    const code = Code && printable(mask(Code), 64);
+    const message = Message && printable(mask(Message), 300);
+    const requestId = RequestId && printable(mask(RequestId), 64);
     throw refused({ action, parameters, url, status, code, message, requestId });
   }
   const members = schema.safeParse(value);

@@ -43,7 +43,7 @@ async function tokenHeaders({ wire, url }: EcsRamRoleOptions): Promise<Record<st
     url: new URL('/latest/api/token', url),
     headers,
   });
-  if (status >= 500 || status === 429) throw keyRefused(`${what} at ${url.origin}`, status, '', '');
+  if (status >= 500 || status === 429) throw keyRefused(`${what} at ${url.origin}`, status, {});
   const token = text.trim();
   return status === 200 && /^[!-~]+$/.test(token) ? { 'x-aliyun-ecs-metadata-token': token } : {};
 }
@@ -57,7 +57,7 @@ async function read(
   if (status === 200) return text;
   const next = 'expected a RAM role of that name, attached to the instance in the ECS console';
   // Its errors are pages: nothing to be told.
-  throw keyRefused(`${what} at ${url.origin}${path}`, status, '', next);
+  throw keyRefused(`${what} at ${url.origin}${path}`, status, { next });
 }
 
 function roleIn(text: string): string {

@@ -50,7 +50,7 @@ async function assumeRole(options: OidcOptions): Promise<Passing<Identity>> {
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: queryOf(form),
   });
-  return keyIn(`${action} at ${origin.origin}`, status, text.replaceAll(token, '***'));
+  return keyIn(`${action} at ${origin.origin}`, status, text, token);
 }
 
 function common(clock: Clock): Record<string, string> {
@@ -58,10 +58,10 @@ function common(clock: Clock): Record<string, string> {
   return { Action: action, Format: 'JSON', SignatureNonce: randomUUID(), Timestamp, Version: '2015-04-01' };
 }
 
-function keyIn(call: string, status: number, text: string): Passing<Identity> {
+function keyIn(call: string, status: number, text: string, secret: string): Passing<Identity> {
   const next =
     'expected a role whose trust policy names this OIDC provider, audience and service account, and a token in force';
-  if (status !== 200) throw keyRefused(call, status, text, next);
+  if (status !== 200) throw keyRefused(call, status, { text, next, secret });
   const answer = schema.safeParse(jsonIn(text));
   if (!answer.success) throw unexpected(call, answer.error);
   return stsKeyIn(call, answer.data.Credentials);

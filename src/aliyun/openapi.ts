@@ -106,8 +106,8 @@ export class OpenApi {
     const sent = this.#signed(question, identity);
     const { status, text } = await this.#wire.ask(action, sent, signal);
     try {
-      // Should a server repeat what it was sent, the key stays out of errors all the same.
-      return successOf({ action, parameters, url: url.origin, status, text: masked(text, identity) }, schema);
+      const mask = (words: string): string => masked(words, identity);
+      return successOf({ action, parameters, url: url.origin, status, text, mask }, schema);
     } catch (error) {
       if (isKeyRefused(error)) source.forget?.(identity);
       throw error;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RegistryError } from '../copy/error.ts';
+import { printable } from '../printable.ts';
 import { count, list, text, truth } from './lenient.ts';
 import type { OpenApi } from './openapi.ts';
 
@@ -132,13 +133,14 @@ export class Overview {
   }
 }
 
+/** All of it is shown, and the region stands in commands that somebody pastes into a shell. */
 function rowOf(row: z.output<typeof rowsSchema>['Instances'][number]): InstanceRow {
   return {
-    id: row.InstanceId,
-    name: row.InstanceName,
-    status: row.InstanceStatus,
-    issue: row.InstanceIssue,
-    region: row.RegionId,
-    specification: row.InstanceSpecification,
+    id: printable(row.InstanceId, 64),
+    name: printable(row.InstanceName, 80),
+    status: printable(row.InstanceStatus, 40),
+    issue: printable(row.InstanceIssue, 200),
+    region: /^[a-z0-9-]{1,40}$/.test(row.RegionId) ? row.RegionId : '',
+    specification: printable(row.InstanceSpecification, 40),
   };
 }

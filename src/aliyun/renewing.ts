@@ -10,6 +10,8 @@ export interface Passing<T> {
 }
 
 interface Held<T> extends Passing<T> {
+  /** By our clock. One that stands before it has been set back, and then no other time here means anything. */
+  askedAt: number;
   renewAt: number;
 }
 
@@ -18,6 +20,9 @@ const margin = 60_000;
 
 /** Milliseconds that one is held at least, whatever it says: where clocks differ it may come after its end. */
 const shortest = 10_000;
+
+/** Milliseconds that one is held at most, whatever it says: no key and no password of Alibaba Cloud is good for longer. */
+const longest = 24 * 3_600_000;
 
 /** Milliseconds that a new one is waited for while the old one is good. */
 const patience = 5_000;
@@ -47,25 +52,30 @@ export class Renewing<T> {
   /** Throws what fetching throws when there is none that is still good. */
   async get(): Promise<T> {
     const held = this.#held;
-    if (held !== undefined && this.#clock.now() < held.renewAt) return held.value;
+    const now = this.#clock.now();
+    if (held !== undefined && held.askedAt <= now && now < held.renewAt) return held.value;
     this.#fetching ??= this.#renew().finally(() => (this.#fetching = undefined));
-    const good = held !== undefined && this.#clock.now() < held.expiresAt;
+    const good = held !== undefined && now < held.expiresAt;
     const { value } = await (good ? this.#patiently(this.#fetching, held) : this.#fetching);
     return value;
   }
 
-  /** The next one is fetched, unless what is held is another one by now. */
-  forget(value: T): void {
-    if (this.#held?.value === value) this.#held = undefined;
+  /**
+   * The next one is fetched, unless what is held is another one by now. One that is younger than `young` milliseconds stays: where
+   * every new one is refused as well, another one is no help.
+   */
+  forget(value: T, young = 0): void {
+    const held = this.#held;
+    if (held?.value === value && this.#clock.now() - held.askedAt >= young) this.#held = undefined;
   }
 
   async #renew(): Promise<Held<T>> {
-    const asked = this.#clock.now();
+    const askedAt = this.#clock.now();
     const { value, expiresAt: end } = await this.#fetch();
-    const expiresAt = Math.max(end, asked + shortest);
-    const life = expiresAt - asked;
+    const life = Math.min(Math.max(end - askedAt, shortest), longest);
+    const expiresAt = askedAt + life;
     const renewAt = expiresAt - Math.min(life / 2, Math.max(margin, life / 10));
-    this.#held = { value, expiresAt, renewAt };
+    this.#held = { value, askedAt, expiresAt, renewAt };
     return this.#held;
   }
 
@@ -80,6 +90,7 @@ export class Renewing<T> {
       if (!(error instanceof RegistryError)) throw error;
       const now = this.#clock.now();
       if (now >= held.expiresAt) return await fetching;
+      held.askedAt = Math.min(held.askedAt, now);
       held.renewAt = now + rest;
       return held;
     } finally {

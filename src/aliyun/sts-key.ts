@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RegistryError } from '../copy/error.ts';
+import { printable } from '../printable.ts';
 import { jsonIn, unexpected } from './answer.ts';
 import type { Identity } from './identity.ts';
 import type { Passing } from './renewing.ts';
@@ -31,14 +32,25 @@ const saidSchema = z.object({
   RequestId: z.string().optional().catch(undefined),
 });
 
-/** The error for an answer that holds no key; `next` is what to do where it is meant. */
-export function keyRefused(call: string, status: number, text: string, next: string): RegistryError {
-  const { Code = '', Message = '', RequestId } = saidSchema.safeParse(jsonIn(text)).data ?? {};
+/** The error for an answer that holds no key; `next` is what to do where it is meant. `secret` was sent, and is not repeated. */
+export function keyRefused(
+  call: string,
+  status: number,
+  { text = '', next = '', secret = '' }: { text?: string; next?: string; secret?: string },
+): RegistryError {
+  const said = saidSchema.safeParse(jsonIn(text)).data ?? {};
+  const shown = (words = '', length: number): string =>
+    printable(secret === '' ? words : words.replaceAll(secret, '***'), length);
+  const [Code, Message, RequestId] = [
+    shown(said.Code, 64),
+    shown(said.Message, 300),
+    shown(said.RequestId, 64),
+  ];
   const fault = faultOf(status, Code);
   const parts = [Code, Message, RequestId && `request ${RequestId}`, fault === 'denied' && next];
   const words = parts.filter((part) => part !== undefined && part !== '' && part !== false).join('; ');
-  const said = `${call} answered ${status}${words === '' ? '' : ` (${words})`}`;
-  return new RegistryError(fault, said, { status, ...(Code !== '' && { code: Code }) });
+  const message = `${call} answered ${status}${words === '' ? '' : ` (${words})`}`;
+  return new RegistryError(fault, message, { status, ...(Code !== '' && { code: Code }) });
 }
 
 function faultOf(status: number, code: string): 'rate-limited' | 'unreachable' | 'timeout' | 'denied' {

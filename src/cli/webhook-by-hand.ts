@@ -13,6 +13,11 @@ interface Refused {
   byHand: ByHand;
 }
 
+const secretLines = [
+  'read -rs TAGFERRY_WEBHOOK_SECRET   # the first of webhook.secrets; it does not show',
+  `TAGFERRY_WEBHOOK_SECRET=$(printf %s "$TAGFERRY_WEBHOOK_SECRET" | sed 's/["\\\\]/\\\\&/g')   # as JSON has it`,
+];
+
 /** Nothing where no permission was missing. */
 export function byHandLines(report: WebhookReport): string[] {
   const refused = report.projects.flatMap(refusedOf);
@@ -24,7 +29,7 @@ export function byHandLines(report: WebhookReport): string[] {
     ...permissionsOf(refused),
     '',
     'Or somebody who administers the project does it. In a shell, HARBOR_ADMIN being USER, or USER:PASSWORD:',
-    ...(uses ? ['read -rs TAGFERRY_WEBHOOK_SECRET   # the first of webhook.secrets; it does not show'] : []),
+    ...(uses ? secretLines : []),
     ...groupsOf(refused).flatMap(commandLines),
     '',
     "Or in Harbor's UI:",
@@ -74,10 +79,17 @@ function commandLines(group: readonly Refused[]): string[] {
   ];
 }
 
-/** As a here-document of a shell takes it: what would be its own is escaped, but for our placeholder. */
+/**
+ * As a here-document of a shell takes it: what would be its own is escaped, but for our placeholder where it is ours. A name or a
+ * description with such words in it must not get the secret.
+ */
 function documentOf(body: object): string[] {
-  const text = JSON.stringify(body, null, 2).replaceAll(/[\\`$]/g, '\\$&');
-  return text.replaceAll(`\\${secretPlaceholder}`, secretPlaceholder).split('\n');
+  const lines = JSON.stringify(body, null, 2)
+    .replaceAll(/[\\`$]/g, '\\$&')
+    .split('\n');
+  return lines.map((line) =>
+    /^ +"auth_header": /.test(line) ? line.replace(`\\${secretPlaceholder}`, () => secretPlaceholder) : line,
+  );
 }
 
 /** https://goharbor.io/docs/latest/working-with-projects/project-configuration/configure-webhooks/ */

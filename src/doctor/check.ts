@@ -1,6 +1,8 @@
-import { shared } from '../abort.ts';
+import { reasonOf, shared } from '../abort.ts';
 import { RegistryError } from '../copy/error.ts';
-import { depends, error, skipped } from './finding.ts';
+import { printable } from '../printable.ts';
+import { toldOnce } from './cause.ts';
+import { depends, error, noAnswer, skipped } from './finding.ts';
 import type { Examined, Finding } from './finding.ts';
 
 /*
@@ -59,6 +61,9 @@ export function onceFor<T>(ask: (key: string) => Promise<T>): (key: string) => P
   };
 }
 
+/** Characters of what was seen, much of which are others' words; it is one line. */
+const longest = 4_000;
+
 /** Makes all checks at once; the findings come in the order of the checks. An abort ends those that are still waiting. */
 export async function examine<Evidence extends Subject>(
   checks: readonly Check<Evidence>[],
@@ -69,20 +74,9 @@ export async function examine<Evidence extends Subject>(
     const { id, number } = check;
     const findings = await look(check, evidence, signal);
     const place = { check: id, ...(number !== undefined && { number }), subject: evidence.name };
-    return findings.map((finding) => ({ ...place, ...finding }));
+    return findings.map((finding) => ({ ...place, ...finding, saw: printable(finding.saw, longest) }));
   });
-  return rooted((await Promise.all(looks)).flat());
-}
-
-/** Where the check that says why was skipped for another one in its turn, that one is named. */
-function rooted(all: readonly Examined[]): Examined[] {
-  const made = new Set(all.filter(({ see }) => see === undefined).map(({ check }) => check));
-  const next = new Map(all.flatMap(({ check, see }) => (made.has(check) || !see ? [] : [[check, see]])));
-  const rootOf = (check: string, seen: readonly string[] = []): string => {
-    const further = next.get(check);
-    return further === undefined || seen.includes(check) ? check : rootOf(further, [...seen, check]);
-  };
-  return all.map((one) => (one.see === undefined ? one : { ...one, ...depends(rootOf(one.see)) }));
+  return toldOnce((await Promise.all(looks)).flat());
 }
 
 async function look<Evidence extends Subject>(
@@ -95,17 +89,18 @@ async function look<Evidence extends Subject>(
     return await shared(check.look(evidence, signal), signal);
   } catch (reason) {
     if (reason instanceof Depends) return [depends(reason.message)];
-    if (signal.aborted) return [unanswered(signal.reason)];
+    if (signal.aborted) return [silence(reasonOf(signal).message)];
     if (reason instanceof RegistryError) return [error(reason.fault, { saw: reason.message })];
     throw reason;
   }
 }
 
-function unanswered(reason: unknown): Finding {
-  return error('no-answer', {
-    saw: `no answer in time: ${reason instanceof Error ? reason.message : String(reason)}`,
-    means: 'it is not known whether this is right',
-    next: ['mend what the other checks say is wrong; then run doctor again'],
+function silence(reason: string): Finding {
+  return error(noAnswer, {
+    saw: `no answer in time: ${reason}`,
+    means:
+      'something that this check asks for, or waits for, is too slow: a host, or a proxy on the way there',
+    next: ['run doctor again; what stays like this is slow for copies, too'],
   });
 }
 

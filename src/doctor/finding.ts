@@ -26,6 +26,9 @@ export interface Examined extends Finding {
   subject: string;
 }
 
+/** The code of what has not been answered in time. */
+export const noAnswer = 'no-answer';
+
 export function ok(saw: string): Finding {
   return { status: 'ok', code: 'ok', saw };
 }

@@ -13,6 +13,8 @@ export interface List<Shape extends z.ZodType> {
   query: Record<string, string>;
   row: Shape;
   signal: AbortSignal | undefined;
+  /** Of rows that are large, and few in any Harbor. */
+  maxPages?: number;
 }
 
 /*
@@ -29,13 +31,14 @@ export async function counted<Shape extends z.ZodType>(
   list: List<Shape>,
 ): Promise<z.output<Shape>[]> {
   const rows: z.output<Shape>[] = [];
+  const { path, maxPages: most = maxPages } = list;
   const shape = pageOf(list.row);
-  for (let page = 1; page <= maxPages; page++) {
+  for (let page = 1; page <= most; page++) {
     const answer = await ask(api, list, shape, { page: String(page) });
     rows.push(...answer.value);
     if (isLast(answer, rows.length)) return rows;
   }
-  throw endless(list.path);
+  throw endless(path, most);
 }
 
 /** Where a list by ids begins, and a further condition of its query. */
@@ -64,7 +67,7 @@ export async function* byId<Shape extends z.ZodType<{ id: number }>>(
     yield { rows, lastId };
     if (isLast(answer, rows.length)) return;
   }
-  throw endless(list.path);
+  throw endless(list.path, maxPages);
 }
 
 function ask<Shape extends z.ZodType>(
@@ -111,6 +114,6 @@ function assertEmpty({ headers, shown }: Answer<unknown[]>): void {
   if (total > 0) throw new RegistryError('protocol', `GET ${shown}: expected ${total} rows, got none`);
 }
 
-function endless(path: string): RegistryError {
-  return new RegistryError('protocol', `GET ${path}: expected a list that ends, got ${maxPages} pages of it`);
+function endless(path: string, pages: number): RegistryError {
+  return new RegistryError('protocol', `GET ${path}: expected a list that ends, got ${pages} pages of it`);
 }

@@ -20,6 +20,9 @@ export interface RecentDeliveries {
 
 const recent = '50';
 
+/** Each of a hundred policies, of which a project has a few. */
+const maxPages = 10;
+
 /** Characters of Harbor's own words: our answer to it, which is in them, may be any page. */
 const maxWords = 400;
 
@@ -35,7 +38,8 @@ export class Policies {
   }
 
   list(project: string, signal?: AbortSignal): Promise<WebhookPolicy[]> {
-    const list = { path: policiesOf(project), query: { sort: 'id' }, row: webhookPolicy, signal };
+    const query = { sort: 'id' };
+    const list = { path: policiesOf(project), query, row: webhookPolicy, maxPages, signal };
     return needing('notification-policy:list', project, counted(this.#api, list));
   }
 
@@ -89,14 +93,33 @@ export class Policies {
   }
 }
 
-/** The log has the whole event in it, and the target's whole address: only the error is taken, and no query. */
+/** Characters at the end of a log that are looked at: it is one delivery's, and its error comes last. */
+const maxLog = 64 * 1024;
+
+/**
+ * The log has the whole event in it, and the target's whole address: only the error is taken, and no query. No step of it looks
+ * at a character more than a few times, whatever the log holds.
+ */
 function errorIn(log: string): string {
-  const said = /\[ERROR\][^\n]*?error: ([^\n]*)/g;
-  const last = [...log.matchAll(said)].at(-1)?.[1] ?? '';
-  const shown = last
-    .replace(/^error to send request: /, '')
-    .replace(/"(https?:\/\/)(?:[^"/@]*@)?([^"?#]*)[^"]*"/g, '$1$2');
+  const errors = log.slice(-maxLog).split('\n').map(errorOf);
+  const last = errors.findLast((said) => said !== undefined) ?? '';
+  const shown = last.replace(/^error to send request: /, '').replace(/"(https?:\/\/[^"]*)"?/g, addressIn);
   return printable(shown, maxWords);
+}
+
+function errorOf(line: string): string | undefined {
+  const [begin, what] = [line.indexOf('[ERROR]'), 'error: '];
+  const at = begin < 0 ? -1 : line.indexOf(what, begin);
+  return at < 0 ? undefined : line.slice(at + what.length);
+}
+
+/** Without user and query; what was cut off may lack the quotation mark at its end. */
+function addressIn(_: string, address: string): string {
+  const [scheme = ''] = address.split('//', 1);
+  const [place = ''] = address.slice(scheme.length + 2).split(/[?#]/, 1);
+  const path = place.indexOf('/');
+  const host = place.slice(0, path < 0 ? place.length : path);
+  return `${scheme}//${host.slice(host.lastIndexOf('@') + 1)}${path < 0 ? '' : place.slice(path)}`;
 }
 
 function policiesOf(project: string): string {

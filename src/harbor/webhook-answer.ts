@@ -24,20 +24,28 @@ const target = z
     }),
   );
 
+/** Targets and events that are looked at: more than one target are somebody else's, however many there are. */
+const most = 100;
+
+/** The first ones, before they are looked at. */
+function firstOf<Item extends z.ZodType>(item: Item) {
+  return z
+    .array(z.unknown())
+    .nullish()
+    .transform((all) => (all ?? []).slice(0, most))
+    .pipe(z.array(item));
+}
+
 export const webhookPolicy = z
   .object({
     id,
     name: text,
     description: text,
     enabled: z.boolean().catch(false),
-    event_types: z.array(text).nullish(),
-    targets: z.array(target).nullish(),
+    event_types: firstOf(text),
+    targets: firstOf(target),
   })
-  .transform(({ event_types: events, targets, ...rest }): WebhookPolicy => ({
-    ...rest,
-    events: events ?? [],
-    targets: targets ?? [],
-  }));
+  .transform(({ event_types: events, ...rest }): WebhookPolicy => ({ ...rest, events }));
 
 export const lastTrigger = z.object({ policy_name: text, last_trigger_time: time });
 

@@ -3,7 +3,6 @@ import type { Config } from '../config.ts';
 import { harborEvidence } from '../doctor/harbor/evidence.ts';
 import type { HarborEvidence } from '../doctor/harbor/evidence.ts';
 import type { RegistryEvidence } from '../doctor/registry/evidence.ts';
-import { redactor } from '../log.ts';
 import { projectsRead } from '../harbor/read-projects.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Wire } from '../registry/wire.ts';
@@ -25,8 +24,7 @@ export function harborEvidenceOf(base: RegistryEvidence, practice: HarborPractic
   const { config, registries, rules, clock, signal } = practice;
   const { url } = config.webhook;
   const harbor = registries.harbor(base.name);
-  const redact = redactor(config.secrets);
-  const evidence = harborEvidence({
+  return harborEvidence({
     base,
     harbor,
     projects: () => projectsRead(base.name, rules, harbor, signal),
@@ -35,7 +33,6 @@ export function harborEvidenceOf(base: RegistryEvidence, practice: HarborPractic
     clock,
     signal,
   });
-  return { ...evidence, whyLost: async (...delivery) => redact(await evidence.whyLost(...delivery)) };
 }
 
 /** Milliseconds that Harbor waits for the mirror. */

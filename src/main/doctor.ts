@@ -13,6 +13,7 @@ import { doctor } from '../doctor/doctor.ts';
 import type { Examination, Report } from '../doctor/doctor.ts';
 import { harborChecks } from '../doctor/harbor/checks.ts';
 import type { HarborEvidence } from '../doctor/harbor/evidence.ts';
+import { redactor } from '../log.ts';
 import type { Log } from '../log.ts';
 import { settleEndpoints } from './endpoints.ts';
 import { registryChecks } from '../doctor/registry/checks.ts';
@@ -55,10 +56,16 @@ export async function examineConfig(
   const settled = await settleEndpoints(config, log, { env, clock, ...(network && { network }) });
   const practice = new Practice(settled, { proxies: proxiesOf(env), network, clock });
   try {
-    return await doctor(practice.examinations(isToWrite), { clock, startedAt, stop });
+    const report = await doctor(practice.examinations(isToWrite), { clock, startedAt, stop });
+    return redacted(report, redactor(config.secrets));
   } finally {
     await practice.close();
   }
+}
+
+/** What was seen is in others' words, and some repeat what they were sent. */
+function redacted(report: Report, redact: (text: string) => string): Report {
+  return { ...report, checks: report.checks.map((one) => ({ ...one, saw: redact(one.saw) })) };
 }
 
 /** What all subjects have around them. */
@@ -142,8 +149,10 @@ class Practice {
   }
 
   #acrEvidence(registry: RegistryEvidence, planned: () => Planned, signal: AbortSignal): AcrEvidence {
-    const rules = this.#config.rules.filter(({ destination }) => destination === registry.name);
-    return acrEvidence(registry, { rules, planned, openApi: this.#openApi(registry.name, signal) });
+    const { registries, rules: all } = this.#config;
+    const rules = all.filter(({ destination }) => destination === registry.name);
+    const crowd = registries.filter(({ aliyun }) => aliyun !== undefined).length;
+    return acrEvidence(registry, { rules, planned, openApi: this.#openApi(registry.name, signal), crowd });
   }
 
   #openApi(registry: string, signal: AbortSignal): OpenApiEvidence | undefined {
@@ -154,8 +163,8 @@ class Practice {
   }
 
   #planned(destination: string, signal: AbortSignal): Planned {
-    const [rules, lists, { clock }] = [this.#rules, this.#listsBy(signal), this.#surroundings];
-    return plannedAt(destination, { rules, names: (source) => lists.names(source), clock });
+    const [rules, lists] = [this.#rules, this.#listsBy(signal)];
+    return plannedAt(destination, { rules, names: (source) => lists.names(source) });
   }
 
   #writeProbe(registry: string): ReturnType<typeof writeProbe> {
@@ -175,6 +184,7 @@ class Practice {
   }
 
   #listsBy(signal: AbortSignal): SourceLists {
-    return (this.#lists ??= new SourceLists(this.#rules, this.#registries, signal));
+    const [rules, registries, { clock }] = [this.#rules, this.#registries, this.#surroundings];
+    return (this.#lists ??= new SourceLists({ rules, registries, signal, clock }));
   }
 }

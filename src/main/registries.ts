@@ -202,12 +202,24 @@ function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace, on
   const challenge = { host: options.url.hostname, service: () => client.service() };
   const aliyun = newAliyun(config.aliyun, { ...wire, ...challenge, clock, pace });
   const temporary = temporaryCredential(aliyun.openApi, clock);
-  const complete = credential ? options : { ...options, credential: () => temporary.get() };
+  const complete = credential ? options : { ...options, ...passing(temporary) };
   const client = new Registry(complete);
   const { openApi } = aliyun;
   const preparation = prepare && new Preparation(new Namespaces(openApi), prepare, onMade);
   const tagListing = new Repositories(openApi);
   return { client, options: complete, traffic, aliyun, tagListing, preparation };
+}
+
+/** Milliseconds after which a temporary password that is refused is taken for one that has ended before its time. */
+const young = 30_000;
+
+function passing(
+  temporary: ReturnType<typeof temporaryCredential>,
+): Pick<ClientOptions, 'credential' | 'onRefused'> {
+  return {
+    credential: () => temporary.get(),
+    onRefused: (credential) => temporary.forget(credential, young),
+  };
 }
 
 function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor {

@@ -1,3 +1,5 @@
+import type { Clock } from '../clock.ts';
+import { RegistryError } from '../copy/error.ts';
 import { firstPart } from '../oci/reference.ts';
 import { onceFor } from '../doctor/check.ts';
 import type { SourceArtifacts, SourceNames } from '../doctor/rules/evidence.ts';
@@ -9,45 +11,66 @@ import { type Survey, surveyOf } from '../task/survey.ts';
 /** Projects asked at once. */
 const width = 8;
 
+/** Milliseconds for all names of a source, and then for all its artifacts: what is not told by then, nobody waits for. */
+const patience = 3_000;
+
 /** Artifacts that are looked at, of each source, and of each project: it is a glance, and has to be quick. */
 const [most, mostOfProject] = [2_000, 500];
 
-/** What sources have, without a look at a tag. Each is asked for its names once, as a sweep asks. */
+/** Projects that are named where many fail alike. */
+const mostNamed = 5;
+
+export interface SourceListsOptions {
+  rules: Ruleset;
+  registries: Registries;
+  signal: AbortSignal;
+  clock: Clock;
+}
+
+/** What sources have, without a look at a tag. Each is asked for its names once, as a sweep asks, for a time that bounds it. */
 export class SourceLists {
-  readonly #rules: Ruleset;
-  readonly #registries: Registries;
-  readonly #signal: AbortSignal;
+  readonly #options: SourceListsOptions;
   readonly #survey: (source: string) => Promise<Survey>;
 
-  constructor(rules: Ruleset, registries: Registries, signal: AbortSignal) {
-    this.#rules = rules;
-    this.#registries = registries;
-    this.#signal = signal;
+  constructor(options: SourceListsOptions) {
+    this.#options = options;
+    const { rules, registries, signal } = options;
     this.#survey = onceFor((source) => {
       const here = rules.sources().filter((one) => one.source === source);
-      return surveyOf(source, here, { registries, rules, width, signal });
+      return this.#inTime((late) => surveyOf(source, here, { registries, rules, width, signal, late }));
     });
   }
 
   async names(source: string): Promise<SourceNames> {
     const { names, failure, unnamed } = await this.#survey(source);
     const whole = failure === undefined ? [] : [`${source}: ${failure.message}`];
-    const parts = [...unnamed].map(([project, { message }]) => `${source}/${project}: ${message}`);
-    const read = [...names].filter((name) => this.#rules.mapped(source, name).length > 0);
+    const alike = Map.groupBy(unnamed, ([, { message }]) => message);
+    const parts = [...alike].map(([message, its]) => `${placesOf(source, its)}: ${message}`);
+    const read = [...names].filter((name) => this.#options.rules.mapped(source, name).length > 0);
     return { names: read.toSorted(), failures: [...whole, ...parts] };
   }
 
   /** None where there is no such list. Throws `RegistryError`. */
   async artifacts(source: string): Promise<SourceArtifacts | undefined> {
-    const listing = this.#registries.listing(source);
+    const listing = this.#options.registries.listing(source);
     if (listing === undefined) return undefined;
+    const projects = this.#projectsIn(source, await this.#survey(source));
+    return this.#inTime((late) => this.#glance(listing, projects, late));
+  }
+
+  async #glance(listing: Listing, projects: readonly string[], late: AbortSignal): Promise<SourceArtifacts> {
+    const signal = AbortSignal.any([this.#options.signal, late]);
     const artifacts: ListedArtifact[] = [];
     let more = false;
-    for (const project of this.#projectsIn(source, await this.#survey(source))) {
-      const first = await firstOf(listing, project, this.#signal);
-      artifacts.push(...first.artifacts);
-      more ||= first.more;
-      if (artifacts.length >= most) return { artifacts, more: true };
+    try {
+      for (const project of projects) {
+        more = (await addFirst(artifacts, listing, project, signal)) || more;
+        if (artifacts.length >= most) return { artifacts, more: true };
+      }
+    } catch (error) {
+      // What came in time is worth a word.
+      if (!late.aborted || artifacts.length === 0) throw error;
+      more = true;
     }
     return { artifacts, more };
   }
@@ -57,16 +80,40 @@ export class SourceLists {
     if (failure !== undefined) throw failure;
     if (projects.length === 0) return [...new Set([...names].map(firstPart))];
     return projects
-      .filter(({ name, proxyCache }) => !proxyCache && this.#rules.reads(source, name))
+      .filter(({ name, proxyCache }) => !proxyCache && this.#options.rules.reads(source, name))
       .map(({ name }) => name);
+  }
+
+  async #inTime<T>(look: (late: AbortSignal) => Promise<T>): Promise<T> {
+    const stop = new AbortController();
+    const words = `not listed in ${patience / 1000} s, which is all that is waited for`;
+    const timer = this.#options.clock.after(patience, () => stop.abort(new RegistryError('timeout', words)));
+    try {
+      return await look(stop.signal);
+    } finally {
+      timer.cancel();
+    }
   }
 }
 
-async function firstOf(listing: Listing, project: string, signal: AbortSignal): Promise<SourceArtifacts> {
-  const artifacts: ListedArtifact[] = [];
+/** Adds the first artifacts of a project; whether it has, or may have, more. */
+async function addFirst(
+  artifacts: ListedArtifact[],
+  listing: Listing,
+  project: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let here = 0;
   for await (const page of listing.artifacts(project, 0, signal)) {
     artifacts.push(...page.artifacts);
-    if (artifacts.length >= mostOfProject) return { artifacts, more: true };
+    here += page.artifacts.length;
+    if (here >= mostOfProject) return true;
   }
-  return { artifacts, more: false };
+  return false;
+}
+
+function placesOf(source: string, unnamed: readonly (readonly [project: string, why: unknown])[]): string {
+  const shown = unnamed.slice(0, mostNamed).map(([project]) => `${source}/${project}`);
+  const more = unnamed.length - shown.length;
+  return shown.join(', ') + (more > 0 ? ` and ${more} more projects` : '');
 }

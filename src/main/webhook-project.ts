@@ -157,7 +157,9 @@ function othersOf(policies: readonly WebhookPolicy[], wanted: WantedWebhook): Ot
 function otherOf(kind: OtherPolicy['kind'], policy: WebhookPolicy): OtherPolicy {
   const { id, targets } = policy;
   const name = shownName(policy);
-  return { id, name, address: targets.map(({ address }) => shownAddress(address)).join(', '), kind };
+  const shown = targets.slice(0, 3).map(({ address }) => shownAddress(address));
+  const more = targets.length > shown.length ? [`and ${targets.length - shown.length} more`] : [];
+  return { id, name, address: [...shown, ...more].join(', '), kind };
 }
 
 function withPlaceholder(body: PolicyBody): PolicyBody {

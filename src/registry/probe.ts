@@ -66,9 +66,9 @@ export class Probe {
     };
   }
 
-  /** Whether the credential may be sent there: the address of the token server, as it will be asked. Throws where not. */
-  realm(named: string): URL {
-    return this.#realms.accept(named, true);
+  /** The address of the token server, as it will be asked. Throws where that may not be, or not with a credential. */
+  realm(named: string, withCredential: boolean): URL {
+    return this.#realms.accept(named, withCredential);
   }
 
   /** Asks the registry itself, with the credential in a Basic header. */
@@ -137,10 +137,19 @@ function accessOf(token: unknown): ForeignScope[] | undefined {
   const claims = claimsOf(typeof token === 'string' ? token : '');
   if (!isObject(claims) || !('access' in claims)) return undefined;
   return objectsOf(claims.access).map(({ type, name, actions }) => ({
-    type: String(type),
-    name: String(name),
-    actions: Array.isArray(actions) ? actions.map(String) : [],
+    type: textOf(type),
+    name: textOf(name),
+    actions: Array.isArray(actions) ? actions.filter(isText) : [],
   }));
+}
+
+/** An object may have a `toString` of its own, which is none. */
+function textOf(value: unknown): string {
+  return isText(value) ? value : '';
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }
 
 function claimsOf(token: string): unknown {

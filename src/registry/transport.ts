@@ -24,6 +24,8 @@ export interface TransportOptions extends WireOptions {
   url: URL;
   /** Asked for each token, so that a password that was changed is used. */
   credential: () => Promise<Credential | undefined>;
+  /** Called with a credential that the token server does not know. */
+  onRefused?: ((credential: Credential) => void) | undefined;
   tokenHosts: TokenHosts;
   aliyun: boolean;
   limits: Limits;
@@ -235,6 +237,7 @@ export class Transport {
     return this.#retrying(call, async () => {
       const answer = await this.#exchange(call, url, authorization);
       if (answer.status === 200) return this.#read(call, answer, caps.small);
+      if (answer.status === 401 && credential !== undefined) this.#options.onRefused?.(credential);
       const refusal = await this.#refusal(call, answer);
       // It is the token server that is not there, not what was to be copied.
       if (refusal.fault === 'not-found') {

@@ -18,6 +18,8 @@ export interface SurveyOptions {
   /** Projects asked at once. */
   width: number;
   signal: AbortSignal;
+  /** For whoever cannot wait: aborted, with a `RegistryError`, it leaves what is not listed by then unlisted, for that reason. */
+  late?: AbortSignal;
 }
 
 /** What a source says that it has. */
@@ -59,7 +61,8 @@ async function list(
   options: SurveyOptions,
   listed: Set<string>,
 ): Promise<void> {
-  const { registries, signal } = options;
+  const { registries } = options;
+  const signal = askingOf(options);
   const listing = registries.listing(source);
   try {
     if (listing !== undefined && (await isAllowed(addProjects(survey, listing, signal))))
@@ -84,19 +87,25 @@ function reached({ projects }: Survey, here: readonly RuleSource[], { rules }: S
     .filter((name) => here.some((one) => one.needsList && rules.reaches(one.rule, name)));
 }
 
+function askingOf({ signal, late }: SurveyOptions): AbortSignal {
+  return late === undefined ? signal : AbortSignal.any([signal, late]);
+}
+
 /** A source that is away is not asked for the rest: each question would take its time to fail. */
 async function nameProjects(
   survey: Survey,
   listing: Listing,
   projects: readonly string[],
-  { width, signal }: SurveyOptions,
+  options: SurveyOptions,
   listed: Set<string>,
 ): Promise<void> {
+  const { width, signal } = options;
+  const asking = askingOf(options);
   let away: RegistryError | undefined;
   await parallel(projects, width, async (project) => {
     try {
       if (away !== undefined) throw away;
-      for (const name of await listing.repositories(project, signal)) survey.names.add(name);
+      for (const name of await listing.repositories(project, asking)) survey.names.add(name);
       listed.add(project);
     } catch (error) {
       signal.throwIfAborted();

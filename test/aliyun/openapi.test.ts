@@ -145,6 +145,21 @@ test('a server that repeats the key does not bring it into an error', async (t) 
   assert.match(error.message, /got \*\*\* and \*\*\*/);
 });
 
+test('nor where JSON writes it in another way', async (t) => {
+  const identity = { ...accessKey, securityToken: 'token/not+to=be&shown' };
+  const { server, client } = await startStand(t, { identity });
+  const message = JSON.stringify(identity.securityToken).replace(/[/+=&]/g, escapedOf);
+  const body = `{"IsSuccess":false,"Code":"Strange","Message":${message}}`;
+  server.faults.once(/^POST/, answer(400, {}, body));
+  const error = await failure(ask(client), 'protocol');
+  assert.match(error.message, /Strange.*\*\*\*/);
+  assert.doesNotMatch(error.message, /token/);
+});
+
+function escapedOf(character: string): string {
+  return `\\u00${character.charCodeAt(0).toString(16)}`;
+}
+
 test('throttling makes everybody wait, longer each time, and is given up', async (t) => {
   const { server, client, clock } = await startStand(t);
   for (const code of ['Throttling', 'Throttling.User', 'Rejected.Throttling', 'QPS Limit Exceeded']) {

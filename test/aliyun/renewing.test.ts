@@ -146,3 +146,38 @@ test('what is forgotten is given again, unless it has been already', async () =>
   giver.renewing.forget(1);
   assert.equal(await giver.renewing.get(), 2);
 });
+
+test('what has hardly come is not forgotten, where that is asked for', async () => {
+  const giver = new Giver(15 * minute);
+  const held = await giver.renewing.get();
+  giver.clock.advance(30 * second - 1);
+  giver.renewing.forget(held, 30 * second);
+  assert.equal(await giver.renewing.get(), 1);
+  giver.clock.advance(1);
+  giver.renewing.forget(held, 30 * second);
+  assert.equal(await giver.renewing.get(), 2);
+});
+
+test('a clock that is set back makes nothing good for longer: a new one is fetched', async () => {
+  const giver = new Giver(60 * minute);
+  giver.clock.advance(24 * 60 * minute);
+  assert.equal(await giver.renewing.get(), 1);
+  giver.clock.advance(-2 * 60 * minute);
+  assert.equal(await giver.renewing.get(), 2);
+  giver.clock.advance(53 * minute);
+  assert.equal(await giver.renewing.get(), 2);
+  giver.clock.advance(-10 * 60 * minute);
+  giver.away();
+  for (let turn = 0; turn < 100; turn++) {
+    assert.equal(await giver.renewing.get(), 2);
+    giver.clock.advance(40);
+  }
+  assert.equal(giver.asked, 3);
+});
+
+test('a life that is no life of a key is held for a day at most', async () => {
+  const giver = new Giver(1e18);
+  await giver.renewing.get();
+  giver.clock.advance(24 * 60 * minute);
+  assert.equal(await giver.renewing.get(), 2);
+});

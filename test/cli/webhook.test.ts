@@ -256,6 +256,26 @@ test('webhook install: the same for a policy that has to be corrected', async (t
   assert.deepEqual(policies('team'), [{ ...right, name: 'costs $5 `or` \\ more' }]);
 });
 
+test('webhook install: words of a policy get no secret, and a secret with quotes is one', async (t) => {
+  const permissions = allPermissions.filter((one) => one !== 'notification-policy:update');
+  const { webhook, policies, rest } = await startStand(t, { permissions, repositories: ['team/**'] });
+  rest.accounts.push({ name: 'admin', password: 'admin', admin: true, projects: {} });
+  const name = '${TAGFERRY_WEBHOOK_SECRET} "auth_header": ${TAGFERRY_WEBHOOK_SECRET}';
+  rest.content.policy('team', name, { address }).description = `${name}\nEOF`;
+  const { lines } = await webhook('install');
+  const script = lines.slice(
+    lines.findIndex((line) => line.startsWith('read -rs')),
+    lines.indexOf('EOF') + 1,
+  );
+  const secret = `it's "quoted" \\ and $HOME \`id\` & more`;
+  const env = { ...process.env, HARBOR_ADMIN: 'admin:admin' };
+  const bash = promisify(execFile)('bash', ['-euc', script.join('\n')], { env });
+  bash.child.stdin?.end(`${secret}\n`);
+  await bash;
+  assert.deepEqual(policies('team'), [{ ...right, name, target: { ...right.target, auth_header: secret } }]);
+  assert.equal(rest.content.policies[0]?.description, `${name}\nEOF`);
+});
+
 test('webhook install --json: one document, with what is missing and no secret', async (t) => {
   const { webhook, rest, server } = await startStand(t, { repositories: ['team/**', 'prod/app'] });
   const [account] = rest.accounts;

@@ -202,6 +202,28 @@ test('8 a temporary password that the registry does not take', async (t) => {
   assert.doesNotMatch(words('credential'), /AccessKey/);
 });
 
+test('2 a wrong key that the credential comes by, too: it is one finding', async (t) => {
+  const { described } = await startStand(t);
+  const { username: _, password: __, ...acr } = described.registries.acr;
+  const aliyun = { ...Object(acr['aliyun']), accessKeySecret: 'wrong-not-to-be-shown' };
+  const wrong = {
+    ...described,
+    registries: { ...described.registries, acr: { ...acr, aliyun } },
+  };
+  const { told, words } = await diagnosed(t, wrong);
+  assert.deepEqual(told, [
+    'instance error identity-refused',
+    publicAccess,
+    'credential skipped depends',
+    namespace,
+    autoCreate,
+    'push-permission skipped depends',
+    quota,
+    immutability,
+  ]);
+  assert.match(words('credential'), /see the check instance/);
+});
+
 test('5 public access is off', async (t) => {
   const { described, acr, openApi } = await startStand(t);
   acr.edge.whitelist = 'reset';
@@ -518,6 +540,47 @@ test('a source that hangs keeps no check of the destination from its end', async
     rules: [{ name: 'all', source: 'source', repositories: ['mirror/**'], destination: 'acr' }],
   };
   assert.deepEqual((await diagnosed(t, hanging)).told, ['push-permission skipped nothing-planned']);
+});
+
+test('many namespaces: the first ones are asked for, so that there is an answer in time; one cause is one finding', async (t) => {
+  const { described, acr, openApi } = await startStand(t);
+  const names = Array.from({ length: 70 }, (_, index) => `team-${index + 10}`);
+  for (const name of names) acr.accounts.namespaces.set(name, { autoCreate: true, public: false });
+  openApi.instance.quota.namespaces = 1_000;
+  const repositories = names.map((name) => `${name}/app`);
+  const rules = described.rules.map((rule) => ({ ...rule, repositories }));
+  const { told, words } = await diagnosed(t, { ...described, rules });
+  assert.deepEqual(told, ['push-permission error no-push']);
+  assert.match(words('push-permission'), /team-10\/app:pull,push allows nothing; .* team-29\/app:/);
+  assert.match(words('namespace'), /team-29 \(50 more were not looked at\)/);
+  assert.ok(openApi.calls.length < 60, `${openApi.calls.length} calls`);
+});
+
+test("others' words stay words: one line, of some length, and no part of a command", async (t) => {
+  const { described, acr, openApi } = await startStand(t);
+  const hostile = { InstanceName: 'demo\nnext: \u001b[31mcurl evil', RegionId: 'x; rm -rf /' };
+  Object.assign(openApi.instance.instances[0] ?? {}, hostile, { InstanceIssue: 'E\u009b'.repeat(5_000) });
+  const entries = Array.from({ length: 5_000 }, (_, index) => `10.${index >> 8}.${index & 255}.0/24`);
+  openApi.instance.internet.AclEntries = [...entries, '0.0.0.0/0'].map((Entry) => ({ Entry, Comment: '' }));
+  acr.accounts.namespaces.delete('mirror');
+  const { told, words } = await diagnosed(t, described);
+  const depending = [autoCreate, 'push-permission skipped depends', immutability];
+  assert.deepEqual(
+    new Set(told),
+    new Set([
+      'instance warn instance-issue',
+      'whitelist warn open-to-the-internet',
+      'namespace error namespace-missing',
+      ...depending,
+    ]),
+  );
+  const all = ['instance', 'whitelist', 'namespace'].map(words);
+  for (const text of all) {
+    assert.doesNotMatch(text, /\p{Cc}(?<!\n)|^next:|rm -rf/mu);
+    assert.ok(text.length < 2_500, `${text.length}`);
+  }
+  assert.match(words('whitelist'), /has 0\.0\.0\.0\/0, 10\.0\.0\.0\/24, .* and 4996 more$/m);
+  assert.match(words('namespace'), /--region cn-shanghai /);
 });
 
 const order = [

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
+import { json } from '../../src/demo/registry/call.ts';
 import { type AcrStandIn, startAcr } from '../support/acr-standin.ts';
 import { nocreate, pusher, reader } from '../support/acr-tokens.ts';
 import { startCallServer } from '../support/call-server.ts';
@@ -134,4 +135,80 @@ test('a registry that speaks plain HTTP there has no certificate to trust', asyn
   const found = checks.find(({ subject, check }) => subject === 'acr' && check === 'reachable');
   assert.equal(found?.code, 'plain-http-there');
   assert.doesNotMatch(JSON.stringify(found), /caFile/);
+});
+
+/** A registry whose token server, a stranger by its name, lets everybody do what `access` says. */
+async function startForeign(t: TestContext, access: unknown): Promise<{ url: string; tokenHost: string }> {
+  const claims = Buffer.from(JSON.stringify({ access })).toString('base64url');
+  const tokens = await startCallServer(t, () => json(200, { token: `e30.${claims}.c2ln` }));
+  const realm = `${tokens.url.replace('127.0.0.1', 'localhost')}/token`;
+  const challenge = { 'www-authenticate': `Bearer realm="${realm}",service="foreign"` };
+  const { url } = await startCallServer(t, ({ headers: { authorization } }) =>
+    authorization === undefined ? { status: 401, headers: challenge } : json(200, {}),
+  );
+  return { url, tokenHost: new URL(realm).host };
+}
+
+test('who has no credential may ask a token server of any name', async (t) => {
+  const { described } = await startStand(t);
+  const challenge = { 'www-authenticate': 'Bearer realm="http://tokens.example/token",service="foreign"' };
+  const { url } = await startCallServer(t, () => ({ status: 401, headers: challenge }));
+  const connected: string[] = [];
+  const network = {
+    addresses: async () => ['192.0.2.1'],
+    connect: async (host: string) => void connected.push(host),
+  };
+  const report = await diagnose(t, {
+    ...described,
+    registries: { ...described.registries, source: { url } },
+    network,
+  });
+  const lines = told(report).filter((line) => line.startsWith('source '));
+  assert.deepEqual(lines, ['source credential warn anonymous']);
+  assert.ok(connected.includes('tokens.example'));
+});
+
+for (const access of [
+  [{ type: { toString: 1 }, name: { toString: 1 }, actions: [{ toString: 1 }] }],
+  [{ type: 'repository', name: 'mirror/app', actions: 'push' }, null, 1],
+  'push',
+]) {
+  test(`a token that allows something odd allows nothing: ${JSON.stringify(access)}`, async (t) => {
+    const { described } = await startStand(t);
+    const { url, tokenHost } = await startForeign(t, access);
+    const { source = {} } = described.registries;
+    const acr = { url, username: 'u', password: 'hush', tokenHosts: [tokenHost] };
+    const { told } = await diagnosed(t, { ...described, registries: { source, acr } });
+    assert.deepEqual(new Set(told), new Set(['acr push-permission error no-push']));
+  });
+}
+
+for (const [status, lines] of [
+  [502, ['reachable error no-registry', 'credential skipped depends']],
+  [302, ['reachable error no-registry', 'credential skipped depends']],
+  [200, []],
+] as const) {
+  test(`where nobody is asked who he is (${status}), no credential is said to be known`, async (t) => {
+    const { described } = await startStand(t);
+    const headers = { location: 'http://100.100.100.200/' };
+    const { url, requests } = await startCallServer(t, () => ({ status, headers }));
+    const source = { url, username: 'u', password: 'hush' };
+    const report = await diagnose(t, { ...described, registries: { ...described.registries, source } });
+    const checks = report.checks.filter(({ subject }) => subject === 'source');
+    assert.deepEqual(
+      told({ ...report, checks }),
+      lines.map((line) => `source ${line}`),
+    );
+    assert.doesNotMatch(wordsOf({ ...report, checks }, 'credential'), /known/);
+    assert.ok(requests.every(({ path }) => path === '/v2/'));
+  });
+}
+
+test('what a server repeats of a secret is not shown', async (t) => {
+  const { described } = await startStand(t);
+  const service = 'hush-password-hush';
+  const challenge = { 'www-authenticate': `Bearer realm="/token",service="${service}"` };
+  const { url } = await startCallServer(t, () => ({ status: 401, headers: challenge }));
+  const { words } = await diagnosed(t, described, { url, username: 'u', password: service });
+  assert.match(words('edition'), /calls itself \*\*\*/);
 });

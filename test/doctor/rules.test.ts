@@ -16,6 +16,8 @@ interface Stand {
   content: HarborContent;
   rest: HarborRest;
   url: string;
+  /** Calls that get no answer. */
+  hangs: RegExp | undefined;
 }
 
 async function startHarbor(
@@ -24,10 +26,12 @@ async function startHarbor(
 ): Promise<Stand> {
   const rest = new HarborRest(new HarborContent(() => Date.now()));
   rest.accounts.push({ name: robot.username, password: robot.password, projects: { library: permissions } });
-  const misbehave: Misbehaviour = rest.misbehave;
+  const misbehave: Misbehaviour = (call, next) =>
+    stand.hangs?.test(call.path) ? new Promise<never>(() => undefined) : rest.misbehave(call, next);
   const registry = await EmbeddedRegistry.start({ misbehave });
   t.after(() => registry.close());
-  return { content: rest.content, rest, url: registry.url };
+  const stand: Stand = { content: rest.content, rest, url: registry.url, hangs: undefined };
+  return stand;
 }
 
 type Registry = Record<string, unknown>;
@@ -145,6 +149,24 @@ test('artifacts: those of a repository that a rule spells out are looked at, too
   });
   const { told } = await examined(t, harbor, { rule: { repositories: ['library/cache'] } });
   assert.deepEqual(told, ['configuration artifacts warn no-images']);
+});
+
+test('more projects than can be listed in time: what is known counts, and one finding says that it is not all', async (t) => {
+  const harbor = await startHarbor(t);
+  for (let index = 10; index < 60; index++) harbor.content.push(`p${index}/app`, 'v1', digest(index));
+  const [account] = harbor.rest.accounts;
+  const all = [...harbor.content.projects.keys()].map((name) => [name, ['repository:list', 'artifact:list']]);
+  Object.assign(account ?? {}, { projects: Object.fromEntries(all) });
+  harbor.hangs = /\/projects\/p3/;
+  const { told, words } = await examined(t, harbor, {
+    rule: { repositories: ['p*/**'], repository: 'mirror/{project}-{flat}' },
+  });
+  assert.deepEqual(told, ['configuration names warn not-listed']);
+  assert.match(words('artifacts'), /^of the first 20 artifacts /m);
+  assert.match(
+    words('names'),
+    /^(harbor\/p\d\d, ){4}harbor\/p\d\d and \d+ more projects: not listed in 3 s/m,
+  );
 });
 
 test('artifacts: attestations are counted among what rules copy to an ACR', async (t) => {

@@ -110,3 +110,20 @@ test('Harbor, hostile: a count below the rows that came ends no list, and one ab
   const error = await failure(all(empty.artifacts('team', 0)), 'protocol');
   assert.match(error.message, /expected 500 rows, got none$/);
 });
+
+test('Harbor, hostile: policies without an end, each with thousands of targets: few are read, and none seems to have one target', async () => {
+  const targets = many({ type: 'http', address: 'http://m/webhooks/harbor' });
+  let requests = 0;
+  const policies = (count: number): object[] =>
+    Array.from({ length: count }, (_, index) => ({ id: index + 1, targets, event_types: many('X') }));
+  const harbor = harborThat((page) => {
+    requests = page;
+    return { body: JSON.stringify(policies(2)), total: 1_000_000_000 };
+  });
+  const error = await failure(harbor.webhooks.list('team'), 'protocol');
+  assert.match(error.message, /policies: expected a list that ends, got 10 pages of it$/);
+  assert.equal(requests, 10);
+  const ending = harborThat(() => ({ body: JSON.stringify(policies(1)), total: 1 }));
+  const [one] = await ending.webhooks.list('team');
+  assert.deepEqual([one?.targets.length, one?.events.length], [100, 100]);
+});

@@ -135,6 +135,10 @@ const lost: [log: string, told: string][] = [
     `${post}: dial tcp 10.0.0.1:8080: connect: connection refused`,
     'Post http://mirror.test:8080/webhooks/harbor: dial tcp 10.0.0.1:8080: connect: connection refused',
   ],
+  [`Post "http://u:hush@mirror.test?${'hush'.repeat(10_000)}`, 'Post http://mirror.test'],
+  // Looked at from every place anew, these would take hours.
+  [`"https://${'a'.repeat(1_000_000)}`, ''],
+  [`x${'[ERROR]'.repeat(1_000_000)}`, ''],
 ];
 
 for (const [log, told] of lost) {

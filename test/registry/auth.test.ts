@@ -60,6 +60,28 @@ test('Basic: a wrong password is denied by one request', async (t) => {
   assert.equal(seen(/manifests/).length, 1);
 });
 
+test('Bearer: whoever gave the credential hears that the token server does not know it, and a new one is used', async (t) => {
+  const wrong = { ...robot, password: 'past its end' };
+  let given = wrong;
+  const refused: unknown[] = [];
+  const { client } = await startStand(
+    t,
+    { auth: bearer },
+    {
+      credential: async () => given,
+      onRefused: (credential) => {
+        refused.push(credential);
+        given = robot;
+      },
+    },
+  );
+  const repository = client.repository('a/b', 'pull');
+  const error = await failure(repository.resolve('v1'), 'denied');
+  assert.doesNotMatch(error.message, /past its end/);
+  assert.equal(await repository.resolve('v1'), undefined);
+  assert.deepEqual(refused, [wrong]);
+});
+
 test('Bearer: one token for all that wait, then from the cache; one more for other scopes', async (t) => {
   const { client, seen } = await pushed(t);
   const repository = client.repository('a/b', 'pull');

@@ -26,8 +26,12 @@ export interface OpenApiEvidence {
 export interface AcrEvidence extends RegistryEvidence {
   /** `undefined` where there is no Alibaba identity. */
   openApi: OpenApiEvidence | undefined;
-  /** The namespaces that the rules write to: of planned repositories, and those that the rules spell out. Sorted. */
+  /** The namespaces that the rules write to: of planned repositories, and those that the rules spell out. Sorted; the first ones. */
   namespaces(): Promise<readonly string[]>;
+  /** How many more of them there are. */
+  further(): Promise<number>;
+  /** How many repositories may be asked for by name. */
+  most: number;
   /** The rules by whose planned copies a repository is written. */
   rulesOf(repository: string): Promise<readonly string[]>;
 }
@@ -60,19 +64,37 @@ export interface AcrOptions {
   /** By planned repository, the rules by which it is written. */
   planned: () => Promise<ReadonlyMap<string, readonly string[]>>;
   openApi: OpenApiEvidence | undefined;
+  /** How many instances are asked at once: the OpenAPI's requests are paced for all of them together. */
+  crowd: number;
 }
+
+/*
+ * Of these one after the other is asked for by name. At 15 requests a second for the whole process, and after the sources have
+ * had their time to tell what is planned, more would take longer than anybody waits.
+ */
+const [mostNamespaces, mostRepositories] = [20, 30];
 
 export function acrEvidence(
   registry: RegistryEvidence,
-  { rules, planned, openApi }: AcrOptions,
+  { rules, planned, openApi, crowd }: AcrOptions,
 ): AcrEvidence {
+  const share = (most: number): number => Math.max(1, Math.floor(most / Math.max(1, crowd)));
+  const all = once(async () => {
+    const names = (await registry.planned()).map(firstPart);
+    return [...new Set([...names, ...spelledOut(rules)])].toSorted();
+  });
   return {
     ...registry,
     openApi,
-    namespaces: once(async () => {
-      const names = (await registry.planned()).map(firstPart);
-      return [...new Set([...names, ...spelledOut(rules)])].toSorted();
-    }),
+    login: async () => {
+      // The credential is a temporary password then, which comes from there.
+      if (registry.config.credential === undefined && openApi !== undefined)
+        await needed('instance', reached(openApi));
+      await registry.login();
+    },
+    most: share(mostRepositories),
+    namespaces: async () => (await all()).slice(0, share(mostNamespaces)),
+    further: async () => Math.max(0, (await all()).length - share(mostNamespaces)),
     rulesOf: async (repository) => (await planned()).get(repository) ?? [],
   };
 }

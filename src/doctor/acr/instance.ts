@@ -9,6 +9,7 @@ import { identityRefused } from '../registry/credential.ts';
 import { openApiOf } from './evidence.ts';
 import type { AcrEvidence, OpenApiEvidence } from './evidence.ts';
 import { permitted } from './forbidden.ts';
+import { someOf } from './planned.ts';
 import { console, placeOf } from './steps.ts';
 
 /** Whether the instance is one of the account's, and runs. */
@@ -55,7 +56,7 @@ async function judged(evidence: AcrEvidence, rows: readonly InstanceRow[]): Prom
 }
 
 function missing(id: string, region: string, rows: readonly InstanceRow[]): Finding {
-  const there = rows.map((row) => `${row.id} (${row.name})`).join(', ');
+  const there = someOf(rows.map((row) => `${row.id} (${row.name})`));
   return error('instance-missing', {
     saw: `no ACR EE instance ${id} in ${region}; the identity's account has there: ${there || 'none'}`,
     means: 'the identity belongs to another account, or the id or the region is of another instance',

@@ -22,10 +22,15 @@ export const namespace: Check<AcrEvidence> = {
       const place = await ofInstance(evidence, () => placeOf(evidence));
       const states = await Promise.all(namespaces.map((name) => stateOf(evidence, name)));
       const bad = states.flatMap(([name, state]) => problem(evidence, place, name, state));
-      return bad.length > 0 ? bad : [ok(`there: ${namespaces.join(', ')}`)];
+      return bad.length > 0 ? bad : [ok(`there: ${namespaces.join(', ')}${await unlooked(evidence)}`)];
     });
   },
 };
+
+async function unlooked(evidence: AcrEvidence): Promise<string> {
+  const more = await evidence.further();
+  return more === 0 ? '' : ` (${more} more were not looked at)`;
+}
 
 async function stateOf(
   evidence: AcrEvidence,

@@ -2,9 +2,6 @@ import type { RepositoryState } from '../../aliyun/namespaces.ts';
 import { ofInstance } from './evidence.ts';
 import type { AcrEvidence } from './evidence.ts';
 
-/** Repositories that are asked for by name: at 15 requests a second, the others would take longer than anybody waits. */
-const most = 40;
-
 export interface Planned {
   name: string;
   state: RepositoryState | 'no-namespace' | undefined;
@@ -18,7 +15,7 @@ export async function plannedIn(
   const all = await evidence.planned();
   const within = all.filter((name) => name.startsWith(`${namespace}/`));
   const namespaces = (await evidence.namespaces()).length;
-  const share = Math.max(1, Math.floor(most / Math.max(1, namespaces)));
+  const share = Math.max(1, Math.floor(evidence.most / Math.max(1, namespaces)));
   const looks = within.slice(0, share).map(async (name) => {
     return { name, state: await ofInstance(evidence, (openApi) => openApi.repository(name)) };
   });

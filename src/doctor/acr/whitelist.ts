@@ -10,6 +10,7 @@ import { unreached } from '../registry/reachable.ts';
 import { openApiOf } from './evidence.ts';
 import type { AcrEvidence } from './evidence.ts';
 import { permitted } from './forbidden.ts';
+import { someOf } from './planned.ts';
 import { isOn } from './public-access.ts';
 import { command, console, placeOf } from './steps.ts';
 import type { Place } from './steps.ts';
@@ -89,9 +90,17 @@ function isOpen({ aclEnabled, entries }: PublicEndpoint): boolean {
   return !aclEnabled || entries.length === 0 || entries.some((entry) => everybody.test(entry));
 }
 
+/** The first ones, and before them whoever lets everybody in: there may be thousands. */
+function shown(entries: readonly string[]): string {
+  return someOf([
+    ...entries.filter((entry) => everybody.test(entry)),
+    ...entries.filter((entry) => !everybody.test(entry)),
+  ]);
+}
+
 function open(place: Place, { aclEnabled, entries }: PublicEndpoint): Finding {
   const saw = aclEnabled
-    ? `the whitelist of ${place.instanceId} ${entries.length === 0 ? 'is empty' : `has ${entries.join(', ')}`}`
+    ? `the whitelist of ${place.instanceId} ${entries.length === 0 ? 'is empty' : `has ${shown(entries)}`}`
     : `${place.instanceId} has no whitelist`;
   return warn('open-to-the-internet', {
     saw,
@@ -105,7 +114,7 @@ function open(place: Place, { aclEnabled, entries }: PublicEndpoint): Finding {
 function notOn(place: Place, { entries }: PublicEndpoint, { message }: RegistryError): Finding {
   const only = entries.every((entry) => loopback.test(entry));
   return error(only ? 'whitelist-loopback-only' : 'not-on-whitelist', {
-    saw: `${message}; the whitelist of ${place.instanceId} has ${entries.join(', ')}`,
+    saw: `${message}; the whitelist of ${place.instanceId} has ${shown(entries)}`,
     means: only
       ? 'nobody may come in: switching public access on puts 127.0.0.1/32 on the whitelist, and that is all'
       : 'there is no answer for this machine: its address, as seen from outside, is on none of these networks',
@@ -129,7 +138,7 @@ function elsewhere(
 ): Finding {
   const { host } = new URL(config.url);
   return error('no-connection', {
-    saw: `${message}; the whitelist lets everybody in${entries.length === 0 ? '' : ` (${entries.join(', ')})`}`,
+    saw: `${message}; the whitelist lets everybody in${entries.length === 0 ? '' : ` (${shown(entries)})`}`,
     means: 'it is not the whitelist: something between here and the instance lets nothing through',
     next: [
       `let this machine reach ${host} at its port: firewall, security group, proxy (HTTPS_PROXY, NO_PROXY)`,

@@ -17,6 +17,8 @@ export const tls: Check<HarborEvidence> = {
       return [ping.location === undefined ? noHarbor(config, ping.status) : redirect(config, ping)];
     } catch (reason) {
       if (!(reason instanceof RegistryError)) throw reason;
+      // Harbor lets everybody ask for this.
+      if (reason.fault === 'denied' && reason.status !== undefined) return [noHarbor(config, reason.status)];
       return [reason.fault === 'tls' ? certificate(config, reason) : unreached(config.url, reason)];
     }
   },

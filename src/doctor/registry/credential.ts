@@ -1,9 +1,11 @@
 import { RegistryError } from '../../copy/error.ts';
 import { needed } from '../check.ts';
 import type { Check } from '../check.ts';
-import { error, ok, warn } from '../finding.ts';
+import { error, ok, skipped, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
+import { pinged } from './evidence.ts';
 import type { RegistryEvidence } from './evidence.ts';
+import { isRegistry, noRegistry } from './reachable.ts';
 
 /** Whether the registry knows the credential. */
 export const credential: Check<RegistryEvidence> = {
@@ -12,16 +14,30 @@ export const credential: Check<RegistryEvidence> = {
   async look(evidence) {
     const { config, login } = evidence;
     await needed('hosts', evidence.tokenServer());
+    const answer = await pinged(evidence);
+    if (!isRegistry(answer)) return [untried(evidence, answer.status)];
     if (config.credential === undefined && config.aliyun === undefined) return [anonymous(config.name)];
     try {
       await login();
-      return [ok(`${who(config)} is known to the registry`)];
+      return [
+        ok(
+          answer.challenge === undefined
+            ? 'the registry asks nobody for a credential'
+            : `${who(config)} is known to the registry`,
+        ),
+      ];
     } catch (reason) {
       if (!(reason instanceof RegistryError)) throw reason;
       return [refusal(evidence, reason)];
     }
   },
 };
+
+/** Nobody was asked who he is. Of a Harbor no other check looks at what is no part of its API. */
+function untried({ config }: RegistryEvidence, status: number): Finding {
+  if (config.type === 'harbor') return noRegistry(config.url, status);
+  return skipped('depends', `see the check ${config.type === 'acr-ee' ? 'edition' : 'reachable'}`);
+}
 
 function anonymous(name: string): Finding {
   return warn('anonymous', {

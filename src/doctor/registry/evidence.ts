@@ -57,12 +57,13 @@ export function registryEvidence(options: EvidenceOptions): RegistryEvidence {
     config,
     entrance: config.type === 'acr-ee' ? 'whitelist' : 'reachable',
     proxied,
-    addresses: onceFor((host) => shared(addressesOf(host, network), signal)),
+    addresses: onceFor((host) => shared(addressesOf(bare(host), network), signal)),
     ping,
     tokenServer: once(async () => {
       const { challenge } = await ping();
       if (challenge?.scheme !== 'bearer') return undefined;
-      const server = probe.realm(challenge.realm);
+      const held = config.credential !== undefined || config.aliyun !== undefined;
+      const server = probe.realm(challenge.realm, held);
       if (!proxied(server)) await connectTo(server, network, clock);
       return server;
     }),
@@ -92,6 +93,11 @@ async function granted(
   return { access: undefined };
 }
 
+/** An IPv6 address without the brackets that a URL has around it. */
+function bare(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
 async function addressesOf(host: string, network: Network): Promise<readonly string[]> {
   try {
     return await network.addresses(host);
@@ -112,10 +118,7 @@ async function connectTo(
   const timer = clock.after(connectPatience, () => stop.abort(late));
   const usual = protocol === 'https:' ? 443 : 80;
   try {
-    await shared(
-      network.connect(hostname.replace(/^\[|\]$/g, ''), Number(port || usual), stop.signal),
-      stop.signal,
-    );
+    await shared(network.connect(bare(hostname), Number(port || usual), stop.signal), stop.signal);
   } catch (cause) {
     throw unanswered(`connection to ${host}`, cause);
   } finally {

@@ -34,12 +34,26 @@ export function pushPermissionOf<Evidence extends RegistryEvidence>(
       if (names.length === 0)
         return [skipped('nothing-planned', 'no repository is known that a rule would write here')];
       const looks = await Promise.all(names.map((name) => judge(evidence, name, advise)));
-      const bad = new Map(looks.filter(({ status }) => status !== 'ok').map((one) => [one.saw, one]));
+      const bad = Map.groupBy(
+        looks.filter(({ status }) => status !== 'ok'),
+        ({ status, code, saw }) => (status === 'skipped' ? saw : code),
+      );
       return bad.size > 0
-        ? [...bad.values()]
+        ? [...bad.values()].flatMap(together)
         : [ok(`push is allowed: ${looks.map(({ saw }) => saw).join(', ')}`)];
     },
   };
+}
+
+/** What is wrong in the same way has one cause, as a rule: the first is told in full, and where else. */
+function together([first, ...rest]: readonly Finding[]): Finding[] {
+  if (first === undefined) return [];
+  if (rest.length === 0 || first.status === 'skipped') return [first];
+  const { saw, next = [] } = first;
+  const others = rest.map((one) => one.saw).join('; ');
+  return [
+    { ...first, saw: `${saw}; ${others}`, next: [...next, 'the same for the others that are named above'] },
+  ];
 }
 
 /** For a registry that is not of ACR. */

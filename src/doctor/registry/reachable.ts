@@ -1,4 +1,5 @@
 import { RegistryError } from '../../copy/error.ts';
+import type { Pinged } from '../../registry/probe.ts';
 import type { Check } from '../check.ts';
 import { error, ok } from '../finding.ts';
 import type { Finding } from '../finding.ts';
@@ -10,8 +11,11 @@ export const reachable: Check<RegistryEvidence> = {
   async look({ config, ping }) {
     try {
       const { status, challenge } = await ping();
-      const isRegistry = status === 200 || (status === 401 && challenge !== undefined);
-      return [isRegistry ? ok(`GET ${config.url}/v2/ answered ${status}`) : noRegistry(config.url, status)];
+      return [
+        isRegistry({ status, challenge })
+          ? ok(`GET ${config.url}/v2/ answered ${status}`)
+          : noRegistry(config.url, status),
+      ];
     } catch (reason) {
       if (reason instanceof RegistryError) return [unreached(config.url, reason)];
       throw reason;
@@ -19,7 +23,11 @@ export const reachable: Check<RegistryEvidence> = {
   },
 };
 
-function noRegistry(url: string, status: number): Finding {
+export function isRegistry({ status, challenge }: Pick<Pinged, 'status' | 'challenge'>): boolean {
+  return status === 200 || (status === 401 && challenge !== undefined);
+}
+
+export function noRegistry(url: string, status: number): Finding {
   return error('no-registry', {
     saw: `GET ${url}/v2/ answered ${status}, where a registry answers 200, or 401 with a challenge`,
     means: 'something else answers at this address: another program, a proxy, or a page to log in',

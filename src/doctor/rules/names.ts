@@ -83,6 +83,7 @@ function unlisted(failure: string): Finding {
     next: [
       'mend first what the checks of this source say is wrong: its address, or its credential',
       'if nothing is, give its user the right to list: for a robot of Harbor, repository:list and artifact:list',
+      'tagferry plan looks at all names, however long that takes',
     ],
   });
 }
