@@ -8,6 +8,8 @@ if (major < 22 || (major === 22 && minor < 19)) {
   console.error(`tagferry: needs Node 22.19 or later, this is ${process.versions.node}`);
   process.exitCode = 1;
 } else {
+  // What a mirror needs takes a while to load, and a reload asked for meanwhile must not end it.
+  if (process.argv[2] === 'serve') (await import('./hang-up.ts')).catchHangUps();
   const { run } = await import('./run.ts');
   process.exitCode = await run(process.argv);
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
@@ -11,7 +11,7 @@ import { explanationView } from '../server/explain.ts';
 import type { ExplanationView } from '../server/explain.ts';
 import { inMemory } from '../state/database.ts';
 import { DatabaseError } from '../state/error.ts';
-import { openToRead } from '../state/reading.ts';
+import { readDatabase } from '../state/reading.ts';
 import { openState } from '../state/state.ts';
 import type { Look } from '../task/both-ends.ts';
 import { explain, recall } from '../task/explain.ts';
@@ -60,23 +60,28 @@ export async function explainAlone(
 /** The database is closed before any registry is asked: meanwhile no mirror can start on it. */
 function remembered({ rules, database }: Config, reference: Reference): Memory {
   const ruleset = new Ruleset(rules);
-  if (!existsSync(database))
-    return fromNothing(ruleset, reference, `there is no database at ${database} yet`);
+  if (isMissing(database)) return fromNothing(ruleset, reference, `there is no database at ${database} yet`);
   try {
-    const { enqueue: events, tasks, records, close } = openToRead(database);
-    const idle = {
-      newestFor: (wanted: Parameters<typeof tasks.newestFor>[0]) => atRest(tasks.newestFor(wanted)),
-    };
-    try {
-      const recalled = recall(reference, { rules: ruleset, events, tasks: idle, records });
-      const note = `no mirror runs on database ${database}: what waits there goes on when one is started`;
-      return { recalled, from: 'database', note };
-    } finally {
-      close();
-    }
+    const recalled = readDatabase(database, ({ enqueue: events, tasks, records }) => {
+      const idle = {
+        newestFor: (wanted: Parameters<typeof tasks.newestFor>[0]) => atRest(tasks.newestFor(wanted)),
+      };
+      return recall(reference, { rules: ruleset, events, tasks: idle, records });
+    });
+    const note = `no mirror runs on database ${database}: what waits there goes on when one is started`;
+    return { recalled, from: 'database', note };
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error;
     return fromNothing(ruleset, reference, error.message);
+  }
+}
+
+/** Only where it is known: a folder that may not be looked into may hold it. */
+function isMissing(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false; // Opening it says why.
   }
 }
 

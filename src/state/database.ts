@@ -64,6 +64,16 @@ export function openUnchanged(file: string, options: DatabaseOptions = {}): Conn
   }
 }
 
+/** Damage shows where it is met, long after a file was opened. Throws `DatabaseError` for whatever the file refuses. */
+export function whileReading<T>({ name: file }: Connection, read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    const cause = thrown instanceof StorageError ? thrown.cause : thrown;
+    throw cause instanceof Sqlite.SqliteError ? refusal(file, cause, readingProblem) : thrown;
+  }
+}
+
 /** One transaction, durable when it returns; all of it undone when `change` throws. Throws `StorageError`. */
 export function write<T>(connection: Connection, change: () => T): T {
   const transaction = connection.transaction(() => {
@@ -142,14 +152,23 @@ function configure(connection: Connection, { maxPages }: DatabaseOptions): void 
 function refusal(file: string, cause: unknown, toProblem = problemOf): DatabaseError {
   if (cause instanceof DatabaseError) return cause;
   const code = cause instanceof Sqlite.SqliteError ? cause.code : '';
+  if (isFolder(file)) return new DatabaseError(file, 'is a folder; name a file in it', { cause });
   return new DatabaseError(file, `${toProblem(code)}: ${String(cause)}`, { cause });
+}
+
+function isFolder(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch {
+    return false; // It may not be looked at, which the cause says, too.
+  }
 }
 
 /** Who only wants to read has nothing to stop, and nothing to make room for. */
 function readingProblem(code: string): string {
   if (/^SQLITE_(?:BUSY|LOCKED)/.test(code)) return 'is in use by another process, a mirror as a rule';
   if (/^SQLITE_(?:NOTADB|CORRUPT)/.test(code)) return problemOf(code);
-  return 'cannot be opened; run this as the user of the mirror';
+  return 'cannot be opened; run this as the user of the mirror, who can write to its folder';
 }
 
 function problemOf(code: string): string {

@@ -1,4 +1,4 @@
-import { openUnchanged } from './database.ts';
+import { openUnchanged, whileReading } from './database.ts';
 import type { DatabaseOptions } from './database.ts';
 import { SqliteEnqueueStore } from './enqueue-store.ts';
 import { SqliteRecordStore } from './record-store.ts';
@@ -6,18 +6,28 @@ import type { State } from './state.ts';
 import { SqliteTaskStore } from './task-store.ts';
 
 /** What can be asked of a database that nobody uses. */
-export type Reading = Pick<State, 'enqueue' | 'tasks' | 'records' | 'close'>;
+export type Reading = Pick<State, 'enqueue' | 'tasks' | 'records'>;
 
 /**
- * Opens a database that a mirror has left, to read it: it is neither made, nor migrated, nor put in order, and no mirror can start
- * on it until it is closed. Throws `DatabaseError` where there is none, another process has it, or its version is not this program's.
+ * What `look` finds in a database that a mirror has left: it is neither made, nor migrated, nor put in order, and no mirror can start
+ * on it meanwhile. Throws `DatabaseError` where there is none, another process has it, its version is not this program's, or
+ * a part of it cannot be read.
  */
-export function openToRead(file: string, options: DatabaseOptions = {}): Reading {
+export function readDatabase<T>(
+  file: string,
+  look: (reading: Reading) => T,
+  options: DatabaseOptions = {},
+): T {
   const connection = openUnchanged(file, options);
-  return {
-    enqueue: new SqliteEnqueueStore(connection),
-    tasks: new SqliteTaskStore(connection),
-    records: new SqliteRecordStore(connection),
-    close: () => void connection.close(),
-  };
+  try {
+    return whileReading(connection, () =>
+      look({
+        enqueue: new SqliteEnqueueStore(connection),
+        tasks: new SqliteTaskStore(connection),
+        records: new SqliteRecordStore(connection),
+      }),
+    );
+  } finally {
+    connection.close();
+  }
 }

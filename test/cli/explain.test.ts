@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { symlink, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { Ruleset } from '../../src/rule/match.ts';
 import { openState } from '../../src/state/state.ts';
 import { announce, serve, token } from '../integration/mirror.ts';
 import { type Ended, run } from '../integration/process.ts';
+import { damage } from '../state/damage.ts';
 import { attempt } from '../state/open.ts';
 import { certificate, selfSigned } from '../support/certificate.ts';
 import { Faults, registryError } from '../support/fault.ts';
@@ -205,6 +206,27 @@ test('the database that a mirror has left is read: a task that failed, and one t
   const after = openState(database);
   t.after(() => after.close());
   assert.equal(after.tasks.list({ limit: 1, tag: 'v2' })[0]?.state, 'running', 'nothing was put in order');
+});
+
+test('a database that is damaged, a folder, or not to be looked at: that is said, and both ends are asked', async (t) => {
+  const digest = await push(harbor.url, 'library/odd', 'v1', ociImage('odd'));
+  const damaged = await configured(t);
+  openState(damaged.database).close();
+  damage(damaged.database);
+  // Nobody can look through it, as through a folder without the right to it, which root always has.
+  const loop = join(damaged.folder, 'loop');
+  await symlink(loop, loop);
+  const rows = [
+    [damaged.file, /: is damaged; move it away, or restore a backup: /],
+    [(await configured(t, { database: damaged.folder })).file, /: is a folder; name a file in it;/],
+    [(await configured(t, { database: join(loop, 'tagferry.db') })).file, /: cannot be opened; run this as/],
+  ] as const;
+  for (const [file, note] of rows) {
+    const { code, told } = await answer(t, ['library/odd:v1', '--config', file]);
+    assert.deepEqual([code, told.from], [0, 'registries']);
+    assert.match(told.notes.join('\n'), note);
+    assert.partialDeepStrictEqual(told.destinations, [{ ends: { source: { digest } } }]);
+  }
 });
 
 test('a running mirror is asked, where it listens, with the first admin token; a flag goes before the environment', async (t) => {

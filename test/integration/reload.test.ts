@@ -7,9 +7,10 @@ import { stalledBody } from '../support/connection-fault.ts';
 import { send } from '../support/http.ts';
 import { ociImage } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { eventually } from './eventually.ts';
 import { startSide } from './harbor-stand.ts';
-import { type Mirror, announce, environment, secret } from './mirror.ts';
+import { type Mirror, announce, ends, environment, secret, serve, writeExample } from './mirror.ts';
 import { run } from './process.ts';
 import { secondRule, startReloadStand, told } from './reload.ts';
 
@@ -43,6 +44,23 @@ test('SIGHUP: a rule that was added copies the next push, and one line tells of 
   const [id = 0] = await announce(mirror, 'team/web', '1.0', digest);
   assert.equal((await mirror.finished(id)).outcome, 'copied');
   assert.equal(await digestOfTag(acr.url, 'team/web', '1.0'), digest);
+});
+
+test('SIGHUP while the program is still being read: it starts, and reloads once it runs', async (t) => {
+  // Sent to itself when the command line asks for its first module, and again for that of the command.
+  const hook = `import { registerHooks } from 'node:module';
+    registerHooks({
+      resolve(name, context, next) {
+        if (/^\\.\\/(run|serve)\\.[jt]s$/.test(name)) process.kill(process.pid, 'SIGHUP');
+        return next(name, context);
+      },
+    });`;
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hook)}` };
+  const [harbor, acr] = [await startSide(t), await startSide(t)];
+  const mirror = await serve(t, await writeExample(await temporaryFolder(t), ends(harbor, acr)), { env });
+  await eventually('a reload', () => told(mirror).length > 0);
+  assert.equal((await fetch(`${mirror.url}/readyz`)).status, 200);
+  assert.ok(told(mirror).every(({ message }) => message === 'configuration reloaded'));
 });
 
 test('the difference: rules with their values, all else by its path, and what needs a restart', async (t) => {

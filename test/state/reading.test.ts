@@ -3,9 +3,10 @@ import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } fro
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import { openToRead } from '../../src/state/reading.ts';
+import { readDatabase } from '../../src/state/reading.ts';
 import { openState } from '../../src/state/state.ts';
 import { type Ending, temporaryFolder } from '../support/temporary.ts';
+import { damage } from './damage.ts';
 import { claim, enter, temporaryState, wanted } from './open.ts';
 
 /** What a mirror that was stopped has left: one task. */
@@ -23,6 +24,8 @@ const filesOf = (file: string) =>
     readFileSync(join(dirname(file), name)).toString('latin1'),
   ]);
 
+const read = (file: string) => readDatabase(file, ({ tasks }) => tasks.newestFor(wanted()));
+
 function setVersion(file: string, by: number): number {
   const connection = new Sqlite(file);
   const version = Number(connection.pragma('user_version', { simple: true }));
@@ -34,12 +37,12 @@ function setVersion(file: string, by: number): number {
 test('what a mirror has left is read, and no byte and no file is changed', async (t) => {
   const file = await left(t);
   const before = filesOf(file);
-  const reading = openToRead(file);
-  assert.equal(reading.tasks.newestFor(wanted())?.state, 'available');
-  assert.equal(reading.records.find(wanted()), undefined);
-  assert.deepEqual(reading.enqueue.tagsOf('library/app', 'sha256:1'), []);
-  assert.throws(() => reading.tasks.cancel(1, 5_000), /readonly/);
-  reading.close();
+  readDatabase(file, ({ tasks, records, enqueue }) => {
+    assert.equal(tasks.newestFor(wanted())?.state, 'available');
+    assert.equal(records.find(wanted()), undefined);
+    assert.deepEqual(enqueue.tagsOf('library/app', 'sha256:1'), []);
+    assert.throws(() => tasks.cancel(1, 5_000), /readonly/);
+  });
   assert.deepEqual(filesOf(file), before);
 });
 
@@ -50,15 +53,16 @@ test('after a crash, what was running is shown as it was left, and so it is afte
   const crashed = join(await temporaryFolder(t), 'tagferry.db');
   for (const end of ['', '-wal']) copyFileSync(file + end, crashed + end);
   for (let times = 0; times < 2; times++) {
-    const reading = openToRead(crashed);
-    assert.equal(reading.tasks.newestFor(wanted())?.state, 'running');
-    reading.close();
+    assert.equal(
+      readDatabase(crashed, ({ tasks }) => tasks.newestFor(wanted())?.state),
+      'running',
+    );
   }
 });
 
 test('where a mirror has the database, it is left alone, and so is the mirror', async (t) => {
   const { state, file } = await temporaryState(t);
-  assert.throws(() => openToRead(file), {
+  assert.throws(() => read(file), {
     name: 'DatabaseError',
     message: /^database .*: is in use by another process, a mirror as a rule: .*locked/,
   });
@@ -85,7 +89,7 @@ test('an older database is not migrated, a newer one not read: both are said, an
   for (const [by, message] of rows) {
     setVersion(file, by);
     const before = filesOf(file);
-    assert.throws(() => openToRead(file), { name: 'DatabaseError', message });
+    assert.throws(() => read(file), { name: 'DatabaseError', message });
     assert.deepEqual(filesOf(file), before);
   }
 });
@@ -93,10 +97,24 @@ test('an older database is not migrated, a newer one not read: both are said, an
 test('a file that is missing is not made, and one that is no database says so', async (t) => {
   const folder = await temporaryFolder(t);
   for (const missing of [join(folder, 'tagferry.db'), join(folder, 'data', 'tagferry.db')]) {
-    assert.throws(() => openToRead(missing), { name: 'DatabaseError' });
+    assert.throws(() => read(missing), { name: 'DatabaseError' });
   }
   assert.deepEqual(readdirSync(folder), []);
   mkdirSync(join(folder, 'data'));
   writeFileSync(join(folder, 'data', 'tagferry.db'), 'x'.repeat(5_000));
-  assert.throws(() => openToRead(join(folder, 'data', 'tagferry.db')), /is not a database/);
+  assert.throws(() => read(join(folder, 'data', 'tagferry.db')), /is not a database/);
+});
+
+test('a folder is told as one', async (t) => {
+  const folder = await temporaryFolder(t);
+  assert.throws(() => read(folder), { name: 'DatabaseError', message: /: is a folder; name a file in it$/ });
+});
+
+test('damage that is met only when it is read is told as damage of this file', async (t) => {
+  const file = await left(t);
+  damage(file);
+  assert.throws(() => read(file), {
+    name: 'DatabaseError',
+    message: /^database .*tagferry\.db: is damaged; move it away, or restore a backup: /,
+  });
 });
