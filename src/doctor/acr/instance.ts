@@ -9,7 +9,7 @@ import { identityRefused, isOfPersonalApi, personalApi } from '../registry/crede
 import { openApiOf } from './evidence.ts';
 import type { AcrEvidence, OpenApiEvidence } from './evidence.ts';
 import { permitted } from './forbidden.ts';
-import { someOf } from './planned.ts';
+import { someOf } from '../some-of.ts';
 import { console, placeOf } from './steps.ts';
 
 /** Whether the instance is one of the account's, and runs. */
