@@ -8,6 +8,8 @@ export interface ReadProjects {
   projects: readonly string[];
   /** Rules spell out repositories of these, and Harbor shows the account no such projects. */
   unknown: readonly string[];
+  /** Proxy caches that are none of them, though patterns of the rules match them. Sorted. */
+  leftOut: readonly string[];
 }
 
 /** A proxy cache is none of them unless a rule spells it out. Throws `RegistryError`. */
@@ -19,11 +21,15 @@ export async function projectsRead(
 ): Promise<ReadProjects> {
   const shown = await harbor.projects(signal);
   const spelledOut = projectsSpelledOut(source, rules);
-  const read = shown.filter(
-    ({ name, proxyCache }) => rules.reads(source, name) && (!proxyCache || spelledOut.has(name)),
-  );
+  const matched = shown.filter(({ name }) => rules.reads(source, name));
+  const read = matched.filter(({ name, proxyCache }) => !proxyCache || spelledOut.has(name));
+  const leftOut = matched.filter((project) => !read.includes(project));
   for (const { name } of shown) spelledOut.delete(name);
-  return { projects: read.map(({ name }) => name).toSorted(), unknown: [...spelledOut].toSorted() };
+  return { projects: namesOf(read), unknown: [...spelledOut].toSorted(), leftOut: namesOf(leftOut) };
+}
+
+function namesOf(projects: readonly { name: string }[]): string[] {
+  return projects.map(({ name }) => name).toSorted();
 }
 
 function projectsSpelledOut(source: string, rules: Ruleset): Set<string> {

@@ -47,18 +47,60 @@ test('something wrong: what it means and what to do stand below it, the last lin
   assert.match(stdout, / 2 error, in \d+\.\d s$/);
 });
 
+interface Row {
+  subject: string;
+  check: string;
+  number?: number;
+  status: string;
+  code: string;
+}
+
 test('--json: one document, with stable ids', async (t) => {
   const { file } = await startStand(t);
   const { code, stdout } = await run(t, ['doctor', '--config', file, '--json'], { env });
-  const { startedAt, seconds, counts, checks } = JSON.parse(stdout);
-  assert.deepEqual([code, counts.error, typeof seconds], [0, 0, 'number']);
+  const { startedAt, seconds, counts, checks, ...more } = JSON.parse(stdout);
+  assert.deepEqual([code, typeof seconds, Object.keys(more)], [0, 'number', []]);
   assert.match(startedAt, /^\d{4}-\d\d-\d\dT.*Z$/);
-  const credential = checks.find(
-    ({ subject, check }: { subject: string; check: string }) => subject === 'acr' && check === 'credential',
-  );
+  assert.deepEqual(Object.keys(counts), ['ok', 'warn', 'error', 'skipped']);
+  const credential = checks.find(({ subject, check }: Row) => subject === 'acr' && check === 'credential');
   const { saw, ...rest } = credential;
   assert.equal(typeof saw, 'string');
   assert.deepEqual(rest, { subject: 'acr', check: 'credential', number: 8, status: 'ok', code: 'ok' });
+  const places = checks.map(({ subject, check, number }: Row) => [subject, check, number].join(' ').trim());
+  assert.deepEqual(places, [
+    ...['reachable', 'hosts 7', 'credential 8', 'clock 9'].map((place) => `from ${place}`),
+    'acr edition 1',
+    'acr instance 2',
+    'acr region 3',
+    'acr endpoint 4',
+    'acr public-access 5',
+    'acr whitelist 6',
+    'acr hosts 7',
+    'acr credential 8',
+    'acr clock 9',
+    'acr namespace 10',
+    'acr auto-create 11',
+    'acr push-permission 12',
+    'acr quota 13',
+    'acr immutability 14',
+    'configuration names 15',
+    'configuration artifacts 16',
+    'configuration limits 19',
+  ]);
+});
+
+test('--json: what is wrong has what it means and what to do, what depends on it the check to see', async (t) => {
+  const { acr, file } = await startStand(t);
+  acr.edge.whitelist = 'reset';
+  const { stdout } = await run(t, ['doctor', '--config', file, '--json'], { env });
+  const checks: Row[] = JSON.parse(stdout).checks;
+  const [whitelist, credential] = ['whitelist', 'credential'].map((id) =>
+    checks.find(({ subject, check }) => subject === 'acr' && check === id),
+  );
+  const keys = ['check', 'number', 'subject', 'status', 'code', 'saw'];
+  assert.deepEqual(Object.keys(whitelist ?? {}), [...keys, 'means', 'next']);
+  assert.deepEqual(Object.keys(credential ?? {}), [...keys, 'see']);
+  assert.partialDeepStrictEqual(credential, { status: 'skipped', code: 'depends', see: 'whitelist' });
 });
 
 test('a host that hangs ends nothing but what needs it', async (t) => {

@@ -427,6 +427,18 @@ test('11 auto-create is off, and nothing is missing, or the first copy makes it:
   assert.deepEqual((await diagnosed(t, frozen)).told, []);
 });
 
+test('11 auto-create is off, and it is not known what is planned', async (t) => {
+  const { described } = await startStand(t);
+  const frozen = into(described, 'frozen');
+  const unknown = frozen.rules.map((rule) => ({ ...rule, repositories: ['nowhere/**'] }));
+  const { told, words } = await diagnosed(t, { ...frozen, rules: unknown });
+  assert.deepEqual(told, [
+    'auto-create warn auto-create-off-unseen',
+    'push-permission skipped nothing-planned',
+  ]);
+  assert.match(words('auto-create'), /no source told which repositories are planned there/);
+});
+
 test('11 repositories may not be looked at', async (t) => {
   const { described, acr, openApi } = await startStand(t);
   for (const name of ['app', 'web']) acr.accounts.repositories.add(`frozen/${name}`);

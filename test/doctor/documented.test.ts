@@ -20,11 +20,27 @@ test('every check stands in the docs', () => {
   );
 });
 
+/** What checks find, by the stable word for it. */
+const codes = [
+  ...allOf(/\b(?:error|warn)\(\s*'([a-z-]+)'/g),
+  ...allOf(/\bcode: '([a-z-]+)'/g),
+  ...allOf(/\b(?:error|warn)\(\w+ \? '([a-z-]+)'/g),
+  ...allOf(/\b(?:error|warn)\(\w+ \? '[a-z-]+' : '([a-z-]+)'/g),
+].filter((code) => code !== 'no-answer');
+
 test('every finding stands in the docs', () => {
-  const codes = allOf(/\b(?:error|warn)\(\s*'([a-z-]+)'/g).filter((code) => code !== 'no-answer');
   assert.ok(codes.length >= 40);
   assert.deepEqual(
     codes.filter((code) => !page.includes(`\`${code}\``)),
+    [],
+  );
+});
+
+test('every finding is met by a test', () => {
+  const tests = globSync('test/doctor/*.test.ts', { cwd: root.pathname });
+  const met = tests.map((file) => readFileSync(new URL(file, root), 'utf8')).join('\n');
+  assert.deepEqual(
+    codes.filter((code) => !new RegExp(`${code}(?![a-z-])`).test(met)),
     [],
   );
 });

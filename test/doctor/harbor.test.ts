@@ -118,6 +118,16 @@ const broken: Broken[] = [
     told: ['harbor-pull warn no-project', 'harbor-deliveries skipped no-policy'],
     words: [/a pattern begins with the name of a project/],
   },
+  {
+    what: 'rules that match nothing but a proxy cache',
+    break: (bed) => {
+      bed.rest.content.project('hub', { proxyCache: true });
+      bed.robot.projects.hub = allPermissions;
+      bed.repositories = ['hub/**'];
+    },
+    told: ['harbor-pull warn proxy-cache', 'harbor-deliveries skipped no-policy'],
+    words: [/but proxy caches: hub$/m, /name the repositories without a pattern/],
+  },
   ...['artifact:list', 'repository:list', 'log:list'].map((permission) => ({
     what: `a robot without ${permission}`,
     break: without(permission),
@@ -407,6 +417,16 @@ test('Harbor: of many projects the first are looked at, and that is said', async
   const { told, words } = await bed.diagnose();
   assert.deepEqual(told, ['harbor-webhook error missing', 'harbor-deliveries skipped no-policy']);
   assert.match(words('harbor-pull'), /^robot\$mirror can pull from p10, .*p19 \(the first 10 of 13\)/);
+});
+
+test('Harbor: a proxy cache beside other projects is no fault, and it is said that it is left out', async (t) => {
+  const bed = await startHarborBed(t);
+  bed.rest.content.project('hub', { proxyCache: true });
+  bed.robot.projects['hub'] = allPermissions;
+  bed.repositories = ['**'];
+  const { told, words } = await bed.diagnose();
+  assert.deepEqual(told, []);
+  assert.match(words('harbor-pull'), /can pull from team; proxy caches are left out: hub$/m);
 });
 
 test('Harbor: its words are one line of bounded length, without a secret of ours', async (t) => {

@@ -112,7 +112,7 @@ test('ten steps, each of which the doctor checks, lead to the first mirrored tag
   // 3. Let this machine in
   acr.edge.whitelist = 'open';
   instance.internet.Enable = true;
-  const entrance = ['whitelist', 'edition', 'region'];
+  const entrance = ['whitelist', 'edition', 'region', 'hosts'];
   assert.deepEqual(await doctor(...entrance, 'instance', 'credential'), {
     ...allOk(...entrance),
     instance: 'error',
@@ -143,6 +143,10 @@ test('ten steps, each of which the doctor checks, lead to the first mirrored tag
   const plan = await tagferry('plan');
   assert.deepEqual([plan.code, plan.stderr], [0, ''], plan.stdout);
   assert.match(plan.stdout, /would copy\s.*library\/app:v1/);
+  assert.deepEqual(await doctor('names', 'harbor-webhook-url'), {
+    ...allOk('names'),
+    'harbor-webhook-url': 'warn',
+  });
 
   // 8. Start the mirror
   const mirror = await serve(t, file, { env });
@@ -150,16 +154,20 @@ test('ten steps, each of which the doctor checks, lead to the first mirrored tag
     eventually(`library/app:${tag} at the destination`, async () => {
       return (await digestOfTag(acr.url, 'library/app', tag, temporary)) === digest;
     });
+  await write(mirror.url);
   await arrived('v1', first);
+  assert.deepEqual(await doctor('harbor-webhook-url', 'harbor-webhook'), {
+    ...allOk('harbor-webhook-url'),
+    'harbor-webhook': 'error',
+  });
 
   // 9. Let Harbor tell it
-  await write(mirror.url);
   const dry = await tagferry('webhook', 'install', '--dry-run');
   assert.match(dry.stdout, /would create/);
   assert.equal(rest.content.policies.length, 0);
   const install = await tagferry('webhook', 'install');
   assert.deepEqual([install.code, install.stderr], [0, '']);
-  const told = ['harbor-webhook', 'harbor-webhook-url', 'harbor-notifications', 'harbor-version'];
+  const told = ['harbor-webhook', 'harbor-notifications', 'harbor-version'];
   assert.deepEqual(await doctor(...told), allOk(...told));
 
   // 10. Push a tag
@@ -172,6 +180,9 @@ test('ten steps, each of which the doctor checks, lead to the first mirrored tag
   assert.equal(explained.code, 0);
   assert.match(explained.stdout, /^ {2}copied/m);
   assert.ok(explained.stdout.includes(second));
+  assert.deepEqual(await doctor('harbor-deliveries'), allOk('harbor-deliveries'));
+  const last = await tagferry('doctor');
+  assert.deepEqual([last.code, / 0 error, /.test(last.stdout)], [0, true], last.stdout);
 });
 
 /** As Harbor's jobservice does. */

@@ -58,6 +58,8 @@ export interface AcrOpenApi extends CallServer {
   readonly forbidden: Set<string>;
   /** Milliseconds that a temporary password is good for. */
   passwordLife: number;
+  /** Every call of these actions gets this. */
+  readonly refusing: Map<string, Refusing>;
   /** The next calls get this; with HTTP 200 it is a failure all the same. */
   refuse(times: number, refusing: Refusing): void;
   /** As if it had been deleted and made again: another id. */
@@ -87,7 +89,8 @@ export async function startAcrOpenApi(t: Ending, options: AcrOpenApiOptions): Pr
     const action = String(call.headers['x-acs-action']);
     const parameters = Object.fromEntries(call.query);
     calls.push({ action, parameters, headers: call.headers });
-    const refusing = refusals.shift() ?? forbidding(openApi.forbidden, action);
+    const refusing =
+      refusals.shift() ?? openApi.refusing.get(action) ?? forbidding(openApi.forbidden, action);
     if (refusing) return failure(refusing);
     if (action !== 'ListInstance' && parameters['InstanceId'] !== instanceId) return missing('INSTANCE');
     if (action === 'GetAuthorizationToken') return password(now() + openApi.passwordLife);
@@ -102,6 +105,7 @@ export async function startAcrOpenApi(t: Ending, options: AcrOpenApiOptions): Pr
     calls,
     instance,
     forbidden: new Set(),
+    refusing: new Map(),
     passwordLife: 3_600_000,
     refuse: (times, refusing) => void refusals.push(...Array<Refusing>(times).fill(refusing)),
     recreate: (repository) => ids.forget(repository),

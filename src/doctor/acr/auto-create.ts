@@ -6,7 +6,8 @@ import { ofInstance } from './evidence.ts';
 import type { AcrEvidence } from './evidence.ts';
 import { permitted } from './forbidden.ts';
 import { nothingPlanned } from './nothing-planned.ts';
-import { plannedIn, someOf } from './planned.ts';
+import { plannedIn } from './planned.ts';
+import { someOf } from '../some-of.ts';
 import { command, console, placeOf } from './steps.ts';
 import type { Place } from './steps.ts';
 

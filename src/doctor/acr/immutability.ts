@@ -6,7 +6,8 @@ import { ofInstance } from './evidence.ts';
 import type { AcrEvidence } from './evidence.ts';
 import { permitted } from './forbidden.ts';
 import { nothingPlanned } from './nothing-planned.ts';
-import { plannedIn, someOf } from './planned.ts';
+import { plannedIn } from './planned.ts';
+import { someOf } from '../some-of.ts';
 import { console, placeOf } from './steps.ts';
 
 /** Whether a tag that moves at the source can move at the destination. */

@@ -5,11 +5,11 @@ import { needed } from '../check.ts';
 import type { Check } from '../check.ts';
 import { error, ok, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
-import { identityRefused } from '../registry/credential.ts';
+import { identityRefused, isOfPersonalApi, personalApi } from '../registry/credential.ts';
 import { openApiOf } from './evidence.ts';
 import type { AcrEvidence, OpenApiEvidence } from './evidence.ts';
 import { permitted } from './forbidden.ts';
-import { someOf } from './planned.ts';
+import { someOf } from '../some-of.ts';
 import { console, placeOf } from './steps.ts';
 
 /** Whether the instance is one of the account's, and runs. */
@@ -24,6 +24,7 @@ export const instance: Check<AcrEvidence> = {
       return [await judged(evidence, await openApi.rows())];
     } catch (reason) {
       if (isForbidden(reason)) return byAnother(evidence, openApi);
+      if (reason instanceof RegistryError && isOfPersonalApi(reason)) return [personalApi(reason.message)];
       if (reason instanceof RegistryError && reason.fault === 'denied')
         return [identityRefused(evidence.config, reason)];
       throw reason;

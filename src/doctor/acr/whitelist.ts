@@ -10,7 +10,7 @@ import { unreached } from '../registry/reachable.ts';
 import { openApiOf } from './evidence.ts';
 import type { AcrEvidence } from './evidence.ts';
 import { permitted } from './forbidden.ts';
-import { someOf } from './planned.ts';
+import { someOf } from '../some-of.ts';
 import { isOn } from './public-access.ts';
 import { command, console, placeOf } from './steps.ts';
 import type { Place } from './steps.ts';

@@ -2,6 +2,7 @@ import type { ListPermission } from '../../harbor/condition.ts';
 import type { Check } from '../check.ts';
 import { error, ok, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
+import { someOf } from '../some-of.ts';
 import { known } from './evidence.ts';
 import type { HarborEvidence } from './evidence.ts';
 import { accountOf, missing, mostProjects } from './per-project.ts';
@@ -14,18 +15,19 @@ export const pull: Check<HarborEvidence> = {
     await known(evidence);
     const account = evidence.config.credential === undefined ? undefined : await evidence.account();
     if (account === 'nobody') return [nobody(evidence)];
-    const { projects, unknown } = await evidence.projects();
+    const { projects, unknown, leftOut } = await evidence.projects();
     const looked = projects.slice(0, mostProjects);
     const findings = [
       ...(account === 'user' ? [user(evidence)] : []),
       ...(unknown.length > 0 ? [noProject(evidence, unknown)] : []),
-      ...(projects.length + unknown.length === 0 ? [nothing()] : []),
+      ...(projects.length + unknown.length === 0 ? [nothing(leftOut)] : []),
       ...(await pulls(evidence, looked)),
       ...(await lists(evidence, looked)),
     ];
     if (findings.length > 0) return findings;
     const more = projects.length > looked.length ? ` (the first ${mostProjects} of ${projects.length})` : '';
-    return [ok(`${accountOf(evidence)} can pull from ${looked.join(', ')}${more}`)];
+    const caches = leftOut.length > 0 ? `; proxy caches are left out: ${someOf(leftOut)}` : '';
+    return [ok(`${accountOf(evidence)} can pull from ${looked.join(', ')}${more}${caches}`)];
   },
 };
 
@@ -60,7 +62,16 @@ function noProject(evidence: HarborEvidence, projects: readonly string[]): Findi
   });
 }
 
-function nothing(): Finding {
+function nothing(leftOut: readonly string[]): Finding {
+  if (leftOut.length > 0) {
+    return warn('proxy-cache', {
+      saw: `Harbor shows no project that a rule can match but proxy caches: ${someOf(leftOut)}`,
+      means: 'what a proxy cache has is of another registry, and is mirrored only where a rule spells it out',
+      next: [
+        'name the repositories without a pattern in `repositories` of the rule, such as hub/library/nginx; or mirror from the other registry itself',
+      ],
+    });
+  }
   return warn('no-project', {
     saw: 'Harbor shows no project that a rule can match',
     means: 'there is nothing to mirror so far',

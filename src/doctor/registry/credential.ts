@@ -54,7 +54,7 @@ function who({ credential: held }: RegistryEvidence['config']): string {
 function refusal({ config }: RegistryEvidence, reason: RegistryError): Finding {
   const { message: saw, fault, code } = reason;
   if (code !== undefined && /^(NoPrivilege|NoPermission|Forbidden)/i.test(code)) return noPrivilege(saw);
-  if (code === 'USER_NOT_EXIST') return personalApi(saw);
+  if (isOfPersonalApi(reason)) return personalApi(saw);
   if (fault !== 'denied') {
     return error(fault, {
       saw,
@@ -77,7 +77,12 @@ function noPrivilege(saw: string): Finding {
   });
 }
 
-function personalApi(saw: string): Finding {
+/** https://github.com/aliyun/aliyun-cli/issues/232 */
+export function isOfPersonalApi({ code }: RegistryError): boolean {
+  return code === 'USER_NOT_EXIST';
+}
+
+export function personalApi(saw: string): Finding {
   return error('personal-edition-api', {
     saw,
     means:
@@ -123,7 +128,8 @@ const identitySteps = {
 
 /** https://www.alibabacloud.com/help/en/acr/user-guide/configure-access-credentials */
 function wrongAtAcr(username: string, saw: string): Finding {
-  if (/(^|:)(role|assumed-role)\//.test(username)) {
+  // NAME@role.ACCOUNT.onaliyun.com is how the RAM console calls a role.
+  if (/^(role|assumed-role)\/|@role\./.test(username)) {
     return error('role-with-password', {
       saw,
       means: `${username} is a RAM role, and a role has no fixed password`,
