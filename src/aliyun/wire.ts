@@ -50,7 +50,9 @@ export class Wire {
       return { status, text: await readAnswer(answer.body, sent.url.origin) };
     } catch (error) {
       signal?.throwIfAborted();
-      throw unanswered(`${what} at ${sent.url.origin}`, error);
+      const proxy = this.#options.proxies?.of(sent.url);
+      const way = proxy === undefined ? '' : ` by the proxy ${proxy.host}`;
+      throw unanswered(`${what} at ${sent.url.origin}${way}`, error);
     } finally {
       this.#options.onRequest(sent.method, status);
     }

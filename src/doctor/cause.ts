@@ -1,17 +1,18 @@
+import { viaProxy } from './by-proxy.ts';
 import { depends, noAnswer } from './finding.ts';
 import type { Examined } from './finding.ts';
 
 /** One cause is told once: what else comes of it is left out, and names the check that tells it. */
 export function toldOnce(all: readonly Examined[]): Examined[] {
-  return rooted(onceSilent(all));
+  return rooted(onceOf(viaProxy, onceOf(noAnswer, all)));
 }
 
-/** A host that answers nothing in time keeps many checks waiting: the first says so, and the others name it. */
-function onceSilent(all: readonly Examined[]): Examined[] {
-  const first = all.find(({ code }) => code === noAnswer);
+/** A host that answers nothing in time keeps many checks waiting, and a proxy many out: the first says so, and the others name it. */
+function onceOf(shared: string, all: readonly Examined[]): Examined[] {
+  const first = all.find(({ code }) => code === shared);
   if (first === undefined) return [...all];
   return all.map((one) => {
-    if (one.check === first.check || one.code !== noAnswer) return one;
+    if (one.check === first.check || one.code !== shared) return one;
     const { check, number, subject } = one;
     return { check, ...(number !== undefined && { number }), subject, ...depends(first.check) };
   });

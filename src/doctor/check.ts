@@ -1,7 +1,9 @@
 import { reasonOf, shared } from '../abort.ts';
 import { RegistryError } from '../copy/error.ts';
 import { printable } from '../printable.ts';
+import { byProxy } from './by-proxy.ts';
 import { toldOnce } from './cause.ts';
+import { badCertificate } from './certificate.ts';
 import { depends, error, noAnswer, skipped } from './finding.ts';
 import type { Examined, Finding } from './finding.ts';
 
@@ -90,9 +92,18 @@ async function look<Evidence extends Subject>(
   } catch (reason) {
     if (reason instanceof Depends) return [depends(reason.message)];
     if (signal.aborted) return [silence(reasonOf(signal).message)];
-    if (reason instanceof RegistryError) return [error(reason.fault, { saw: reason.message })];
+    if (reason instanceof RegistryError) return [failure(reason)];
     throw reason;
   }
+}
+
+/** For whatever no check has words of its own. */
+function failure(reason: RegistryError): Finding {
+  const { fault, message: saw } = reason;
+  const host = / at https:\/\/([^/\s:]+(?::\d+)?)/.exec(saw)?.[1];
+  if (fault === 'tls' && host !== undefined)
+    return badCertificate(saw, host.includes(':') ? host : `${host}:443`);
+  return byProxy(reason) ?? error(fault, { saw });
 }
 
 function silence(reason: string): Finding {

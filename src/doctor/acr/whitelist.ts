@@ -2,6 +2,7 @@ import { isForbidden } from '../../aliyun/error.ts';
 import type { PublicEndpoint } from '../../aliyun/overview.ts';
 import { RegistryError } from '../../copy/error.ts';
 import { parseInstanceHost } from '../../oci/aliyun-host.ts';
+import { byProxy } from '../by-proxy.ts';
 import { needed } from '../check.ts';
 import type { Check } from '../check.ts';
 import { error, ok, warn } from '../finding.ts';
@@ -27,7 +28,8 @@ export const whitelist: Check<AcrEvidence> = {
     const url = new URL(config.url);
     if (!proxied(url)) await needed('endpoint', addresses(url.hostname));
     const silence = await silenceOf(ping());
-    if (silence !== undefined && !silent.has(silence.fault)) return [unreached(config.url, silence)];
+    if (silence !== undefined && (!silent.has(silence.fault) || byProxy(silence)))
+      return [unreached(config.url, silence)];
     // The whitelist is of the way in from the Internet.
     const listed = aliyun && !parseInstanceHost(url.hostname)?.vpc;
     if (silence === undefined)

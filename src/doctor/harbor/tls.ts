@@ -1,4 +1,5 @@
 import { RegistryError } from '../../copy/error.ts';
+import { certificateFaults } from '../certificate.ts';
 import type { Check } from '../check.ts';
 import { error, ok, warn } from '../finding.ts';
 import type { Finding } from '../finding.ts';
@@ -81,7 +82,7 @@ function noHarbor({ name, url }: Config, status: number): Finding {
 
 /** What is wrong with a certificate has three common names, in OpenSSL's words. */
 function certificate({ name, url }: Config, { message: saw }: RegistryError): Finding {
-  if (/certificate has expired|not yet valid/.test(saw)) {
+  if (certificateFaults.expired.test(saw)) {
     return error('certificate-expired', {
       saw,
       means: "Harbor's certificate is not valid today; nothing is asked over such a connection",
@@ -90,7 +91,7 @@ function certificate({ name, url }: Config, { message: saw }: RegistryError): Fi
       ],
     });
   }
-  if (/altnames|does not match/.test(saw)) {
+  if (certificateFaults.name.test(saw)) {
     return error('certificate-name', {
       saw,
       means: 'the certificate is for another name than the one in url',

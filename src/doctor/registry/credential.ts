@@ -1,4 +1,5 @@
 import { RegistryError } from '../../copy/error.ts';
+import { byProxy } from '../by-proxy.ts';
 import { needed } from '../check.ts';
 import type { Check } from '../check.ts';
 import { error, ok, skipped, warn } from '../finding.ts';
@@ -55,6 +56,8 @@ function refusal({ config }: RegistryEvidence, reason: RegistryError): Finding {
   const { message: saw, fault, code } = reason;
   if (code !== undefined && /^(NoPrivilege|NoPermission|Forbidden)/i.test(code)) return noPrivilege(saw);
   if (isOfPersonalApi(reason)) return personalApi(saw);
+  const onTheWay = byProxy(reason);
+  if (onTheWay !== undefined) return onTheWay;
   if (fault !== 'denied') {
     return error(fault, {
       saw,

@@ -1,5 +1,7 @@
 import { RegistryError } from '../../copy/error.ts';
 import type { Pinged } from '../../registry/probe.ts';
+import { byProxy } from '../by-proxy.ts';
+import { badCertificate } from '../certificate.ts';
 import type { Check } from '../check.ts';
 import { error, ok } from '../finding.ts';
 import type { Finding } from '../finding.ts';
@@ -36,7 +38,10 @@ export function noRegistry(url: string, status: number): Finding {
 }
 
 /** What the three kinds of silence mean: nobody, somebody else, or nobody in time. */
-export function unreached(url: string, { fault, message }: RegistryError): Finding {
+export function unreached(url: string, reason: RegistryError): Finding {
+  const onTheWay = byProxy(reason);
+  if (onTheWay !== undefined) return onTheWay;
+  const { fault, message } = reason;
   if (/expected TLS/.test(message)) {
     return error('plain-http-there', {
       saw: message,
@@ -44,16 +49,7 @@ export function unreached(url: string, { fault, message }: RegistryError): Findi
       next: ['its HTTPS port belongs into `url`; http:// there only if nobody can be on the way'],
     });
   }
-  if (fault === 'tls') {
-    return error('certificate', {
-      saw: message,
-      means: 'the certificate is not trusted here; nothing is copied over such a connection',
-      next: [
-        `openssl s_client -connect ${hostOf(url)} -showcerts </dev/null shows the chain; save the authority's certificate as a PEM file`,
-        'name that file as `caFile` of the registry, or in SSL_CERT_FILE',
-      ],
-    });
-  }
+  if (fault === 'tls') return badCertificate(message, hostOf(url));
   return error(fault, {
     saw: message,
     means: `nothing can be read or written at ${hostOf(url)} from here`,
