@@ -84,10 +84,14 @@ test('a path that cannot be written is refused', async (t) => {
   const folder = await temporaryFolder(t);
   writeFileSync(join(folder, 'file'), '');
   mkdirSync(join(folder, 'folder'));
-  for (const file of [join(folder, 'file', 'a.db'), join(folder, 'folder')])
+  const paths = [
+    [join(folder, 'file', 'a.db'), /cannot be opened for writing; see to/],
+    [join(folder, 'folder'), /is a folder; name a file in it/],
+  ] as const;
+  for (const [file, words] of paths)
     assert.throws(
       () => openState(file),
-      (error) => error instanceof DatabaseError && /cannot be opened for writing; see to/.test(error.message),
+      (error) => error instanceof DatabaseError && words.test(error.message),
       file,
     );
 });
