@@ -101,10 +101,16 @@ export class Harbor {
     return silent ? undefined : content.executions.at(-1);
   }
 
+  /**
+   * Distribution writes the link of a blob anew, in its place, with each push that has the blob. Whoever puts a manifest in that
+   * moment is told that the blob is not there, and may put it again.
+   */
   async #put(repository: string, tag: string, { descriptor, bytes }: Image): Promise<void> {
     const headers = { 'content-type': descriptor.mediaType };
     const path = `/v2/${repository}/manifests/${tag}`;
-    await new Client(this.#url).expect(201, path, { method: 'PUT', headers, body: bytes });
+    const client = new Client(this.#url);
+    const { status } = await client.send(path, { method: 'PUT', headers, body: bytes });
+    if (status !== 201) await client.expect(201, path, { method: 'PUT', headers, body: bytes });
   }
 
   async #tell(execution: StandExecution | undefined): Promise<void> {
