@@ -11,6 +11,22 @@ export interface Clock {
   random(): number;
 }
 
+/** Does the work under a signal that is aborted with `late` when `ms` have passed. */
+export async function within<T>(
+  clock: Clock,
+  ms: number,
+  late: Error,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const over = new AbortController();
+  const timer = clock.after(ms, () => over.abort(late));
+  try {
+    return await work(over.signal);
+  } finally {
+    timer.cancel();
+  }
+}
+
 /** What a timer can count; longer waits wake early, and their waiter looks at the clock again. */
 const longest = 2 ** 31 - 1;
 

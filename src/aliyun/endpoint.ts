@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { BlockList, connect, isIP } from 'node:net';
 import { once } from 'node:events';
 import { shared } from '../abort.ts';
+import { within } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 
 const inside = new BlockList();
@@ -56,15 +57,12 @@ export async function lookIntoVpc(
   clock: Clock,
   network: Network = machineNetwork,
 ): Promise<Reachability> {
-  const stop = new AbortController();
   const late = new Unreachable(`nothing within ${patience} ms`);
-  const timer = clock.after(patience, () => stop.abort(late));
   try {
-    return { reachable: true, why: await look(host, port, network, stop.signal) };
+    const why = await within(clock, patience, late, (signal) => look(host, port, network, signal));
+    return { reachable: true, why };
   } catch (error) {
     return { reachable: false, why: messageOf(error) };
-  } finally {
-    timer.cancel();
   }
 }
 

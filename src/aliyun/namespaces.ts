@@ -167,3 +167,13 @@ function visibilityOf(type: string): Visibility | undefined {
   const lower = type.toLowerCase();
   return lower === 'private' || lower === 'public' ? lower : undefined;
 }
+
+/** Of `NAMESPACE/REPOSITORY`. Throws `RegistryError` for a name of other parts, which no instance has. */
+export function partsOf(repository: string): [namespace: string, name: string] {
+  const [namespace, name, ...more] = repository.split('/');
+  if (namespace && name && more.length === 0) return [namespace, name];
+  throw new RegistryError(
+    'name-invalid',
+    `expected NAMESPACE/REPOSITORY, as ACR EE has it, got ${repository}`,
+  );
+}

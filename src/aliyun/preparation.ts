@@ -1,6 +1,6 @@
 import { shared } from '../abort.ts';
 import { RegistryError } from '../copy/error.ts';
-import { isThere } from './namespaces.ts';
+import { isThere, partsOf } from './namespaces.ts';
 import type { Made, NamespaceTemplate, Namespaces, RepositoryTemplate } from './namespaces.ts';
 
 /** What may be made, and how. What has no template is never made. */
@@ -91,15 +91,6 @@ export class Preparation {
     this.#underWay.set(key, running);
     return running;
   }
-}
-
-function partsOf(repository: string): [namespace: string, name: string] {
-  const [namespace, name, ...more] = repository.split('/');
-  if (namespace && name && more.length === 0) return [namespace, name];
-  throw new RegistryError(
-    'name-invalid',
-    `expected NAMESPACE/REPOSITORY, as ACR EE has it, got ${repository}`,
-  );
 }
 
 function remember(names: Set<string>, name: string): void {

@@ -1,4 +1,5 @@
 import { shared } from '../abort.ts';
+import { within } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
 
@@ -81,20 +82,16 @@ export class Renewing<T> {
 
   /** The new one, or the old one where it does not come; that it does not is told by the first one that needs it. */
   async #patiently(fetching: Promise<Held<T>>, held: Held<T>): Promise<Held<T>> {
-    const enough = new AbortController();
     const late = new RegistryError('timeout', `no answer after ${patience} ms`);
-    const timer = this.#clock.after(patience, () => enough.abort(late));
     try {
-      return await shared(fetching, enough.signal);
+      return await within(this.#clock, patience, late, (signal) => shared(fetching, signal));
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       const now = this.#clock.now();
-      if (now >= held.expiresAt) return await fetching;
+      if (now >= held.expiresAt) return fetching;
       held.askedAt = Math.min(held.askedAt, now);
       held.renewAt = now + rest;
       return held;
-    } finally {
-      timer.cancel();
     }
   }
 }

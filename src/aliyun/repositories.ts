@@ -4,6 +4,7 @@ import { isDigest } from '../oci/digest.ts';
 import { isTag } from '../oci/reference.ts';
 import type { ListedTag, TagListing } from '../task/listing.ts';
 import { isMissing } from './error.ts';
+import { partsOf } from './namespaces.ts';
 import type { OpenApi } from './openapi.ts';
 
 /** The most that the OpenAPI gives at once. */
@@ -75,13 +76,7 @@ export class Repositories implements TagListing {
   }
 
   async #lookUp(repository: string, signal: AbortSignal | undefined): Promise<string> {
-    const [RepoNamespaceName, RepoName, ...more] = repository.split('/');
-    if (!RepoNamespaceName || !RepoName || more.length > 0) {
-      throw new RegistryError(
-        'name-invalid',
-        `expected NAMESPACE/REPOSITORY, as ACR EE has it, got ${repository}`,
-      );
-    }
+    const [RepoNamespaceName, RepoName] = partsOf(repository);
     const parameters = { RepoNamespaceName, RepoName };
     const { RepoId } = await this.#openApi.call('GetRepository', parameters, repositorySchema, signal);
     const oldest = this.#ids.keys().next();

@@ -1,3 +1,4 @@
+import { within } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
 import { firstPart } from '../oci/reference.ts';
@@ -84,15 +85,9 @@ export class SourceLists {
       .map(({ name }) => name);
   }
 
-  async #inTime<T>(look: (late: AbortSignal) => Promise<T>): Promise<T> {
-    const stop = new AbortController();
+  #inTime<T>(look: (late: AbortSignal) => Promise<T>): Promise<T> {
     const words = `not listed in ${patience / 1000} s, which is all that is waited for`;
-    const timer = this.#options.clock.after(patience, () => stop.abort(new RegistryError('timeout', words)));
-    try {
-      return await look(stop.signal);
-    } finally {
-      timer.cancel();
-    }
+    return within(this.#options.clock, patience, new RegistryError('timeout', words), look);
   }
 }
 

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { within } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { firstPart } from '../oci/reference.ts';
 import type { Collision, Mapping, MappedName, NameFindings } from '../rule/mapping.ts';
@@ -154,11 +155,11 @@ export class KnownNames {
     this.#mapped.clear();
     const { clock, signal, width } = this.#options;
     const unowned = [...this.#contested.values()].filter(({ owner }) => owner === undefined);
-    const over = new AbortController();
-    const timer = clock.after(patience, () => over.abort(new Error('nobody answered in time')));
-    const either = AbortSignal.any([signal, over.signal]);
-    await parallel(unowned.slice(0, looksForOwners), width, (one) => this.#proveOne(one, either));
-    timer.cancel();
+    const late = new Error('nobody answered in time');
+    await within(clock, patience, late, (over) => {
+      const either = AbortSignal.any([signal, over]);
+      return parallel(unowned.slice(0, looksForOwners), width, (one) => this.#proveOne(one, either));
+    });
     signal.throwIfAborted();
   }
 

@@ -1,6 +1,7 @@
 import { shared } from '../../abort.ts';
 import { machineNetwork } from '../../aliyun/endpoint.ts';
 import type { Network } from '../../aliyun/endpoint.ts';
+import { within } from '../../clock.ts';
 import type { Clock } from '../../clock.ts';
 import type { RegistryConfig } from '../../config.ts';
 import { RegistryError } from '../../copy/error.ts';
@@ -113,15 +114,13 @@ async function connectTo(
   network: Network,
   clock: Clock,
 ): Promise<void> {
-  const stop = new AbortController();
   const late = new RegistryError('timeout', `no connection to ${host} in ${connectPatience} ms`);
-  const timer = clock.after(connectPatience, () => stop.abort(late));
   const usual = protocol === 'https:' ? 443 : 80;
   try {
-    await shared(network.connect(bare(hostname), Number(port || usual), stop.signal), stop.signal);
+    await within(clock, connectPatience, late, (signal) =>
+      shared(network.connect(bare(hostname), Number(port || usual), signal), signal),
+    );
   } catch (cause) {
     throw unanswered(`connection to ${host}`, cause);
-  } finally {
-    timer.cancel();
   }
 }
