@@ -51,7 +51,8 @@ export function settled(
   if (row.cancelRequestedAt !== null) return { ...same, state: 'cancelled', finishedAt: now };
   const joined = row.generation !== claimed.generation;
   // What held it back may have ended after it had asked.
-  const released = verdict.kind === 'retry' && row.nextWantedAt !== null;
+  const heldBack = verdict.kind === 'retry' && verdict.reason === 'source-policy';
+  const released = heldBack && row.nextWantedAt !== null;
   if (joined || released || (verdict.kind === 'complete' && verdict.again))
     return { ...same, ...again(row, verdict, now) };
   return { ...same, ...ended(row, verdict, now) };

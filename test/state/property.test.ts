@@ -17,7 +17,10 @@ interface Known {
   joined: boolean;
   /** Cancellation was asked for since the claim, and since the last push. */
   marked: boolean;
-  waitsForScan: boolean;
+  /** What the source's policy held back at its last end: a scan may release it. */
+  heldBack: boolean;
+  /** A scan ended since the claim: if it is held back again, it had asked too early. */
+  released: boolean;
 }
 
 /** Verdicts, and where each leads when nothing else happened meanwhile. */
@@ -29,6 +32,9 @@ const verdicts: [Verdict, TaskState][] = [
   [{ kind: 'discard', ...failed }, 'discarded'],
   [{ kind: 'cancel' }, 'cancelled'],
 ];
+
+/** Of a task that has just begun to wait or to run. */
+const unmarked = { joined: false, marked: false, released: false };
 
 const unfinished: readonly TaskState[] = ['available', 'running', 'retryable'];
 
@@ -49,11 +55,11 @@ class Twin {
     assert.equal(created, standing || takenUp ? 0 : 1);
     if (ended && takenUp) {
       assert.equal(task.id, ended[0]);
-      Object.assign(ended[1], { state: 'available', joined: false, marked: false });
+      Object.assign(ended[1], { state: 'available', ...unmarked, heldBack: false });
       return;
     }
     if (!standing) {
-      const fresh = { tag, state: 'available', joined: false, marked: false, waitsForScan: false } as const;
+      const fresh = { tag, state: 'available', ...unmarked, heldBack: false } as const;
       this.known.set(task.id, fresh);
       return;
     }
@@ -71,7 +77,7 @@ class Twin {
     if (!task) return;
     const known = this.known.get(task.id);
     assert.equal(known?.state, 'available');
-    Object.assign(known, { state: 'running', joined: false, marked: false });
+    Object.assign(known, { state: 'running', ...unmarked });
     this.#claimed.set(task.id, task);
   }
 
@@ -79,10 +85,12 @@ class Twin {
     const [task] = this.#claimed.values();
     if (!task) return;
     this.#claimed.delete(task.id);
-    this.#end(task.id, expected);
     const known = this.known.get(task.id);
-    if (known) known.waitsForScan = 'reason' in verdict && verdict.reason === 'source-policy';
-    this.state.dispatch.settle(task, attempt(task), verdict, 3_000);
+    const heldBack = 'reason' in verdict && verdict.reason === 'source-policy';
+    this.#end(task.id, known?.released && heldBack ? 'available' : expected);
+    if (known) known.heldBack = heldBack;
+    const why = 'reason' in verdict ? { reason: verdict.reason, message: verdict.message } : {};
+    this.state.dispatch.settle(task, attempt(task, why), verdict, 3_000);
   }
 
   release(): void {
@@ -107,7 +115,10 @@ class Twin {
 
   scan(tag: string): void {
     for (const known of this.known.values())
-      if (known.state === 'retryable' && known.tag === tag && known.waitsForScan) known.state = 'available';
+      if (known.tag === tag && known.heldBack) {
+        if (known.state === 'retryable') known.state = 'available';
+        else if (known.state === 'running') known.released = true;
+      }
     this.state.enqueue.enter([entry([], { event: scanned(`library/${tag}`) })], 4_000, () => true);
   }
 

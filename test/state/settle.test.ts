@@ -1,7 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Verdict } from '../../src/task/store.ts';
-import { attempt, claim, digestOf, enter, failed, finish, taskOf, temporaryState, wanted } from './open.ts';
+import {
+  attempt,
+  claim,
+  digestOf,
+  enter,
+  entry,
+  failed,
+  finish,
+  postpone,
+  scanned,
+  taskOf,
+  temporaryState,
+  wanted,
+} from './open.ts';
 
 const complete: Verdict = { kind: 'complete', outcome: 'copied', again: false };
 const retry: Verdict = { kind: 'retry', at: 9_000, waited: false, ...failed };
@@ -133,6 +146,21 @@ test('a push after the cancellation takes it back', async (t) => {
   state.tasks.cancel(task.id, 2_500);
   enter(state, wanted());
   assert.equal(state.dispatch.settle(task, attempt(task), { kind: 'cancel' }, 3_000).state, 'available');
+});
+
+test('a scan that ends meanwhile spares the wait for it, and no other wait', async (t) => {
+  const { state } = await temporaryState(t);
+  enter(state, wanted());
+  const held = { reason: 'source-policy', message: 'not scanned' } as const;
+  const settledAs = (why: typeof held | typeof failed): string => {
+    postpone(state, 3_000, 'source-policy');
+    state.dispatch.promote(3_000, 1, 60_000);
+    const task = claim(state);
+    state.enqueue.enter([entry([], { event: scanned() })], 3_500, () => true);
+    return state.dispatch.settle(task, attempt(task, why), { ...retry, ...why, at: 9_000 }, 4_000).state;
+  };
+  assert.equal(settledAs(held), 'available');
+  assert.equal(settledAs(failed), 'retryable');
 });
 
 test('the newest twenty attempts are remembered, the oldest first', async (t) => {
