@@ -75,7 +75,7 @@ class FileMemory implements SyncMemory {
   }
 
   ledger(origin: string): LedgerStore {
-    return forgivingLedger(this.#state.blobs(origin), this.#log);
+    return forgivingLedger(this.#state.ledger(origin), this.#log);
   }
 
   holds(task: Task): Digest | undefined {

@@ -2,7 +2,7 @@ import { shared } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { BlobTraffic } from '../copy/blob.ts';
 import { at } from '../copy/error.ts';
-import { BlobLedger } from '../copy/ledger.ts';
+import { Ledger } from '../copy/ledger.ts';
 import type { Rehearsal } from '../copy/rehearsal.ts';
 import type { Destination } from '../copy/repository.ts';
 import type { Credentials, SyncCredential } from '../imagesyncer/credentials.ts';
@@ -30,7 +30,7 @@ export interface SyncRegistryOptions {
 
 interface Client {
   registry: Registry;
-  ledger: BlobLedger;
+  ledger: Ledger;
   /** Blobs on their way there. */
   traffic: BlobTraffic;
 }
@@ -131,7 +131,7 @@ export class SyncRegistries {
       clock,
       sessions: memory.sessions,
     });
-    const ledger = new BlobLedger(clock, memory.ledger(url.origin));
+    const ledger = new Ledger(clock, memory.ledger(url.origin));
     const onBytes = (count: number): void => void (this.bytes += count);
     return { registry, ledger, traffic: new BlobTraffic({ ledger, onBytes }) };
   }

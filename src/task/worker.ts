@@ -16,8 +16,9 @@ export interface Ends {
   destination: Destination;
   /** The blobs under way to the destination's registry. */
   traffic: BlobTraffic;
-  /** What the destination tag is known to name. */
-  holds?: Digest | undefined;
+  listed?: CopyRequest['listed'];
+  holds?: CopyRequest['holds'];
+  proofs?: CopyRequest['proofs'];
 }
 
 export interface WorkerOptions {
@@ -27,7 +28,7 @@ export interface WorkerOptions {
   policy: RetryPolicy;
   clock: Clock;
   /** What a single run may ask of its copies; no task of the mirror does. */
-  asked?: Pick<CopyRequest, 'platforms' | 'equivalent'>;
+  asked?: Pick<CopyRequest, 'platforms' | 'equivalent' | 'follow'>;
 }
 
 export interface Work {
@@ -79,7 +80,7 @@ function concluded(result: CopyResult, did: Attempt): Pick<Work, 'attempt' | 've
 
 type How = { counts: BlobCounts } & Pick<
   CopyRequest,
-  'signal' | 'onResolved' | 'onWrite' | 'platforms' | 'equivalent'
+  'signal' | 'onResolved' | 'onWrite' | 'platforms' | 'equivalent' | 'follow'
 >;
 
 function attempt(task: Task, ends: Ends, { counts, ...rest }: How): Promise<CopyResult> {
@@ -87,7 +88,11 @@ function attempt(task: Task, ends: Ends, { counts, ...rest }: How): Promise<Copy
     source: ends.source,
     sourceTag: task.sourceTag,
     destination: ends.destination,
+    listed: ends.listed,
     holds: ends.holds,
+    proofs: ends.proofs,
+    // Told just now; a later attempt may find that an earlier one came further than it could tell.
+    news: task.door === 'webhook' && task.cause === undefined && task.attempts <= 1,
     destinationTag: task.destinationTag,
     blobs: ends.traffic.mover(task.destinationRepository, counts),
     force: task.force,
