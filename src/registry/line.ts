@@ -55,6 +55,13 @@ export class Line<W extends Waiter> {
     return undefined;
   }
 
+  /** Each of them takes the other's place. */
+  swap(one: W, other: W): void {
+    const among = this.#waiting[one.urgency];
+    const [here, there] = [among.indexOf(one), among.indexOf(other)];
+    [among[here], among[there]] = [other, one];
+  }
+
   /** Somebody went ahead of those who are less urgent: let in, or without having waited. */
   passedBy(urgency: Urgency): void {
     this.#overtaken[urgency] = 0;

@@ -21,6 +21,9 @@ const mostOvertaken = 16;
 /** Milliseconds. Who comes so little late has lost nothing, for timers are; a longer rest saves nothing up. */
 const late = 50;
 
+/** Two large chunks: by so much a flow of small ones falls behind until it asks for the next. */
+const behind = 512 * 1024;
+
 /**
  * So many units a second, given out one request after the other: to the most urgent first, and in equal shares to the flows
  * that are equally urgent, whatever the size of their pieces. What was given out is a debt, and the next piece goes
@@ -52,7 +55,7 @@ export class Rate {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     signal?.throwIfAborted();
-    const start = Math.max(this.#place, (flow && this.#had.get(flow)) ?? 0);
+    const start = this.#startOf(flow);
     if (flow !== undefined) this.#had.set(flow, start + count);
     const wanted = { count, urgency, start };
     if (this.#line.isEmpty && this.#rest() === 0) return this.#give(wanted);
@@ -61,6 +64,12 @@ export class Rate {
     await entering.finally(() => {
       if (this.#line.isEmpty) this.#nobody.abort();
     });
+  }
+
+  /** Behind what its flow has had; one that has asked for less than its share meanwhile is not ahead by more than `behind`. */
+  #startOf(flow: object | undefined): number {
+    const had = flow && this.#had.get(flow);
+    return had === undefined ? this.#place : Math.max(this.#place - behind, had);
   }
 
   async #run(): Promise<void> {

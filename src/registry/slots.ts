@@ -12,7 +12,7 @@ interface Wanted extends Waiter {
   use: Use;
   /** Bytes, of a blob that is read or written. */
   size: number | undefined;
-  /** How many larger blobs went ahead of it while it was the first. */
+  /** How many larger blobs have taken its place. */
   passed: number;
 }
 
@@ -75,8 +75,18 @@ export class Slots {
   #choose(among: readonly Wanted[], isDue: boolean): Wanted | undefined {
     const [first] = among;
     if (first === undefined) return undefined;
-    if (this.#hasRoom(first.urgency, isDue)) return largest(among, first);
+    if (this.#hasRoom(first.urgency, isDue)) return this.#largest(among, first);
     return this.#inFlight === this.#reading ? among.find(({ use }) => use === 'write') : undefined;
+  }
+
+  /** Of the blobs the largest goes first, for it takes longest; the first one waits in its place, and no question for it. */
+  #largest(among: readonly Wanted[], first: Wanted): Wanted {
+    if (first.size === undefined || first.passed >= mostOvertaken) return first;
+    const found = among.reduce((one, other) => ((other.size ?? 0) > (one.size ?? 0) ? other : one), first);
+    if (found === first) return first;
+    first.passed++;
+    this.#line.swap(first, found);
+    return found;
   }
 
   /** Who is due goes also where a pushed tag would, but no further than all the others together may. */
@@ -102,12 +112,4 @@ export class Slots {
     if (use === 'read') this.#reading += by;
     if (urgency !== 'push') this.#common += by;
   }
-}
-
-/** A blob's place in the line is for the largest one that waits: what takes longest begins first. Questions keep theirs. */
-function largest(among: readonly Wanted[], first: Wanted): Wanted {
-  if (first.size === undefined || first.passed >= mostOvertaken) return first;
-  const found = among.reduce((one, other) => ((other.size ?? 0) > (one.size ?? 0) ? other : one), first);
-  if (found !== first) first.passed++;
-  return found;
 }
