@@ -19,8 +19,9 @@ import type { SyncMemory } from './sync-memory.ts';
 
 export interface SyncRegistryOptions {
   credentials: Credentials;
-  /** Requests in flight to each. */
+  /** Requests in flight to each: at most, and at first where that is less. */
   concurrency: number;
+  start?: number | undefined;
   proxies: Proxies;
   memory: SyncMemory;
   /** Of a dry run. */
@@ -117,7 +118,7 @@ export class SyncRegistries {
   }
 
   async #open(name: string, credential: SyncCredential | undefined): Promise<Client> {
-    const { clock, concurrency, memory } = this.#options;
+    const { clock, concurrency, start = concurrency, memory } = this.#options;
     const wire = this.#wire(credential);
     const url = await originOf(hostOf(name), wire, this.#closing.signal);
     const registry = new Registry({
@@ -127,7 +128,7 @@ export class SyncRegistries {
       credential: () => Promise.resolve(loginOf(credential)),
       tokenHosts: 'any',
       aliyun: false,
-      limits: { concurrency, requestsPerSecond: 0, bandwidth: 0 },
+      limits: { concurrency, start, requestsPerSecond: 0, bandwidth: 0 },
       clock,
       sessions: memory.sessions,
     });

@@ -23,8 +23,8 @@ export { DatabaseError } from '../state/error.ts';
 
 export interface SyncOptions {
   config: SyncConfig;
-  /** Requests in flight to each registry at once. */
-  proc: number;
+  /** Requests in flight to each registry at once; default: as many as it bears. */
+  proc: number | undefined;
   /** Attempts beyond the first. */
   retries: number;
   platforms: PlatformFilter | undefined;
@@ -51,6 +51,9 @@ export interface Syncing {
 /** Milliseconds between attempts. */
 const backoff = { first: 1_000, max: 30_000 };
 
+/** Requests in flight to a registry at first, and at most, where nobody said how many. */
+const found = { start: 8, concurrency: 64 };
+
 /**
  * Tags under way: so many that one of their two ends always has all the requests that it may have, for each asks now one end,
  * now the other. With one request at a time it is one tag at a time.
@@ -61,13 +64,14 @@ function widthOf(proc: number): number {
 
 /** Begins a run of `tagferry sync`. Throws `ProxyError`, and `DatabaseError` for a state file that cannot be used. */
 export function startSync(options: SyncOptions, log: Log, clock: Clock = systemClock): Syncing {
-  const { config, proc: concurrency, dryRun, state, env } = options;
+  const { config, proc, dryRun, state, env } = options;
   const { credentials } = config;
+  const limits = proc === undefined ? found : { concurrency: proc };
   const proxies = proxiesOf(env);
   const memory = state === undefined || dryRun ? noMemory : openMemory(state, log, clock);
   const rehearsal = dryRun ? new Rehearsal() : undefined;
   trustSystem();
-  const registries = new SyncRegistries({ credentials, concurrency, proxies, memory, rehearsal, clock });
+  const registries = new SyncRegistries({ credentials, ...limits, proxies, memory, rehearsal, clock });
   const journal = new Journal(log, dryRun);
   const run = newRun(options, { registries, memory, journal, clock });
   return {
@@ -87,7 +91,7 @@ interface Parts {
 }
 
 function newRun(options: SyncOptions, { registries, memory, journal, clock }: Parts): Run {
-  const { config, proc, retries, platforms, force, strict } = options;
+  const { config, proc = found.concurrency, retries, platforms, force, strict } = options;
   const policy = { attempts: 1 + retries, ...backoff, impatient: true } as const;
   return new Run({
     plan: (signal, onRetry) => {
