@@ -56,11 +56,14 @@ export class Limiter {
     signal?.throwIfAborted();
     if (this.#mayEnter(use)) this.#enter(use);
     else await this.#wait(use, signal);
-    let held = true;
-    return () => {
-      if (held) this.#leave(use);
-      held = false;
-    };
+    return this.#releaseOf(use);
+  }
+
+  /** A slot that is free now and that nobody waits for; `undefined` where there is none. */
+  tryAcquire(use: Use): (() => void) | undefined {
+    if (this.#waiting.length > 0 || this.#inFlight >= this.#limits.concurrency) return undefined;
+    this.#enter(use);
+    return this.#releaseOf(use);
   }
 
   /**
@@ -107,6 +110,14 @@ export class Limiter {
   #enter(use: Use): void {
     this.#inFlight++;
     if (use === 'read') this.#reading++;
+  }
+
+  #releaseOf(use: Use): () => void {
+    let held = true;
+    return () => {
+      if (held) this.#leave(use);
+      held = false;
+    };
   }
 
   #leave(use: Use): void {
