@@ -1,32 +1,38 @@
-import type { Clock } from '../clock.ts';
-import { RegistryError } from '../copy/error.ts';
 import type { Bytes } from '../copy/repository.ts';
-import { unanswered } from '../copy/unanswered.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
-import { backoff } from './backoff.ts';
-import type { Answer, Call } from './call.ts';
-import type { Sender } from './transport.ts';
-import { shown } from './url.ts';
+import { BufferBudget } from './buffer-budget.ts';
+import { Part } from './part.ts';
+import { RangeReader } from './range.ts';
+import type { DownloadOptions } from './range.ts';
 
 /*
- * Reading a blob. What is cut goes on by `Range` from where it stopped, within one slot: waiting for another one would
- * keep the destination's slot meanwhile, and copies both ways could wait for each other for ever.
+ * Reading a blob: by one connection, from its beginning to its end. Where that is slow, up to four read at once, each
+ * a part of 4 MiB:
+ *
+ *   one connection ──slow while it is waited for──▶ it goes on to the first part that another one has begun
+ *        ▲                                                              │
+ *        │                                                              ▼
+ *        └── a part fails, or proves fast, or no slot is free ── parts, in order, as many ahead as fit
+ *
+ * The blob's own slot is held to its end: waiting for another one would keep the destination's slot meanwhile, and copies
+ * both ways could wait for each other for ever. Further ones are taken where they are free now, each for one part. What
+ * fails is asked for again by the one connection, which alone decides what is wrong with the source.
  *
  * A registry that stalls is given up after `idleTimeout` each time; so a peer that brings nothing holds the slot for
  * (1 + `most`) × `idleTimeout` and the pauses between, 6 minutes by default.
  */
+const MiB = 1024 * 1024;
+const partSize = 4 * MiB;
 
-/** Cuts in a row that bring less than `progress` bytes; then the reading ends. */
-const most = 5;
-const progress = 1024 * 1024;
+/** Connections at once, and parts that are read or wait to be. */
+const mostReading = 4;
+const mostParts = 6;
 
-export interface DownloadOptions {
-  transport: Sender;
-  clock: Clock;
-  /** GET of the whole blob. */
-  call: Call & { signal: AbortSignal };
-  descriptor: Descriptor;
-}
+/** Below so many bytes a second, over so many milliseconds of waiting, a connection is slow; above twice as many it is fast. */
+const slow = 10 * MiB;
+const longEnough = 1_000;
+
+/** What all blobs together hold in parts. */
+const buffers = new BufferBudget(36 * MiB);
 
 /** The bytes after the first `from`; whoever does not read to the end aborts the call's signal. */
 export async function download(options: DownloadOptions, from: number): Promise<Bytes> {
@@ -37,134 +43,150 @@ export async function download(options: DownloadOptions, from: number): Promise<
     call.signal.removeEventListener('abort', release);
     release();
   };
-  const reading = new Download(options, from);
+  const first = new RangeReader(options, from);
   try {
-    await reading.open();
+    await first.open();
   } catch (error) {
     end();
     throw error;
   }
-  return reading.chunks(end);
+  return new Download(options, from, first).chunks(end);
 }
 
 class Download {
   readonly #options: DownloadOptions;
+  readonly #size: number;
+  /** What has been given on. */
   #position: number;
-  /** Where the cuts began to be counted. */
-  #mark: number;
-  #cuts = 0;
-  #answer: Answer | undefined;
+  #reader: RangeReader;
+  /** In order, with what gives back what they hold; the first may be half given on. */
+  readonly #parts: { part: Part; done: () => void }[] = [];
+  /** Parts being read in a slot that was free. */
+  #helpers = 0;
+  #isOwnSlotFree = false;
+  /** Where the next part begins. */
+  #next = 0;
+  #isWide = false;
+  /** A part has failed: the rest is for the one connection. */
+  #isRefused = false;
 
-  constructor(options: DownloadOptions, from: number) {
+  constructor(options: DownloadOptions, from: number, reader: RangeReader) {
     this.#options = options;
+    this.#size = options.descriptor.size;
     this.#position = from;
-    this.#mark = from;
-  }
-
-  get #complete(): boolean {
-    return this.#position >= this.#options.descriptor.size;
-  }
-
-  /** Asks for what is missing. Never for a range from the end on: Harbor's 416 has a broken length. */
-  async open(once = false): Promise<void> {
-    const from = this.#position;
-    if (from > 0 && this.#complete) return;
-    const { transport, call, descriptor } = this.#options;
-    const ranged = from > 0 && { headers: { ...call.headers, range: `bytes=${from}-` }, expect: [200, 206] };
-    const answer = await transport.stream({ ...call, ...ranged, ...(once ? { once } : {}) });
-    try {
-      refuseOtherPart(descriptor, answer, from);
-    } catch (error) {
-      answer.body.destroy();
-      throw error;
-    }
-    this.#answer = answer;
+    this.#reader = reader;
   }
 
   async *chunks(end: () => void): AsyncGenerator<Uint8Array> {
     try {
-      do yield* this.#received();
-      while (await this.#isToGoOn());
+      while (yield* this.#single()) {
+        this.#isOwnSlotFree = true;
+        yield* this.#ordered();
+        if (this.#position >= this.#size) return;
+        this.#reader = new RangeReader(this.#options, this.#position);
+        await this.#reader.open();
+      }
     } finally {
+      this.#drop();
       end();
     }
   }
 
-  /** Until the end of the answer, or where it was cut. */
-  async *#received(): AsyncGenerator<Uint8Array> {
-    const answer = this.#answer;
-    if (answer === undefined) return;
-    // Where `Range` was ignored everything comes again.
-    let behind = answer.status === 200 ? this.#position : 0;
-    const { transport, call } = this.#options;
-    try {
-      for await (const chunk of answer.body) {
-        if (!(chunk instanceof Uint8Array)) throw new TypeError('expected bytes');
-        await transport.limiter.bytes(chunk.length, call.signal);
-        const fresh = chunk.subarray(behind);
-        behind = Math.max(0, behind - chunk.length);
-        this.#position += fresh.length;
-        if (fresh.length > 0) yield fresh;
+  /** By one connection, to the end; `true` where parts go on before it. */
+  async *#single(): AsyncGenerator<Uint8Array, boolean> {
+    this.#isOwnSlotFree = false;
+    for await (const chunk of this.#reader.chunks()) {
+      const next = this.#parts[0]?.part;
+      const before = next === undefined ? chunk : chunk.subarray(0, next.from - this.#position);
+      this.#position += before.length;
+      if (before.length > 0) yield before;
+      if (next !== undefined && this.#position === next.from) {
+        if (await next.answered) return true;
+        this.#refuse();
       }
-      this.#answer = undefined;
-    } catch (error) {
-      await this.#pause(unanswered(`GET ${shown(answer.url)}`, error));
+      // A copy: the chunk's buffer goes round, and whoever has its first half gives it back.
+      const after = Buffer.from(chunk.subarray(before.length));
+      this.#position += after.length;
+      if (after.length > 0) yield after;
+      if (this.#isSlow()) this.#widen();
     }
+    return false;
   }
 
-  /** Asks for the rest, if the answer was cut before the end. */
-  async #isToGoOn(): Promise<boolean> {
-    if (this.#answer === undefined || this.#complete) return false;
-    for (;;) {
-      try {
-        await this.open(true);
-        return true;
-      } catch (error) {
-        await this.#pause(error);
+  /** Parts, as long as there are some and none fails. */
+  async *#ordered(): AsyncGenerator<Uint8Array> {
+    for (let first = this.#parts[0]; first !== undefined; first = this.#parts[0]) {
+      this.#extend();
+      for await (const chunk of first.part.chunks()) {
+        this.#position += chunk.length;
+        yield chunk;
       }
+      this.#options.call.signal.throwIfAborted();
+      if (!first.part.complete) return this.#refuse();
+      if (first.part.bytesPerSecond > 2 * slow) this.#isWide = false;
+      this.#parts.shift();
+      first.done();
     }
   }
 
-  /** Before the rest is asked for; throws what cut the answer if that is no use. */
-  async #pause(cut: unknown): Promise<void> {
-    const { clock, call } = this.#options;
-    call.signal.throwIfAborted();
-    if (this.#complete) return;
-    if (this.#position - this.#mark >= progress) {
-      this.#mark = this.#position;
-      this.#cuts = 0;
-    }
-    if (!isCut(cut) || ++this.#cuts > most) throw cut;
-    await clock.sleep(backoff(this.#cuts, clock.random()), call.signal);
+  #isSlow(): boolean {
+    if (this.#isWide || this.#isRefused) return false;
+    const { waited, bytesPerSecond } = this.#reader.pace;
+    if (waited < longEnough) return false;
+    this.#reader.resetPace();
+    return bytesPerSecond < slow && this.#size - this.#position >= mostReading * partSize;
   }
-}
 
-/** Whether the rest may come if it is asked for. How long a registry wants to be left alone, its limits see to. */
-function isCut(error: unknown): boolean {
-  return error instanceof RegistryError && ['unreachable', 'timeout', 'rate-limited'].includes(error.fault);
-}
+  #widen(): void {
+    this.#isWide = true;
+    this.#next = this.#position + partSize;
+    this.#extend();
+    this.#isWide = this.#parts.length > 0;
+  }
 
-/** Where the answer says which part of how many bytes it is. */
-function refuseOtherPart(descriptor: Descriptor, answer: Answer, from: number): void {
-  if (answer.status !== 206) return refuseOtherLength(descriptor, answer);
-  const { digest, size } = descriptor;
-  const range = answer.headers.get('content-range') ?? '';
-  const [, start, end, whole] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(range) ?? [];
-  const right =
-    Number(start) === from && Number(end) === size - 1 && (whole === '*' || Number(whole) === size);
-  if (right) return;
-  const got = range === '' ? 'none' : range.slice(0, 80);
-  const message = `blob ${digest}: expected Content-Range bytes ${from}-${size - 1}/${size} from ${shown(answer.url)}, got ${got}`;
-  throw new RegistryError('corrupt', message);
-}
+  /** Begins as many parts as there are slots and room for. */
+  #extend(): void {
+    while (this.#isWide && !this.#isRefused && this.#next < this.#size && this.#parts.length < mostParts) {
+      const room = buffers.tryTake(partSize);
+      const release = room && this.#slot();
+      if (room === undefined || release === undefined) return room?.();
+      const end = Math.min(this.#next + partSize, this.#size);
+      const part = new Part(this.#options, this.#next, end, () => {
+        release();
+        if (part.complete) this.#extend();
+        else this.#isRefused = true;
+      });
+      this.#parts.push({ part, done: room });
+      this.#next = end;
+    }
+  }
 
-/** Where the answer tells a length at all. */
-export function refuseOtherLength(
-  { digest, size }: Descriptor,
-  { headers, url }: Omit<Answer, 'body'>,
-): void {
-  const length = headers.get('content-length');
-  if (length === null || Number(length) === size) return;
-  const message = `blob ${digest}: expected ${size} bytes, ${shown(url)} announces ${length}`;
-  throw new RegistryError('corrupt', message);
+  /** One that is free, or the blob's own; that one alone would read parts more slowly than the rest at once. */
+  #slot(): (() => void) | undefined {
+    const release =
+      this.#helpers < mostReading - 1 ? this.#options.transport.limiter.tryAcquire('read') : undefined;
+    if (release !== undefined) {
+      this.#helpers++;
+      return () => {
+        this.#helpers--;
+        release();
+      };
+    }
+    if (!this.#isOwnSlotFree || this.#helpers === 0) return undefined;
+    this.#isOwnSlotFree = false;
+    return () => (this.#isOwnSlotFree = true);
+  }
+
+  #refuse(): void {
+    this.#isRefused = true;
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#isWide = false;
+    for (const { part, done } of this.#parts.splice(0)) {
+      part.cancel();
+      done();
+    }
+  }
 }

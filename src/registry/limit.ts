@@ -36,6 +36,8 @@ export interface Watch {
 /** The budget as one urgency sees it. */
 export interface Share {
   acquire(use: Use, signal: AbortSignal | undefined, size?: number): Promise<() => void>;
+  /** A slot that is free now and that nobody waits for; `undefined` where there is none. */
+  tryAcquire(use: Use): (() => void) | undefined;
   bytes(count: number, signal: AbortSignal | undefined): Promise<void>;
 }
 
@@ -70,6 +72,7 @@ export class Limiter {
   at(urgency: Urgency): Share {
     return {
       acquire: (use, signal, size) => this.acquire(use, signal, urgency, size),
+      tryAcquire: (use) => this.#slots.tryAcquire(use),
       bytes: (count, signal) => this.bytes(count, signal, urgency),
     };
   }

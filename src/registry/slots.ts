@@ -54,11 +54,15 @@ export class Slots {
     const wanted = { use, urgency, size, passed: 0 };
     if (this.#choose([wanted], false) === undefined) await this.#line.wait(wanted, signal);
     else this.#enter(wanted);
-    let held = true;
-    return () => {
-      if (held) this.#leave(wanted);
-      held = false;
-    };
+    return this.#releaseOf(wanted);
+  }
+
+  /** One that is free, that nobody waits for, and that is not kept for a pushed tag; `undefined` where there is none. */
+  tryAcquire(use: Use): (() => void) | undefined {
+    const wanted: Wanted = { use, urgency: 'resync', size: undefined, passed: 0 };
+    if (this.areWanted || !this.#hasRoom(wanted.urgency, false)) return undefined;
+    this.#enter(wanted);
+    return this.#releaseOf(wanted);
   }
 
   /** Lets in whoever may enter now. */
@@ -100,6 +104,14 @@ export class Slots {
   #enter(wanted: Wanted): void {
     this.#line.passedBy(wanted.urgency);
     this.#count(wanted, 1);
+  }
+
+  #releaseOf(wanted: Wanted): () => void {
+    let held = true;
+    return () => {
+      if (held) this.#leave(wanted);
+      held = false;
+    };
   }
 
   #leave(wanted: Wanted): void {

@@ -4,6 +4,7 @@ import type { Bytes } from '../copy/repository.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, Digester } from '../oci/digest.ts';
 import type { Share } from './limit.ts';
+import { giveBack, slabSize } from './slab.ts';
 
 interface Options {
   limiter: Share;
@@ -25,6 +26,12 @@ export function beginningOf({ digest }: Descriptor): Checkpoint {
 }
 
 /**
+ * Large chunks that are still read after they were given out. Each is more than a socket takes without asking for a pause, so
+ * Node asks for one only when the last but one has left the process: one waits, one is written, and one is to spare.
+ */
+const mostOnTheWay = 3;
+
+/**
  * A blob on its way, given out in one piece or several: hashed as it passes, its last chunk held back until digest and
  * length are right. Holds one chunk while the next is read, whatever the blob's size.
  */
@@ -42,6 +49,7 @@ export class VerifiedBody {
   #offset: number;
   #held: Uint8Array | undefined;
   #offeredAt: number | undefined;
+  readonly #onTheWay: Uint8Array[] = [];
 
   /** `source` has the bytes from `start` on. */
   constructor(source: Bytes, descriptor: Descriptor, start: Checkpoint, options: Options) {
@@ -107,7 +115,15 @@ export class VerifiedBody {
     this.#digester.update(part);
     this.#held = part.length < held.length ? held.subarray(part.length) : await this.#read();
     this.#offset += part.length;
+    if (part.length >= slabSize) this.#send(part);
     return part;
+  }
+
+  /** Its buffer goes round: see `slab.ts`. Of smaller ones nobody knows when they are gone. */
+  #send(part: Uint8Array): void {
+    this.#onTheWay.push(part);
+    const gone = this.#onTheWay.length > mostOnTheWay ? this.#onTheWay.shift() : undefined;
+    if (gone !== undefined) giveBack(gone);
   }
 
   /** The next chunk; at the end `undefined`, once everything before has proved right. */
