@@ -85,7 +85,13 @@ class Parts {
     this.#current = new Current(effectiveOf(config, this.#newRegistries(config)));
     const { tls } = config.server;
     this.#certificate = tls && new Certificate(tls, log, clock);
-    this.#dispatcher = newDispatcher({ current: this.#current, store: state.dispatch, journal, clock });
+    this.#dispatcher = newDispatcher({
+      current: this.#current,
+      store: state.dispatch,
+      records: state.records,
+      journal,
+      clock,
+    });
     this.#enqueue = new Enqueue({
       store: state.enqueue,
       rules: () => this.#now.rules,
