@@ -11,6 +11,7 @@ import { forgivingLedger, forgivingUploads } from './main/forgiving.ts';
 import { Journal } from './main/journal.ts';
 import { ConfiguredRegistries, type Files, type OnPrepared, type OnRequest } from './main/registries.ts';
 import { Reloading } from './main/reloading.ts';
+import { newOtherTags } from './main/other-tags.ts';
 import { Sweeping } from './main/sweeping.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
@@ -25,6 +26,7 @@ import type { State } from './state/state.ts';
 import type { Dispatcher } from './task/dispatcher.ts';
 import { Enqueue } from './task/enqueue.ts';
 import { explain, recall } from './task/explain.ts';
+import type { OtherTags } from './task/other-tags.ts';
 import { Prune } from './task/prune.ts';
 import { resync } from './task/resync.ts';
 import { StorageError } from './task/store.ts';
@@ -72,6 +74,7 @@ class Parts {
   readonly #enqueue: Enqueue;
   readonly #sweeping: Sweeping;
   readonly #prune: Prune;
+  readonly #otherTags: OtherTags;
   readonly #reloading: Reloading;
   #stopping = false;
 
@@ -85,27 +88,40 @@ class Parts {
     this.#current = new Current(effectiveOf(config, this.#newRegistries(config)));
     const { tls } = config.server;
     this.#certificate = tls && new Certificate(tls, log, clock);
-    this.#dispatcher = newDispatcher({ current: this.#current, store: state.dispatch, journal, clock });
+    this.#dispatcher = newDispatcher({
+      current: this.#current,
+      store: state.dispatch,
+      records: state.records,
+      journal,
+      clock,
+    });
     this.#enqueue = new Enqueue({
       store: state.enqueue,
       rules: () => this.#now.rules,
       clock,
       onEntered: () => this.#dispatcher.wake(),
+      onPush: (event) => this.#otherTags.told(event),
       listener: (entry, entered) => journal.entered(entry, entered),
     });
     const [current, enqueue] = [this.#current, this.#enqueue];
+    this.#otherTags = newOtherTags({ current, state, enqueue, log, clock });
     this.#sweeping = new Sweeping({ current, state, enqueue, journal, log, clock });
-    this.#prune = new Prune({
-      store: state.prune,
-      clock,
-      keep: () => this.#now.config.dispatch.retention,
-      onError: (error) => log.error('old tasks could not be removed; trying again later', { error }),
-    });
+    this.#prune = this.#newPrune();
     this.#reloading = new Reloading({
       config: () => this.#now.config,
       load: () => this.#load(config.file),
       apply: (next) => this.#apply(next),
       log,
+    });
+  }
+
+  #newPrune(): Prune {
+    const log = this.#log;
+    return new Prune({
+      store: this.#state.prune,
+      clock: this.#clock,
+      keep: () => this.#now.config.dispatch.retention,
+      onError: (error) => log.error('old tasks could not be removed; trying again later', { error }),
     });
   }
 
@@ -161,6 +177,7 @@ class Parts {
       this.#reloading.stop(),
       this.#prune.stop(),
       this.#sweeping.stop(),
+      this.#otherTags.stop(),
       this.#dispatcher.stop(shutdownGrace),
     ]);
     await listening.close(1000);

@@ -76,9 +76,10 @@ function rowWithWhy(tag: PlannedTag): Row {
   return [verb, source, destination, `rule ${tag.rule}`, ...told, ...whyOf(tag)];
 }
 
-function whyOf({ why, replaces }: PlannedTag): string[] {
+function whyOf({ why, replaces, immutable }: PlannedTag): string[] {
   if (why === undefined) return [];
-  return [why === 'missing' ? 'not there yet' : `there now: ${short(replaces)}`];
+  if (why === 'missing') return ['not there yet'];
+  return [`there now: ${short(replaces)}${immutable ? ', though it is declared immutable' : ''}`];
 }
 
 /** Enough of a digest to tell it from others. */

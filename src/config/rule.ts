@@ -51,6 +51,7 @@ function compileFindings(path: Path, rule: unknown): Finding[] {
   return [
     ...patternFindings([...path, 'repositories'], valueAt(rule, ['repositories'])),
     ...patternFindings([...path, 'tags'], valueAt(rule, ['tags'])),
+    ...patternFindings([...path, 'immutable'], valueAt(rule, ['immutable'])),
     ...compileFinding([...path, 'repository'], valueAt(rule, ['repository']), compileRepositoryTemplate),
     ...compileFinding([...path, 'tag'], valueAt(rule, ['tag']), compileTagTemplate),
   ];

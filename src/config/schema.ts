@@ -113,6 +113,12 @@ export const ruleSchema = z.strictObject({
     .min(1, { error: 'at least one pattern' })
     .prefault(['**'])
     .describe('The same over tags.'),
+  immutable: z
+    .array(pattern)
+    .prefault([])
+    .describe(
+      'Tags that never move at the source: once verified, no sweep asks for them again. Default none.',
+    ),
   destination: text('the name of a registry').describe('Registry to write: another key of registries.'),
   repository: text('a repository name or template such as "{repository}"')
     .optional()

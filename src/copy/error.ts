@@ -68,6 +68,13 @@ export class RegistryError extends Error {
   }
 }
 
+/** An answer has more bytes than may be read of it. */
+export class OversizedError extends RegistryError {
+  constructor(message: string) {
+    super('protocol', message);
+  }
+}
+
 /** A copy that failed: the step, the side it failed on and the reason. `cause` is what happened there. */
 export class CopyError extends Error {
   override readonly name = 'CopyError';

@@ -7,12 +7,14 @@ export const viaProxy = 'proxy';
 
 /** What is told of a failure on the way by a proxy; `undefined` where none was on the way, or a certificate came by it. */
 export function byProxy({ fault, message: saw }: RegistryError): Finding | undefined {
+  const words = fault === 'tls' ? undefined : proxyWords(saw);
+  return words && error(viaProxy, { saw, ...words });
+}
+
+/** The same of a failure's message alone, which is not of a certificate. */
+export function proxyWords(saw: string): Required<Pick<Finding, 'means' | 'next'>> | undefined {
   const proxy = / by the proxy (\S+): /.exec(saw)?.[1];
-  if (proxy === undefined || fault === 'tls') return undefined;
-  return error(viaProxy, {
-    saw,
-    ...wordsOf(saw, proxy),
-  });
+  return proxy === undefined ? undefined : wordsOf(saw, proxy);
 }
 
 const direct =

@@ -4,6 +4,7 @@ import { isPersonalHost, parseInstanceHost } from '../oci/aliyun-host.ts';
 import type { Wanted } from '../rule/rule.ts';
 import type { Hint } from '../task/explain.ts';
 import { firstPart } from '../oci/reference.ts';
+import { proxyWords } from './by-proxy.ts';
 
 /*
  * One exact next step for each reason that a copy fails: from what the failure says, and from what the configuration says of the
@@ -56,8 +57,8 @@ const hints: Record<Reason, (failed: Failed) => string> = {
   'rate-limited': ({ at }) =>
     `lower \`concurrency\`, or set \`requestsPerSecond\`, of registry ${at.name}; what waits goes on by itself`,
   unreachable,
-  timeout: ({ at }) =>
-    `${fromHere(at)}; if the registry is only slow, raise \`idleTimeout\` (${at.idleTimeout / 1_000} s) of registry ${at.name}`,
+  timeout: ({ message, at }) =>
+    `${proxyHint(message) ?? fromHere(at)}; if the registry is only slow, raise \`idleTimeout\` (${at.idleTimeout / 1_000} s) of registry ${at.name}`,
   tls: tlsHint,
   corrupt: ({ source, copy: { sourceRepository, sourceTag } }) =>
     `look whether a proxy between here and ${hostOf(source)} changes answers; if not, its storage is damaged: push ${sourceRepository}:${sourceTag} again`,
@@ -151,6 +152,8 @@ function artifactRefused({ message, copy: { rule, sourceTag } }: Failed): string
 
 function unreachable(failed: Failed): string {
   const { message, at } = failed;
+  const proxy = proxyHint(message);
+  if (proxy !== undefined) return proxy;
   if (/\b5\d\d\b/.test(/answered \d+/.exec(message)?.[0] ?? '')) {
     return `look at the log of ${hostOf(at)}: it answers, with an error of its own; what waits goes on by itself`;
   }
@@ -161,6 +164,12 @@ function unreachable(failed: Failed): string {
     return `correct \`url\` of registry ${at.name}, or the name server of this machine: ${hostOf(at)} is not found${vpc}`;
   }
   return fromHere(at);
+}
+
+/** Where a proxy was on the way, neither whitelist nor name server of this machine is what has to be looked at first. */
+function proxyHint(message: string): string | undefined {
+  const words = proxyWords(message);
+  return words && `${words.means}: ${words.next.join('; ')}`;
 }
 
 function fromHere(at: RegistryConfig): string {

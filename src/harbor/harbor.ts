@@ -1,4 +1,5 @@
 import { RegistryError } from '../copy/error.ts';
+import { firstPart } from '../oci/reference.ts';
 import type {
   Delivery,
   History,
@@ -74,10 +75,7 @@ export class Harbor implements Listing, History {
    * concluded, and come last, as what Harbor does tell of a tag is better.
    */
   async *tags(repository: string, signal?: AbortSignal): AsyncGenerator<ListedTag> {
-    const [project = '', ...rest] = repository.split('/');
-    // Twice, since a proxy in between may undo one: https://github.com/goharbor/harbor/issues/18355
-    const name = encodeURIComponent(encodeURIComponent(rest.join('/')));
-    const path = `${pathOf(project)}/repositories/${name}/artifacts`;
+    const path = artifactsOf(repository);
     const list = { path, query: tagged, row: answer.artifact, signal };
     const signatures = new Map<string, ListedTag>();
     const told = new Set<string>();
@@ -88,6 +86,12 @@ export class Harbor implements Listing, History {
       yield* tags;
     }
     for (const one of signatures.values()) if (!told.has(one.tag)) yield one;
+  }
+
+  async newest(repository: string, count: number, signal?: AbortSignal): Promise<ListedArtifact[]> {
+    const query = { with_tag: 'true', page: '1', page_size: String(count), sort: '-id', q: 'tags=*' };
+    const { value } = await this.#api.get(artifactsOf(repository), query, pageOf(answer.artifact), signal);
+    return value.flatMap((row) => artifactOf({ ...row, repository_name: repository }, firstPart(repository)));
   }
 
   async policies(project: string, signal?: AbortSignal): Promise<Policy[]> {
@@ -135,6 +139,13 @@ export class Harbor implements Listing, History {
       `GET ${shown}: expected harbor_version, as for every account that Harbor knows, got none; check username and password`,
     );
   }
+}
+
+function artifactsOf(repository: string): string {
+  const [project = '', ...rest] = repository.split('/');
+  // Twice, since a proxy in between may undo one: https://github.com/goharbor/harbor/issues/18355
+  const name = encodeURIComponent(encodeURIComponent(rest.join('/')));
+  return `${pathOf(project)}/repositories/${name}/artifacts`;
 }
 
 function auditLogOf(project: string): string {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RegistryError } from '../copy/error.ts';
+import { OversizedError, RegistryError } from '../copy/error.ts';
 import type { Answer, Api } from './api.ts';
 
 /** The most that Harbor gives; it refuses to be asked for more. */
@@ -58,16 +58,30 @@ export async function* byId<Shape extends z.ZodType<{ id: number }>>(
 ): AsyncGenerator<{ rows: z.output<Shape>[]; lastId: number }> {
   const shape = pageOf(list.row);
   let lastId = after;
+  let size = pageSize;
   for (let page = 1; page <= maxPages; page++) {
     const q = [`id=[${lastId + 1}~]`, filter].filter(Boolean).join();
-    const answer = await ask(api, list, shape, { page: '1', sort: 'id', q });
+    const answer = await ask(api, list, shape, { page: '1', sort: 'id', q }, size).catch(halfOf(size));
+    if (typeof answer === 'number') {
+      size = answer;
+      continue;
+    }
     const { value: rows } = answer;
     if (rows.length === 0) return assertEmpty(answer);
     lastId = lastIdOf(answer, lastId);
     yield { rows, lastId };
-    if (isLast(answer, rows.length)) return;
+    if (isLast(answer, rows.length, size)) return;
+    size = Math.min(2 * size, pageSize);
   }
   throw endless(list.path, maxPages);
+}
+
+/** A page that is more than may be read is asked for in halves. One row alone that is too large is a failure. */
+function halfOf(size: number): (error: unknown) => number {
+  return (error) => {
+    if (error instanceof OversizedError && size > 1) return Math.ceil(size / 2);
+    throw error;
+  };
 }
 
 function ask<Shape extends z.ZodType>(
@@ -75,8 +89,9 @@ function ask<Shape extends z.ZodType>(
   { path, query, signal }: Omit<List<Shape>, 'row'>,
   shape: z.ZodType<z.output<Shape>[]>,
   which: Record<string, string>,
+  size = pageSize,
 ): Promise<Answer<z.output<Shape>[]>> {
-  return api.get(path, { ...query, ...which, page_size: String(pageSize) }, shape, signal);
+  return api.get(path, { ...query, ...which, page_size: String(size) }, shape, signal);
 }
 
 /** Counted before a row is looked at: what is wrong with millions of them is more than memory holds. */
@@ -97,11 +112,11 @@ function lastIdOf({ value: rows, shown }: Answer<{ id: number }[]>, after: numbe
   return last;
 }
 
-function isLast({ value: rows, headers }: Answer<unknown[]>, read: number): boolean {
+function isLast({ value: rows, headers }: Answer<unknown[]>, read: number, size = pageSize): boolean {
   if (rows.length === 0) return true;
   const total = totalOf(headers);
   // A count below the rows that are here says nothing of what follows.
-  return total === undefined || total < read ? rows.length < pageSize : read === total;
+  return total === undefined || total < read ? rows.length < size : read === total;
 }
 
 function totalOf(headers: Headers): number | undefined {

@@ -28,6 +28,15 @@ export class Journal {
     }
   }
 
+  /** The rules declare that its tag never moves: then no sweep would have seen it. */
+  immutableMoved(task: Task, before: string, now: string): void {
+    const fields = { ...fieldsOf(task), before, now };
+    this.#log.warn(
+      'a source tag that is declared immutable has moved: correct `immutable` of its rule',
+      fields,
+    );
+  }
+
   /** An administrator's word. */
   asked(what: 'retry' | 'cancel', task: number): void {
     this.#log.info(what === 'retry' ? 'task to be tried again' : 'task to be cancelled', {

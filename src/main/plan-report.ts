@@ -11,6 +11,8 @@ export interface PlannedTag extends TagOutcome {
   why?: 'missing' | 'different';
   /** What the destination tag names now. */
   replaces?: Digest;
+  /** Declared so: it never moves at the source. */
+  immutable?: true;
 }
 
 /** `--json`. Members may be added, never taken away. */
@@ -37,6 +39,7 @@ export interface Comparison {
   invalidNames: string[];
   /** What a destination tag names now. */
   found(copy: Copy): Digest | undefined;
+  isImmutable(copy: Copy): boolean;
   /** Takes secrets out of what registries said. */
   redact(text: string): string;
 }
@@ -59,11 +62,13 @@ export function planReportOf(rehearsed: Report, comparison: Comparison): PlanRep
   };
 }
 
-function plannedOf({ tags }: Report, { plan, found }: Comparison): PlannedTag[] {
+function plannedOf({ tags }: Report, { plan, found, isImmutable }: Comparison): PlannedTag[] {
   const copies = [...plan.copies, ...plan.skipped.map(({ copy }) => copy)];
   return copies.flatMap((copy, index) => {
     const tag = tags[index];
-    return tag === undefined ? [] : [planned(copy, tag, found(copy))];
+    return tag === undefined
+      ? []
+      : [{ ...planned(copy, tag, found(copy)), ...(isImmutable(copy) && { immutable: true }) }];
   });
 }
 

@@ -74,6 +74,7 @@ class Preview {
   readonly #registries: ConfiguredRegistries;
   readonly #rehearsed: RehearsedRegistries;
   readonly #differences = new Differences();
+  readonly #rules: Ruleset;
   readonly #sweeper: Sweeper;
   #sweep: Sweep | undefined;
   #findings: NameFindings = { invalid: [], collisions: [] };
@@ -86,6 +87,7 @@ class Preview {
     const proxies = proxiesOf(options.env);
     this.#registries = new ConfiguredRegistries(config.registries, clock, ignore, noSessions, proxies);
     this.#rehearsed = new RehearsedRegistries(this.#registries);
+    this.#rules = new Ruleset(config.rules);
     this.#sweeper = this.#newSweeper(config);
     this.run = new Run({
       plan: (signal) => this.#compare(signal),
@@ -121,6 +123,7 @@ class Preview {
         plan: this.#plan,
         collisions: this.#collisions(),
         invalidNames: this.#findings.invalid.map(invalidWords),
+        isImmutable: (copy) => this.#rules.isImmutable(copy),
         found: (copy) => this.#rehearsed.found(copy),
         redact,
       });
@@ -139,7 +142,7 @@ class Preview {
       positions,
       records,
       registries: this.#rehearsed,
-      rules: new Ruleset(config.rules),
+      rules: this.#rules,
       submit: async ({ wanted }) => {
         this.#differences.add(wanted);
         return { tasks: [], created: wanted.length, refused: 0 };

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { RegistryError } from '../copy/error.ts';
+import { OversizedError, RegistryError } from '../copy/error.ts';
 import { isObject, type JsonObject } from '../oci/json.ts';
 import { printable } from '../printable.ts';
 import { maskOf } from './mask.ts';
@@ -32,7 +32,7 @@ export async function readCapped(body: Readable, cap: number): Promise<Buffer | 
 export async function readWhole(body: Readable, cap: number, url: string): Promise<Buffer> {
   const bytes = await readCapped(body, cap);
   if (bytes !== undefined) return bytes;
-  throw new RegistryError('protocol', `${url} answered more than ${cap} bytes where less was expected`);
+  throw new OversizedError(`${url} answered more than ${cap} bytes where less was expected`);
 }
 
 /** A JSON object; anything else is the registry's mistake. */

@@ -23,15 +23,18 @@ interface Token {
   usableUntil: number;
 }
 
-/** Tokens kept at most; beyond it the oldest go. */
+/** Tokens kept at most, and their characters; beyond either the oldest go. Harbor's have a thousand or two. */
 const capacity = 5000;
+const room = 16 * 1024 * 1024;
 
-/** Characters of a token: longer than any, and than the headers that most servers take; 5000 are 80 MiB at most. */
+/** Characters of a token: longer than any, and than the headers that most servers take. */
 const longest = 16 * 1024;
 
 /** Tokens by the set of scopes they were asked for: fetched once however many wait, renewed before they end. */
 export class TokenCache {
   readonly #tokens = new Map<string, Token>();
+  /** Their characters. */
+  #size = 0;
   readonly #fetching = new Map<string, Promise<Token>>();
   readonly #fetch: FetchToken;
   readonly #credential: () => Promise<Credential | undefined>;
@@ -67,7 +70,7 @@ export class TokenCache {
   /** Drops the token for the scopes if it is still this one: another request may have renewed it already. */
   forget(scopes: readonly string[], token: string): void {
     const key = scopes.join(' ');
-    if (this.#tokens.get(key)?.token === token) this.#tokens.delete(key);
+    if (this.#tokens.get(key)?.token === token) this.#drop(key);
   }
 
   #begin(key: string, issuer: TokenIssuer, scopes: readonly string[]): Promise<Token> {
@@ -79,11 +82,19 @@ export class TokenCache {
   }
 
   #keep(key: string, token: Token): Token {
-    this.#tokens.delete(key);
+    this.#drop(key);
     this.#tokens.set(key, token);
-    const oldest = this.#tokens.keys().next();
-    if (this.#tokens.size > capacity && !oldest.done) this.#tokens.delete(oldest.value);
+    this.#size += token.token.length;
+    for (const oldest of this.#tokens.keys()) {
+      if (this.#tokens.size <= capacity && this.#size <= room) break;
+      this.#drop(oldest);
+    }
     return token;
+  }
+
+  #drop(key: string): void {
+    this.#size -= this.#tokens.get(key)?.token.length ?? 0;
+    this.#tokens.delete(key);
   }
 
   async #request(issuer: TokenIssuer, scopes: readonly string[]): Promise<Token> {

@@ -1,3 +1,4 @@
+import { companionOf } from '../oci/companion.ts';
 import { compilePatterns, type Patterns } from './pattern.ts';
 import type { Rule } from './rule.ts';
 import { compileRepositoryTemplate, compileTagTemplate, type Template } from './template.ts';
@@ -6,6 +7,7 @@ import { compileRepositoryTemplate, compileTagTemplate, type Template } from './
 export interface CompiledRule extends Pick<Rule, 'name' | 'source' | 'destination' | 'destinationType'> {
   repositories: Patterns;
   tags: Patterns;
+  immutable: Patterns;
   repository: Template;
   tag: Template;
 }
@@ -27,7 +29,13 @@ export function compileRules(rules: readonly Rule[]): CompiledRule[] {
     destinationType: rule.destinationType,
     repositories: compileOnce(rule.repositories),
     tags: compileOnce(rule.tags),
+    immutable: compileOnce(rule.immutable ?? []),
     repository: compileRepositoryTemplate(rule.repository),
     tag: compileTagTemplate(rule.tag),
   }));
+}
+
+/** Whether the rule declares that the tag never moves. The tag of a signature does, with each further signature. */
+export function declaresImmutable({ tags, immutable }: CompiledRule, tag: string): boolean {
+  return companionOf(tag) === undefined && tags.matches(tag) && immutable.matches(tag);
 }

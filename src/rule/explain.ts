@@ -1,5 +1,5 @@
 import { companionOf } from '../oci/companion.ts';
-import type { CompiledRule } from './compile.ts';
+import { type CompiledRule, declaresImmutable } from './compile.ts';
 import { repositoryProblem, tagProblem } from './name.ts';
 import type { Patterns } from './pattern.ts';
 
@@ -27,6 +27,8 @@ interface TagExplanation extends Decision {
   /** The name at the destination, when repository and tag match. */
   destinationTag?: string;
   problem?: string;
+  /** The rule declares that it never moves at the source. */
+  immutable?: true;
 }
 
 export function explainRule(
@@ -56,7 +58,8 @@ function explainTag(rule: CompiledRule, repository: string, tag: string, named: 
   if (!named || !decision.matches) return decision;
   const destinationTag = companionOf(tag) === undefined ? rule.tag(repository, tag) : tag;
   const problem = tagProblem(destinationTag);
-  return { ...decision, destinationTag, ...(problem !== undefined && { problem }) };
+  const immutable = declaresImmutable(rule, tag) && ({ immutable: true } as const);
+  return { ...decision, destinationTag, ...(problem !== undefined && { problem }), ...immutable };
 }
 
 export function decide(patterns: Patterns, text: string): Decision {

@@ -1,5 +1,5 @@
 import { companionOf } from '../oci/companion.ts';
-import { type CompiledRule, compileRules } from './compile.ts';
+import { type CompiledRule, compileRules, declaresImmutable } from './compile.ts';
 import { explainRule, type RuleExplanation } from './explain.ts';
 import { collisionWords, findingsOf, type MappedName } from './mapping.ts';
 import { Memo } from './memo.ts';
@@ -57,6 +57,25 @@ export class Ruleset {
       if (!found.has(key)) found.set(key, toWanted(target, repository, tag, destinationTag));
     }
     return [...found.values()];
+  }
+
+  /** Whether a rule that wants this very copy declares that its source tag never moves: one that does is enough. */
+  isImmutable({ sourceRepository, sourceTag, ...ends }: Omit<Wanted, 'rule'>): boolean {
+    return this.#targets
+      .get(sourceRepository)
+      .some(
+        ({ rule, repository }) =>
+          rule.source === ends.source &&
+          rule.destination === ends.destination &&
+          repository === ends.destinationRepository &&
+          declaresImmutable(rule, sourceTag) &&
+          rule.tag(sourceRepository, sourceTag) === ends.destinationTag,
+      );
+  }
+
+  /** Whether any rule declares any tag immutable. */
+  get hasImmutable(): boolean {
+    return this.#rules.some(({ immutable }) => immutable.written.length > 0);
   }
 
   /** Whether a rule puts that source repository into that destination repository. */

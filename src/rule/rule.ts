@@ -7,6 +7,8 @@ export interface Rule {
   repositories: readonly string[];
   /** Patterns over tags. */
   tags: readonly string[];
+  /** Patterns over tags that never move at the source; without any, every tag may. */
+  immutable?: readonly string[];
   /** Name of the registry to write. */
   destination: string;
   /** Its kind decides which names it takes. */

@@ -30,7 +30,7 @@ export function explanationView({ destinations, ...tag }: Explanation): Explanat
 }
 
 function explainedView(explained: Explained): ExplanationView['destinations'][number] {
-  const { rule, reason, words, cause, ends, record, task, hint } = explained;
+  const { rule, reason, words, cause, ends, record, immutable, task, hint } = explained;
   return {
     rule,
     destination: {
@@ -45,6 +45,7 @@ function explainedView(explained: Explained): ExplanationView['destinations'][nu
     hint,
     ends,
     record: record && { ...record, verifiedAt: timestamp(record.verifiedAt) },
+    immutable,
     task,
     nextAttemptAt: optional(explained.nextAttemptAt),
   };

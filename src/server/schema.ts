@@ -108,6 +108,7 @@ const rule = z.strictObject({
   source: z.string(),
   repositories: z.array(z.string()),
   tags: z.array(z.string()),
+  immutable: z.array(z.string()).optional().describe('Tags that never move at the source.'),
   destination: z.string(),
   destinationType: z.enum(['harbor', 'acr-ee', 'oci']),
   repository: z.string(),
@@ -159,6 +160,7 @@ const ruleTest = z.strictObject({
       ...decision,
       destinationTag: z.string().optional().describe('Its name there, when repository and tag match.'),
       problem: z.string().optional(),
+      immutable: z.literal(true).optional().describe('Declared so: it never moves at the source.'),
     }),
   ),
 });
@@ -207,6 +209,10 @@ const explained = z.strictObject({
     })
     .optional()
     .describe('What the destination tag named when it was last looked at.'),
+  immutable: z
+    .literal(true)
+    .optional()
+    .describe('Declared so: while its record is trusted, no sweep asks for it.'),
   task: id.optional().describe('The one that stands for it.'),
   nextAttemptAt: time.optional(),
 });

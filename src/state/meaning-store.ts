@@ -12,7 +12,8 @@ const findHost = `SELECT host FROM registry WHERE name = ?`;
 const putHost = `
   INSERT INTO registry (name, host) VALUES (@name, @host) ON CONFLICT DO UPDATE SET host = excluded.host`;
 
-const distrust = `UPDATE record SET trusted = 0 WHERE destination = ? AND trusted = 1`;
+/** As a source, too: of a tag that is declared immutable the record alone says what it names. */
+const distrust = `UPDATE record SET trusted = 0 WHERE (destination = @name OR source = @name) AND trusted = 1`;
 
 /** What one registry has refused for good is something new at another. */
 const forgetRefused = `
@@ -29,7 +30,7 @@ const planAgain = `
 const prepare = (connection: Connection) => ({
   find: connection.prepare<[name: string], { host: string }>(findHost),
   put: connection.prepare<[Meaning]>(putHost),
-  distrust: connection.prepare<[name: string]>(distrust),
+  distrust: connection.prepare<[{ name: string }]>(distrust),
   forgetRefused: connection.prepare<[name: string]>(forgetRefused),
   forgetPositions: connection.prepare<[name: string]>(forgetPositions),
   forgetParts: connection.prepare<[name: string]>(forgetParts),
@@ -61,7 +62,7 @@ export class SqliteMeaningStore {
     if (before?.host === host) return false;
     this.#sql.put.run(meaning);
     if (before === undefined) return false;
-    this.#sql.distrust.run(name);
+    this.#sql.distrust.run({ name });
     // Copies under way end at the old one.
     this.#doubt.castOn(name, now);
     this.#sql.forgetRefused.run(name);

@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
-import type { Ends, Place, RecordStore, Seen, TagRecord } from '../task/record.ts';
+import type { Ends, Place, RecordStore, Repositories, Seen, TagRecord } from '../task/record.ts';
 import { type Connection, guard, write } from './database.ts';
 import { undoubted } from './doubt.ts';
 
@@ -44,7 +44,20 @@ const distrustRepository = `
 const countTrusted = `SELECT count(*) AS trusted FROM record WHERE destination = ? AND trusted = 1`;
 
 const oldestTrusted = `
-  SELECT ${recordColumns} FROM record WHERE destination = ? AND trusted = 1 ORDER BY verified_at LIMIT ?`;
+  SELECT ${recordColumns} FROM record
+  WHERE destination = @destination AND trusted = 1
+    AND (verified_at, destination_repository, destination_tag) > (@verifiedAt, @destinationRepository, @destinationTag)
+  ORDER BY verified_at, destination_repository, destination_tag LIMIT @limit`;
+
+/** What was looked at since the list began may be newer than it. */
+const distrustGone = `
+  UPDATE record SET trusted = 0
+  WHERE destination = @destination AND destination_repository = @destinationRepository
+    AND source = @source AND source_repository = @sourceRepository
+    AND trusted = 1 AND verified_at < @at
+    AND source_tag NOT IN (SELECT value FROM json_each(@tags))`;
+
+const beforeAll = { verifiedAt: Number.MIN_SAFE_INTEGER, destinationRepository: '', destinationTag: '' };
 
 type RecordRow = Omit<TagRecord, 'trusted'> & { trusted: number };
 
@@ -54,7 +67,10 @@ const prepare = (connection: Connection) => ({
   own: connection.prepare<[Ends]>(ownFound),
   distrust: connection.prepare<[destination: string, repository: string]>(distrustRepository),
   count: connection.prepare<[destination: string], { trusted: number }>(countTrusted),
-  oldest: connection.prepare<[destination: string, limit: number], RecordRow>(oldestTrusted),
+  oldest: connection.prepare<[Place & Pick<TagRecord, 'verifiedAt'> & { limit: number }], RecordRow>(
+    oldestTrusted,
+  ),
+  distrustGone: connection.prepare<[Repositories & { tags: string; at: number }]>(distrustGone),
 });
 
 /** What is known of destination tags. Copies are recorded where their tasks are settled (`dispatch-store.ts`). */
@@ -90,8 +106,15 @@ export class SqliteRecordStore implements RecordStore {
     return guard(this.#connection, () => this.#sql.count.get(destination)?.trusted ?? 0);
   }
 
-  oldest(destination: string, limit: number): TagRecord[] {
-    return guard(this.#connection, () => this.#sql.oldest.all(destination, limit)).map(recordOf);
+  oldest(destination: string, limit: number, after?: TagRecord): TagRecord[] {
+    const { verifiedAt, destinationRepository, destinationTag } = after ?? beforeAll;
+    const page = { destination, verifiedAt, destinationRepository, destinationTag, limit };
+    return guard(this.#connection, () => this.#sql.oldest.all(page)).map(recordOf);
+  }
+
+  distrustGone(repositories: Repositories, tags: readonly string[], at: number): void {
+    const gone = { ...repositories, tags: JSON.stringify(tags), at: Math.trunc(at) };
+    write(this.#connection, () => this.#sql.distrustGone.run(gone));
   }
 }
 

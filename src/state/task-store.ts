@@ -45,6 +45,12 @@ const cancelWaiting = `
   UPDATE task SET state = 'cancelled', finished_at = @now
   WHERE id = @id AND state IN ('available', 'retryable')`;
 
+/** What was to be copied is not there: a sweep that believed the record would never see it where the tag is immutable. */
+const distrustCancelled = `
+  UPDATE record SET trusted = 0
+  WHERE trusted = 1 AND (destination, destination_repository, destination_tag) = (
+    SELECT destination, destination_repository, destination_tag FROM task WHERE id = ?)`;
+
 const cancelRunning = `
   UPDATE task SET cancel_requested_at = ifnull(cancel_requested_at, @now)
   WHERE id = @id AND state = 'running'`;
@@ -73,6 +79,7 @@ const prepare = (connection: Connection) => ({
   attemptsOf: connection.prepare<[task: number], AttemptRow>(attemptsOf),
   retryTask: connection.prepare<[{ id: number; now: number }]>(retryTask),
   cancelWaiting: connection.prepare<[{ id: number; now: number }]>(cancelWaiting),
+  distrustCancelled: connection.prepare<[id: number]>(distrustCancelled),
   cancelRunning: connection.prepare<[{ id: number; now: number }]>(cancelRunning),
   countTasks: connection.prepare<[], { state: TaskState; tasks: number }>(countTasks),
 });
@@ -120,7 +127,10 @@ export class SqliteTaskStore implements TaskStore {
 
   cancel(id: number, now: number): 'done' | 'running' | 'conflict' | 'missing' {
     return write(this.#connection, () => {
-      if (this.#sql.cancelWaiting.run({ id, now }).changes > 0) return 'done';
+      if (this.#sql.cancelWaiting.run({ id, now }).changes > 0) {
+        this.#sql.distrustCancelled.run(id);
+        return 'done';
+      }
       if (this.#sql.cancelRunning.run({ id, now }).changes > 0) return 'running';
       return this.#sql.findTask.get(id) ? 'conflict' : 'missing';
     });

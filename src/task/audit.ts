@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { RegistryError } from '../copy/error.ts';
 import { outages } from './listed.ts';
 import { parallel } from './parallel.ts';
@@ -8,6 +9,8 @@ import type { Tally } from './tally.ts';
 export interface AuditOptions {
   registries: Registries;
   records: RecordStore;
+  /** Of source tags that never move: their records have no turn. Absent where no rule declares any. */
+  isImmutable?: ((record: TagRecord) => boolean) | undefined;
   tally: Tally;
   /** Of the trusted records, from 0 to 1. */
   share: number;
@@ -26,10 +29,13 @@ const batchSize = 100;
  * records is trusted until the sweep has asked for each. Throws `StorageError`, and what ends the sweep.
  */
 export async function audit(destination: string, options: AuditOptions): Promise<void> {
-  const { records, share, signal, tally } = options;
-  for (let left = Math.ceil(records.count(destination) * share); left > 0; left -= batchSize) {
-    // Those that were looked at are the youngest now.
-    const batch = records.oldest(destination, Math.min(left, batchSize));
+  const { share, signal, tally } = options;
+  if (share === 0) return;
+  let left = Math.ceil((await countOf(destination, options)) * share);
+  if (left === 0) return;
+  for await (const due of pagesOf(destination, options)) {
+    const batch = due.slice(0, left);
+    left -= batch.length;
     try {
       await look(destination, batch, options);
     } catch (error) {
@@ -37,6 +43,29 @@ export async function audit(destination: string, options: AuditOptions): Promise
       if (!(error instanceof RegistryError)) throw error;
       return tally.failed(`${destination} could not be audited: ${error.message}`);
     }
+    if (left === 0) return;
+  }
+}
+
+/** Of records that have a turn. The rules say which, and not the database: so all are read where a rule declares some immutable. */
+async function countOf(destination: string, options: AuditOptions): Promise<number> {
+  if (options.isImmutable === undefined) return options.records.count(destination);
+  let count = 0;
+  for await (const page of pagesOf(destination, options)) count += page.length;
+  return count;
+}
+
+/** Those that have a turn, the longest not looked at first. Between two pages others have theirs. */
+async function* pagesOf(
+  destination: string,
+  { records, isImmutable = () => false, signal }: AuditOptions,
+): AsyncGenerator<TagRecord[]> {
+  for (let page = records.oldest(destination, batchSize); page.length > 0;) {
+    const last = page.at(-1);
+    yield page.filter((record) => !isImmutable(record));
+    await setImmediate();
+    signal.throwIfAborted();
+    page = records.oldest(destination, batchSize, last);
   }
 }
 

@@ -75,7 +75,8 @@ function apart(
 }
 
 /** A sweep believes a record that is trusted, but for the share that it looks at. */
-function whoSees({ record }: Known, source: Digest): string {
+function whoSees({ record, immutable }: Known, source: Digest): string {
+  if (record?.trusted && immutable) return 'no sweep sees it, since its tag is declared immutable';
   if (record?.trusted && record.digest === source) {
     return 'somebody else has changed it there: a sweep sees it when its audit comes to this tag';
   }

@@ -15,6 +15,8 @@ export interface ComparisonOptions {
   /** The copies that the sweep wants of a tag; `of`: tags of the digest that a companion belongs to. */
   match(repository: string, tag: string, of?: readonly string[]): (Wanted | Refused)[];
   there: DestinationTags;
+  /** Told of a source repository's tags, all that it has, and of when their list began. */
+  onListed(source: string, repository: string, tags: readonly string[], at: number): void;
   tally: Tally;
   /** Tags looked at at once. */
   width: number;
@@ -74,29 +76,39 @@ export class RepositoryComparison {
 
   /** `rest`: only what the list of its project does not show. Throws `RegistryError` where the tags cannot be listed. */
   async run(which: 'all' | 'rest', cause: () => Promise<Cause>): Promise<void> {
-    const seenAt = this.#options.now();
-    const wanted = await this.#wanted();
-    const { width } = this.#options;
+    const { width, there, now } = this.#options;
+    const seenAt = now();
+    const wanted = await this.#wanted(seenAt);
     const shown = which === 'rest' ? await this.#listHere() : new Map<string, Digest>();
     const here = wanted.filter(
       ({ sourceTag }) => companionOf(sourceTag) !== undefined || !shown.has(sourceTag),
     );
     await parallel(here, width, (copy) => {
-      const digest = async (): Promise<Digest | undefined> => (await this.#resolve(copy.sourceTag))?.digest;
+      const digest = async (): Promise<Digest | undefined> =>
+        there.promised(copy) ?? (await this.#resolve(copy.sourceTag))?.digest;
       return compare({ copy, source: { digest, seenAt }, cause }, this.#options);
     });
   }
 
-  async #wanted(): Promise<(Wanted | Refused)[]> {
-    const { registries, match, width, signal } = this.#options;
+  async #wanted(seenAt: number): Promise<(Wanted | Refused)[]> {
+    const { registries, match, onListed, width, signal } = this.#options;
     const tags: string[] = [];
     for await (const tag of registries.source(this.#registry, this.#repository).tags(signal)) tags.push(tag);
+    onListed(this.#registry, this.#repository, tags, seenAt);
     const wanted = await wantedOf(tags, {
       match: (tag, of) => match(this.#repository, tag, of),
-      resolve: (tag) => this.#resolve(tag),
+      resolve: async (tag) => this.#promised(tag) ?? this.#resolve(tag),
       width,
     });
     return wanted.filter((copy) => copy.source === this.#registry);
+  }
+
+  /** By any copy of it: a signature asks for no more than the digest of its image. */
+  #promised(tag: string): { digest: Digest } | undefined {
+    const { match, there } = this.#options;
+    const copies = match(this.#repository, tag).filter(({ source }) => source === this.#registry);
+    const digest = copies.map((copy) => there.promised(copy)).find((one) => one !== undefined);
+    return digest && { digest };
   }
 
   #resolve(tag: string): Promise<{ digest: Digest } | undefined> {

@@ -3,6 +3,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Wanted } from '../rule/rule.ts';
 import { listedDigests } from './listed.ts';
 import { RecentLists } from './recent-lists.ts';
+import { isOf, isOfRepository } from './record.ts';
 import type { RecordStore, Seen, TagRecord } from './record.ts';
 import type { Registries } from './registries.ts';
 
@@ -11,6 +12,8 @@ export interface DestinationTagsOptions {
   records: Pick<RecordStore, 'find' | 'confirm'>;
   /** Whether the rules still want what was recorded. */
   isWanted(record: TagRecord): boolean;
+  /** Whether a rule declares that the source tag of the copy never moves. */
+  isImmutable(copy: Wanted): boolean;
   now(): number;
   signal: AbortSignal;
 }
@@ -67,6 +70,13 @@ export class DestinationTags {
     if (at === undefined) return { is: record?.digest === digest ? 'drifted' : 'different', digest };
     this.#seen.push({ copy, digest, at });
     return { is: 'same' };
+  }
+
+  /** What an immutable source tag names, if it was verified at its destination and nothing has happened there since. */
+  promised(copy: Wanted): Digest | undefined {
+    if (!this.#options.isImmutable(copy)) return undefined;
+    const record = this.#options.records.find(copy);
+    return record?.trusted && isOf(record, copy) ? record.digest : undefined;
   }
 
   /** Records what has been found to be right since the last time. Throws `StorageError`. */
@@ -129,8 +139,7 @@ export class DestinationTags {
    * the other was pushed well after the last copy: then it is the newest, and nobody has told of it.
    */
   #belongsToAnother(copy: Wanted, { pushedAt = 0 }: SourceTag, record: TagRecord): boolean {
-    const sameRepository = record.source === copy.source && record.sourceRepository === copy.sourceRepository;
-    if (!sameRepository || record.sourceTag === copy.sourceTag) return false;
+    if (!isOfRepository(record, copy) || record.sourceTag === copy.sourceTag) return false;
     const writtenAt = Math.min(record.writtenAt, this.#options.now());
     return pushedAt <= writtenAt + clocksApart && this.#options.isWanted(record);
   }

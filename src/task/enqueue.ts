@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { type Event, releasedBy } from '../event/event.ts';
+import { type Event, type PushEvent, releasedBy } from '../event/event.ts';
 import { companionOf } from '../oci/companion.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import { type Entered, type EnqueueStore, type Entry, StorageError } from './store.ts';
@@ -20,6 +20,8 @@ export interface EnqueueOptions {
   clock: Clock;
   /** Called after a commit that left tasks to run. Must not throw. */
   onEntered?: () => void;
+  /** Called for every push that a webhook tells of, wanted or not, when it is stored. Must not throw. */
+  onPush?: (event: PushEvent) => void;
   /** Called for every entry, after its commit. Must not throw. */
   listener?: (entry: Entry, entered: Entered) => void;
 }
@@ -58,6 +60,12 @@ export class Enqueue {
   /** Rejects with `StorageError` when the event could not be stored: it may be delivered again. */
   async receive(event: Event): Promise<Received> {
     const wanted = this.#match(event);
+    const received = await this.#receive(event, wanted);
+    if (event.kind === 'push') this.#options.onPush?.(event);
+    return received;
+  }
+
+  async #receive(event: Event, wanted: Entry['wanted']): Promise<Received> {
     const ignored = ignoredOf(event, wanted);
     if (ignored !== undefined && !this.#isKept(event)) return { tasks: [], ignored };
     const tasks = [...new Set((await this.submit(this.#entryOf(event, wanted))).tasks)];

@@ -95,6 +95,11 @@ export function unseenWords({ sourceRepository, sourceTag }: Wanted): string {
   return `nothing is known of it: no event and no sweep has named it here; \`tagferry resync ${name}\` asks the source`;
 }
 
+export function immutableWords(isVerified: boolean): string {
+  const until = isVerified ? 'no sweep asks for it any more' : 'once it is verified no sweep asks for it';
+  return `its tag is declared immutable: ${until}`;
+}
+
 /** `record` is what is known of the destination tag beside the task. */
 export function wordsOf(
   known: Task | TagRecord,

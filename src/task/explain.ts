@@ -50,6 +50,7 @@ export interface Explanation {
 export interface RecallOptions extends KnownOptions {
   rules: {
     match(repository: string, tag: string, of: readonly string[]): (Wanted | Refused)[];
+    isImmutable(copy: Wanted): boolean;
     rulings(repository: string, tag: string, of: readonly string[]): Ruling[];
   };
   events: Pick<EnqueueStore, 'tagsOf'>;

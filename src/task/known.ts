@@ -1,5 +1,6 @@
 import type { Refused, Wanted } from '../rule/rule.ts';
-import { causeWords, refusedWords, unseenWords, wordsOf } from './explain-words.ts';
+import { causeWords, immutableWords, refusedWords, unseenWords, wordsOf } from './explain-words.ts';
+import { isOf, isOfRepository } from './record.ts';
 import type { RecordStore, TagRecord } from './record.ts';
 import type { Standing } from './standing.ts';
 import type { TaskStore } from './store.ts';
@@ -20,6 +21,8 @@ export interface Known {
   cause?: { code: Cause; words: string };
   /** What the destination tag named when it was last looked at. */
   record?: Pick<TagRecord, 'digest' | 'verifiedAt' | 'trusted'>;
+  /** A rule declares that its source tag never moves. */
+  immutable?: true;
   /** Id of the task that stands for it. */
   task?: number;
   nextAttemptAt?: number;
@@ -30,6 +33,7 @@ export interface Known {
 export interface KnownOptions {
   tasks: Pick<TaskStore, 'newestFor'>;
   records: Pick<RecordStore, 'find'>;
+  rules: { isImmutable(copy: Wanted): boolean };
 }
 
 /** Throws `StorageError`. */
@@ -44,15 +48,18 @@ function knownOfRefused(wanted: Refused, { tasks }: KnownOptions): Known {
   return { reason, words: refusedWords(message), message, ...factsOf(task, wanted) };
 }
 
-function knownOfWanted(wanted: Wanted, { tasks, records }: KnownOptions): Known {
+function knownOfWanted(wanted: Wanted, { tasks, records, rules }: KnownOptions): Known {
   const found = records.find(wanted);
-  const record = found && isFrom(found, wanted) ? found : undefined;
+  const record = found && isOfRepository(found, wanted) ? found : undefined;
   const newest = tasks.newestFor(wanted);
   const known = newest && record && isOutdated(newest, record, wanted) ? record : (newest ?? record);
   const words = known ? wordsOf(known, sinceOf(known), wanted, record) : unseenWords(wanted);
   const message = known && 'message' in known ? { message: known.message ?? '' } : {};
   const facts = { ...factsOf(known, wanted), ...(record && { record: lookOf(record) }) };
-  return { reason: reasonOf(known, wanted), words, ...message, ...facts };
+  const said = { reason: reasonOf(known, wanted), words, ...message, ...facts };
+  if (!rules.isImmutable(wanted)) return said;
+  const isVerified = record?.trusted === true && isOf(record, wanted);
+  return { ...said, words: `${words}; ${immutableWords(isVerified)}`, immutable: true };
 }
 
 function lookOf({ digest, verifiedAt, trusted }: TagRecord): NonNullable<Known['record']> {
@@ -70,11 +77,6 @@ function factsOf(known: Task | TagRecord | undefined, { sourceTag }: Wanted): Pa
     ...(state === 'retryable' && { nextAttemptAt: runAt }),
     ...(cause && known.sourceTag === sourceTag && { cause: { code: cause, words: causeWords[cause] } }),
   };
-}
-
-/** What another repository once had there says nothing about this one. */
-function isFrom(record: TagRecord, { source, sourceRepository }: Wanted): boolean {
-  return record.source === source && record.sourceRepository === sourceRepository;
 }
 
 /** A task that did not bring the tag, and ended before a sweep found it right: somebody has mended it. */

@@ -59,6 +59,8 @@ export interface Listing extends TagListing {
     after: number,
     signal?: AbortSignal,
   ): AsyncIterable<{ artifacts: ListedArtifact[]; lastId: number }>;
+  /** The tagged artifacts of a repository that came last, at most `count` (100), the newest first. */
+  newest(repository: string, count: number, signal?: AbortSignal): Promise<ListedArtifact[]>;
 }
 
 /** A webhook of a project. */

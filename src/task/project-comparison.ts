@@ -25,7 +25,7 @@ export interface ProjectPage {
 const stillTold = 5 * 60_000;
 
 /** Tags made this close to their artifact (ms) came with it. */
-const together = 5_000;
+export const together = 5_000;
 
 /**
  * The artifacts of a whole project, a page at a time, compared as they come: no more than a page is held. Harbor shows no

@@ -7,6 +7,9 @@ export type Place = Pick<Wanted, 'destination' | 'destinationRepository' | 'dest
 /** The two ends of a copy, whichever rule wants it. */
 export type Ends = Omit<Wanted, 'rule'>;
 
+/** A source repository and where it goes. */
+export type Repositories = Omit<Ends, 'sourceTag' | 'destinationTag'>;
+
 /** What is known of a destination tag, without asking. Times are milliseconds since 1970. */
 export interface TagRecord extends Ends {
   /** What it named when it was last looked at. */
@@ -37,6 +40,21 @@ export interface RecordStore {
   distrust(destination: string, destinationRepository: string): number;
   /** Trusted ones of a destination. */
   count(destination: string): number;
-  /** Trusted ones of a destination, those not looked at for the longest time first. */
-  oldest(destination: string, limit: number): TagRecord[];
+  /** Trusted ones of a destination, those not looked at for the longest time first; from behind `after` on. */
+  oldest(destination: string, limit: number, after?: TagRecord): TagRecord[];
+  /**
+   * A list of the source repository that began at `at` has only these tags: what is recorded of others there is not trusted any
+   * more, so that nobody looks after what is gone. Their rows stay: they hold the generation of their tag.
+   */
+  distrustGone(repositories: Repositories, tags: readonly string[], at: number): void;
+}
+
+/** Whether the destination tag was last looked at for this source tag. */
+export function isOf(record: TagRecord, copy: Ends): boolean {
+  return isOfRepository(record, copy) && record.sourceTag === copy.sourceTag;
+}
+
+/** What another repository once had there says nothing about this one. */
+export function isOfRepository(record: TagRecord, { source, sourceRepository }: Ends): boolean {
+  return record.source === source && record.sourceRepository === sourceRepository;
 }

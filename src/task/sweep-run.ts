@@ -1,6 +1,7 @@
 import type { RuleSource } from '../rule/match.ts';
 import type { Refused, Wanted } from '../rule/rule.ts';
 import { audit } from './audit.ts';
+import type { ComparisonOptions } from './comparison.ts';
 import { DestinationTags } from './destination-tags.ts';
 import { KnownNames } from './names.ts';
 import type { RecordStore, TagRecord } from './record.ts';
@@ -57,9 +58,10 @@ export class SweepRun {
 
   /** One destination or source that is away keeps no other: each makes its own plan. */
   async #begin(): Promise<void> {
-    const { store, registries, records, clock, auditShare: share } = this.#options;
+    const { store, registries, records, rules, clock, auditShare: share } = this.#options;
     const [signal, tally, now] = [this.#signal, this.#newTally(), () => clock.now()];
-    const options = { registries, records, tally, share, now, signal };
+    const isImmutable = rules.hasImmutable ? rules.isImmutable.bind(rules) : undefined;
+    const options = { registries, records, isImmutable, tally, share, now, signal };
     const destinations = new Set(this.#sweep.dryRun ? [] : this.#rules.map((one) => one.destination));
     await Promise.all([...destinations].map((destination) => audit(destination, options)));
     const sources = new Set(this.#rules.map((one) => one.source));
@@ -85,7 +87,8 @@ export class SweepRun {
     const isWanted = (record: TagRecord): boolean => this.#isWanted(record);
     const confirm: RecordStore['confirm'] = (seen) => (dryRun ? undefined : records.confirm(seen));
     const known = { find: records.find.bind(records), confirm };
-    const there = new DestinationTags({ registries, records: known, isWanted, now, signal });
+    const isImmutable = (copy: Wanted): boolean => rules.isImmutable(copy);
+    const there = new DestinationTags({ registries, records: known, isWanted, isImmutable, now, signal });
     const options = {
       sweep: this.#sweep,
       turn: this.#options.positions.position(...turnOf) ?? 0,
@@ -99,6 +102,7 @@ export class SweepRun {
       survey: () => names.of(source),
       width: this.#options.width ?? fewRequests,
       onCompare: this.#options.onCompare,
+      onListed: (...listed: Parameters<ComparisonOptions['onListed']>) => this.#forgetGone(...listed),
       isWanted: (repository: string) => here.some((one) => rules.matchesRepository(one.rule, repository)),
     };
     return new SourceSweep(source, options, this.#options);
@@ -107,6 +111,16 @@ export class SweepRun {
   #newTally(): Tally {
     const { submit, clock } = this.#options;
     return new Tally({ sweep: this.#sweep, submit, now: () => clock.now() });
+  }
+
+  /** A list without any tag is left alone: a registry that has lost its storage says the same. */
+  #forgetGone(source: string, repository: string, tags: readonly string[], at: number): void {
+    if (this.#sweep.dryRun || tags.length === 0) return;
+    const { rules, records } = this.#options;
+    for (const { destination, destinationRepository } of rules.mapped(source, repository)) {
+      const repositories = { source, sourceRepository: repository, destination, destinationRepository };
+      records.distrustGone(repositories, tags, at);
+    }
   }
 
   /** Whether any rule still puts the recorded source tag where it was put. */

@@ -4,7 +4,7 @@ import type { Refused, Wanted } from '../rule/rule.ts';
 import type { Account } from './catch-up.ts';
 import type { NameRules, NameStore } from './names.ts';
 import type { PlanRules } from './plan.ts';
-import type { RecordStore } from './record.ts';
+import type { Ends, RecordStore } from './record.ts';
 import type { Registries } from './registries.ts';
 import { SweepRun } from './sweep-run.ts';
 import { StorageError } from './store.ts';
@@ -14,6 +14,10 @@ import type { Entered, Entry, PositionStore, Sweep, SweepStore } from './store.t
 export interface SweepRules extends PlanRules, NameRules {
   /** The copies that the rules want of a tag, or `only` the rule of that name. */
   match(repository: string, tag: string, of?: readonly string[], only?: string): (Wanted | Refused)[];
+  /** Whether a rule declares that the source tag of this copy never moves. */
+  isImmutable(copy: Ends): boolean;
+  /** Whether any does, of any tag. */
+  readonly hasImmutable: boolean;
 }
 
 export interface SweepOptions {

@@ -22,7 +22,7 @@ const script = `
 `;
 
 /** What is printed where a package of Alibaba's name holds that code; `undefined`: there is none. */
-async function outcome(t: Ending, code: string | undefined): Promise<Record<string, unknown>> {
+async function outcome(t: Ending, code: string | undefined, run = script): Promise<Record<string, unknown>> {
   const folder = await temporaryFolder(t);
   const own = join(folder, '@alicloud', 'credentials');
   if (code !== undefined) {
@@ -30,7 +30,7 @@ async function outcome(t: Ending, code: string | undefined): Promise<Record<stri
     await writeFile(join(own, 'package.json'), '{"name":"@alicloud/credentials","main":"index.js"}');
     await writeFile(join(own, 'index.js'), code);
   }
-  const args = ['--input-type=module', '-e', script];
+  const args = ['--input-type=module', '-e', run];
   const env = { ...process.env, NODE_PATH: folder };
   const { stdout } = await promisify(execFile)(process.execPath, args, { env });
   return JSON.parse(stdout);
@@ -95,4 +95,41 @@ test('it is another version, or another thing', async (t) => {
       fault: 'protocol',
       message: '@alicloud/credentials: expected version 2.4 or later, which has getCredential(), got another',
     });
+});
+
+test('it throws as it is made: that is an identity that was not found', async (t) => {
+  const code = `exports.default = class { constructor() { throw new Error('bad profile in config.json'); } };`;
+  const { fault, message } = await outcome(t, code);
+  assert.equal(fault, 'denied');
+  assert.match(
+    String(message),
+    /^@alicloud\/credentials found no identity \(aliyun\.credentialsPackage\): bad profile in config\.json; set what/,
+  );
+});
+
+test('it never answers: it is waited for half a minute, and asked again the next time', async (t) => {
+  const fake = new URL('../support/clock.ts', import.meta.url);
+  const waiting = `
+    import { setImmediate } from 'node:timers/promises';
+    import { packageIdentity } from ${JSON.stringify(module.href)};
+    import { FakeClock } from ${JSON.stringify(fake.href)};
+    const clock = new FakeClock();
+    const start = clock.now();
+    const identity = packageIdentity(clock);
+    let ended;
+    const asked = identity.get().catch((error) => (ended = error));
+    while (ended === undefined) {
+      await setImmediate();
+      if (clock.next !== undefined) clock.advance(clock.next - clock.now());
+    }
+    await asked;
+    const again = await identity.get();
+    const { fault, message } = ended;
+    console.log(JSON.stringify({ fault, message, waited: clock.now() - start, again }));
+  `;
+  const body = `if (asked === 1) await new Promise(() => undefined); return { accessKeyId: 'A' + asked, accessKeySecret: 'B' };`;
+  const { fault, message, waited, again } = await outcome(t, packageWith(body), waiting);
+  assert.deepEqual([fault, again], ['timeout', { accessKeyId: 'A2', accessKeySecret: 'B' }]);
+  assert.match(String(message), /gave no identity within 30 s \(aliyun\.credentialsPackage\)/);
+  assert.ok(Number(waited) <= 30_000, String(waited));
 });

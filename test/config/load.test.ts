@@ -40,6 +40,7 @@ test('the smallest configuration has the defaults of the contract', () => {
         destinationType: 'acr-ee',
         repository: '{project}/{flat}',
         tag: '{tag}',
+        immutable: [],
       },
     ],
     webhook: { secrets: [], allowUnauthenticated: true, insecureSkipVerify: false, format: 'Default' },

@@ -29,6 +29,20 @@ const at = (side: 'source' | 'destination', what: string) =>
 
 const rows: [what: string, reason: Reason, message: string, given: Given, hint: RegExp][] = [
   [
+    'a proxy that lets nobody through',
+    'unreachable',
+    at('destination', 'failed by the proxy proxy.example:3128: Proxy response (403) !== 200'),
+    { destination: { type: 'acr-ee', aliyun } },
+    /^the proxy proxy\.example:3128 does not let this machine go there: have whoever runs the proxy allow CONNECT /,
+  ],
+  [
+    'a proxy that is silent',
+    'timeout',
+    at('destination', 'failed by the proxy proxy.example:3128: no answer'),
+    { destination: { type: 'acr-ee' } },
+    /^there is no proxy at proxy\.example:3128, .*; if the registry is only slow, raise `idleTimeout`/,
+  ],
+  [
     'robot without the permission',
     'source-denied',
     at('source', '401'),

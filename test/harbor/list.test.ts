@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Misbehaviour } from '../../src/demo/registry/call.ts';
 import type { ListedTag } from '../../src/task/listing.ts';
 import { all, failure } from '../registry/stand.ts';
 import { answer, change, setHeaders } from '../support/fault.ts';
@@ -258,4 +259,42 @@ test('Harbor: an account that it does not know is denied, though what is public 
   const error = await failure(harbor.projects(), 'denied');
   assert.match(error.message, /systeminfo: expected harbor_version, .* check username and password$/);
   assert.equal(server.requests.length, 1);
+});
+
+/** Of a page with more than so many rows the answer is too large to be read. */
+function heavyRows(stand: Stand, most: number): void {
+  const heavy: Misbehaviour = async (call, next) => {
+    const answered = await next();
+    if (Number(call.query.get('page_size')) <= most) return answered;
+    return {
+      ...answered,
+      headers: { 'content-type': 'application/json' },
+      body: Buffer.alloc(33 * 1024 * 1024, ' '),
+    };
+  };
+  stand.server.faults.always(/artifacts/, heavy);
+}
+
+test('Harbor: a page that is too large to be read comes in halves, then in larger ones again', async (t) => {
+  const stand = await startStand(t);
+  fill(stand, 230);
+  heavyRows(stand, 50);
+  const names = await namesOf(stand.harbor.tags('team/app'));
+  assert.deepEqual(
+    names,
+    Array.from({ length: 230 }, (_, index) => `v${index + 1}`),
+  );
+  assert.deepEqual(
+    stand.queries(/artifacts$/).map((query) => /id=\[(\d+).*page_size=(\d+)/.exec(query)?.slice(1).join(' ')),
+    ['1 100', '1 50', '51 100', '51 50', '101 100', '101 50', '151 100', '151 50', '201 100', '201 50'],
+  );
+});
+
+test('Harbor: one artifact that is too large by itself is said', async (t) => {
+  const stand = await startStand(t);
+  fill(stand, 3);
+  heavyRows(stand, 0);
+  const { message } = await failure(namesOf(stand.harbor.tags('team/app')), 'protocol');
+  assert.match(message, /answered more than 33554432 bytes/);
+  assert.equal(stand.queries(/artifacts$/).length, 8);
 });

@@ -242,3 +242,45 @@ test('many rules: a repository seen before is not tried again, even if all rules
   const ratio = measure(all, ['library/web'], tags) / measure(few, ['library/web'], tags);
   assert.ok(ratio < 30, `2,000 rules took ${ratio} times as long as 10; trying them all takes about 200`);
 });
+
+test('immutable: a rule that wants the very copy, by its source tag, and never a signature', () => {
+  const rules = new Ruleset([
+    rule({ tags: ['v*', 'edge'], immutable: ['v*', 'x*', '!*-rc'] }),
+    rule({ name: 'backup', destination: 'backup', immutable: ['edge'] }),
+  ]);
+  const immutable = (tag: string) =>
+    rules.match('library/web', tag, ['v1']).map((copy) => `${copy.destination} ${rules.isImmutable(copy)}`);
+  assert.deepEqual(immutable('v1'), ['acr true', 'backup false']);
+  assert.deepEqual(immutable('v1-rc'), ['acr false', 'backup false']);
+  assert.deepEqual(immutable('edge'), ['acr false', 'backup true']);
+  assert.deepEqual(immutable('x1'), ['backup false'], 'the rule with x* does not take it');
+  assert.deepEqual(immutable(`sha256-${'a'.repeat(64)}.sig`), ['acr false', 'backup false']);
+  const everything = new Ruleset([rule({ tags: ['sha256-*'], immutable: ['**'] })]);
+  const [signature] = everything.match('library/web', `sha256-${'a'.repeat(64)}.sig`);
+  assert.equal(signature && everything.isImmutable(signature), false);
+});
+
+test('immutable: no patterns are none, and only "!" are all others', () => {
+  const set = (immutable?: string[]) => new Ruleset([rule(immutable && { immutable })]);
+  const [copy] = set().match('library/web', 'v1');
+  assert.ok(copy);
+  assert.deepEqual(
+    [set(), set([]), set(['!latest']), set(['!v1'])].map((one) => one.isImmutable(copy)),
+    [false, false, true, false],
+  );
+  assert.deepEqual(
+    [set().hasImmutable, set([]).hasImmutable, set(['v*']).hasImmutable],
+    [false, false, true],
+  );
+});
+
+test('immutable: the test of rules shows it', () => {
+  const [explained] = new Ruleset([rule({ immutable: ['v*'] })]).explain('library/web', ['v1', 'latest']);
+  assert.deepEqual(
+    explained?.tags.map(({ tag, immutable }) => [tag, immutable]),
+    [
+      ['v1', true],
+      ['latest', undefined],
+    ],
+  );
+});

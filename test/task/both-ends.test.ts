@@ -309,3 +309,26 @@ test('of a tag that no rule takes nobody is asked', async (t) => {
   assert.partialDeepStrictEqual(await say('mirror', 'latest'), { reason: 'no-rule', destinations: [] });
   assert.deepEqual([harbor.asked(), acr.asked()], [[], []]);
 });
+
+test('declared immutable: the words say that no sweep asks for it, and one that has moved is not promised to a sweep', async (t) => {
+  const { one, want, finishAs, atSource, atDestination } = await stand(t, [
+    { ...library, immutable: ['v*'] },
+  ]);
+  want();
+  assert.match(
+    (await one()).words,
+    /its tag is declared immutable: once it is verified no sweep asks for it/,
+  );
+  finishAs('copied', await atSource());
+  await atDestination();
+  const there = await one();
+  assert.equal(there.immutable, true);
+  assert.match(there.words, /its tag is declared immutable: no sweep asks for it any more/);
+  await atSource('moved');
+  const { reason, words } = await one();
+  assert.equal(reason, 'different');
+  assert.match(
+    words,
+    /no sweep sees it, since its tag is declared immutable, or `tagferry resync library\/app:v1` copies/,
+  );
+});

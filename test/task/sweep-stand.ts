@@ -58,7 +58,11 @@ export function rule(other: Partial<Rule> = {}): Rule {
 }
 
 /** A sweeper between two embedded registries, over a real database. */
-export async function startStand(t: Ending, given: readonly Rule[] = [rule()]): Promise<Stand> {
+export async function startStand(
+  t: Ending,
+  given: readonly Rule[] = [rule()],
+  options: Partial<SweepOptions> = {},
+): Promise<Stand> {
   const [harbor, acr] = [await startEnd(t), await startEnd(t)];
   const client = (name: string): Registry => (name === 'harbor' ? harbor : acr).client;
   const registries: Registries = {
@@ -68,7 +72,7 @@ export async function startStand(t: Ending, given: readonly Rule[] = [rule()]): 
     listing: () => undefined,
     tagListing: () => undefined,
   };
-  return { harbor, acr, registries, ...(await startSweeping(t, registries, given)) };
+  return { harbor, acr, registries, ...(await startSweeping(t, registries, given, options)) };
 }
 
 /** A sweeper between registries that are there already. */
