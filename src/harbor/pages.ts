@@ -47,27 +47,44 @@ interface Part {
   filter?: string;
 }
 
+/** A page of a list by ids; there is no empty one. */
+export interface IdPage<Row> {
+  rows: Row[];
+  lastId: number;
+  isLast: boolean;
+}
+
 /**
- * A list by ids, each page being the rows above the last id: rows that come and go meanwhile move no others. There is
- * no empty page.
+ * A list by ids, each page being the rows above the last id: rows that come and go meanwhile move no others.
  */
 export async function* byId<Shape extends z.ZodType<{ id: number }>>(
   api: Api,
   list: List<Shape>,
-  { after, filter }: Part,
-): AsyncGenerator<{ rows: z.output<Shape>[]; lastId: number }> {
-  const shape = pageOf(list.row);
-  let lastId = after;
-  for (let page = 1; page <= maxPages; page++) {
-    const q = [`id=[${lastId + 1}~]`, filter].filter(Boolean).join();
-    const answer = await ask(api, list, shape, { page: '1', sort: 'id', q });
-    const { value: rows } = answer;
-    if (rows.length === 0) return assertEmpty(answer);
-    lastId = lastIdOf(answer, lastId);
-    yield { rows, lastId };
-    if (isLast(answer, rows.length)) return;
+  part: Part,
+): AsyncGenerator<IdPage<z.output<Shape>>> {
+  let after = part.after;
+  for (let count = 1; count <= maxPages; count++) {
+    const page = await pageAbove(api, list, { ...part, after });
+    if (page === undefined) return;
+    yield page;
+    if (page.isLast) return;
+    after = page.lastId;
   }
   throw endless(list.path, maxPages);
+}
+
+/** The first page of a list by ids; `undefined` where it is empty. */
+export async function pageAbove<Shape extends z.ZodType<{ id: number }>>(
+  api: Api,
+  list: List<Shape>,
+  { after, filter }: Part,
+): Promise<IdPage<z.output<Shape>> | undefined> {
+  const q = [`id=[${after + 1}~]`, filter].filter(Boolean).join();
+  const answer = await ask(api, list, pageOf(list.row), { page: '1', sort: 'id', q });
+  const { value: rows } = answer;
+  if (rows.length > 0) return { rows, lastId: lastIdOf(answer, after), isLast: isLast(answer, rows.length) };
+  assertEmpty(answer);
+  return undefined;
 }
 
 function ask<Shape extends z.ZodType>(
