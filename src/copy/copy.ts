@@ -19,7 +19,9 @@ export interface CopyRequest extends GraphOptions {
   sourceTag: string;
   destinationTag: string;
   /** What the destination tag is known to name: it is not asked then. */
-  holds?: Digest | undefined;
+  holds?: Digest | 'nothing' | undefined;
+  listed?: Digest | undefined;
+  present?: Descriptor | undefined;
   /** Only these; an index that has others, too, gets a smaller one of another digest. */
   platforms?: PlatformFilter;
   /** Leave a destination tag alone that says the same in other bytes. */
@@ -56,6 +58,14 @@ const maxBegun = 3;
 export async function copy(request: CopyRequest): Promise<CopyResult> {
   const { source, sourceTag, signal } = request;
   const resolve = () => at('source', `resolve ${sourceTag}`, source.resolve(sourceTag, signal));
+  if (
+    request.listed !== undefined &&
+    !request.force &&
+    [request.present?.digest, request.holds].includes(request.listed)
+  ) {
+    request.onResolved?.(request.listed);
+    return { outcome: 'unchanged', digest: request.listed };
+  }
   let root = await resolve();
   for (let begun = 1; root !== undefined; begun++) {
     request.onResolved?.(root.digest);
@@ -85,7 +95,10 @@ async function copyRoot(request: CopyRequest, found: Descriptor): Promise<CopyRe
   const reduced = root.digest === digest ? {} : { reduced: root.digest };
   if (!force && root.digest === request.holds) return { outcome: 'unchanged', digest, ...reduced };
   const target = targetOf(request, root);
-  const present = force ? undefined : await resolveTarget(target, `resolve ${target.destinationTag}`);
+  const present =
+    force || request.holds === 'nothing'
+      ? undefined
+      : (request.present ?? (await resolveTarget(target, `resolve ${target.destinationTag}`)));
   if (present?.digest === root.digest) return { outcome: 'unchanged', digest, ...reduced };
   if (platforms && (await isUnwanted(root, platforms, { source, manifests, signal }))) {
     return { outcome: 'filtered', digest };

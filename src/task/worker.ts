@@ -4,6 +4,7 @@ import { failureOf } from '../copy/error.ts';
 import type { Destination, Source } from '../copy/repository.ts';
 import { shared } from '../abort.ts';
 import type { Clock } from '../clock.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { verdictOf } from './retry.ts';
 import type { RetryPolicy } from './retry.ts';
@@ -16,8 +17,12 @@ export interface Ends {
   destination: Destination;
   /** The blobs under way to the destination's registry. */
   traffic: BlobTraffic;
-  /** What the destination tag is known to name. */
-  holds?: Digest | undefined;
+  /** What the source tag named in a list of a moment ago: the source is asked only if there is something to copy. */
+  listed?: Digest | undefined;
+  /** What the destination tag is known to name, or that it is not there: the destination is not asked then. */
+  holds?: Digest | 'nothing' | undefined;
+  /** What the destination tag has just been seen to name: it is not asked again. */
+  present?: Descriptor | undefined;
 }
 
 export interface WorkerOptions {
@@ -87,7 +92,9 @@ function attempt(task: Task, ends: Ends, { counts, ...rest }: How): Promise<Copy
     source: ends.source,
     sourceTag: task.sourceTag,
     destination: ends.destination,
+    listed: ends.listed,
     holds: ends.holds,
+    present: ends.present,
     destinationTag: task.destinationTag,
     blobs: ends.traffic.mover(task.destinationRepository, counts),
     force: task.force,
