@@ -7,7 +7,7 @@ import { Certificate } from './main/certificate.ts';
 import { limitsOf, newDispatcher } from './main/dispatching.ts';
 import { Current, type Effective, effectiveOf } from './main/effective.ts';
 import { settleEndpoints } from './main/endpoints.ts';
-import { forgivingUploads } from './main/forgiving.ts';
+import { forgivingLedger, forgivingUploads } from './main/forgiving.ts';
 import { Journal } from './main/journal.ts';
 import { ConfiguredRegistries, type Files, type OnPrepared, type OnRequest } from './main/registries.ts';
 import { Reloading } from './main/reloading.ts';
@@ -186,7 +186,8 @@ class Parts {
       this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status);
     const sessions = forgivingUploads(this.#state.uploads, log);
     const onPrepared: OnPrepared = (...made) => this.#journal.prepared(...made);
-    const live = { files, onPrepared, ...(before && { before }) };
+    const ledger = (origin: string) => forgivingLedger(this.#state.ledger(origin), log);
+    const live = { files, onPrepared, ledger, ...(before && { before }) };
     return new ConfiguredRegistries(registries, this.#clock, onRequest, sessions, this.#proxies, live);
   }
 

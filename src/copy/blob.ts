@@ -3,8 +3,8 @@ import { systemClock } from '../clock.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { at, CopyError } from './error.ts';
-import { BlobLedger } from './ledger.ts';
-import type { Bytes, Destination, Source } from './repository.ts';
+import { Ledger } from './ledger.ts';
+import type { Bytes, Destination, Source, WriteBlobOptions } from './repository.ts';
 
 /** What was done with the blobs of a copy. */
 export interface BlobCounts {
@@ -17,7 +17,7 @@ export interface BlobCounts {
 
 export interface BlobTrafficOptions {
   /** What is known of the registry's blobs; in memory only unless told. */
-  ledger?: BlobLedger;
+  ledger?: Ledger;
   /** Told how many bytes were passed on just now, those that are sent a second time included. */
   onBytes?: ((count: number) => void) | undefined;
 }
@@ -28,18 +28,20 @@ export interface BlobTrafficOptions {
  *
  *   known in the repository   no request
  *   known in another one      the mount, which becomes the upload where it is not made
- *   not known                 the registry is asked, and the blob sent if it is not there
+ *   not known                 the mount from the repository itself: it is there, or this is its upload
  *
- * A mount that is not made, or a refused manifest, says that something known is wrong, or that this registry does not
- * mount: until it mounts again it is asked in the second case, too.
+ * A mount that is not made from where the blob was seen, or a refused manifest, says that something known is wrong, or
+ * that this registry does not mount: until it mounts again every blob is looked for first.
  */
 export class BlobTraffic {
   readonly #moving = new Map<Digest, Promise<unknown>>();
-  readonly #ledger: BlobLedger;
+  readonly #ledger: Ledger;
   readonly #onBytes: BlobTrafficOptions['onBytes'];
   #wary = false;
+  /** It has mounted something. */
+  #mounts = false;
 
-  constructor({ ledger = new BlobLedger(systemClock), onBytes }: BlobTrafficOptions = {}) {
+  constructor({ ledger = new Ledger(systemClock), onBytes }: BlobTrafficOptions = {}) {
     this.#ledger = ledger;
     this.#onBytes = onBytes;
   }
@@ -60,6 +62,12 @@ export class BlobTraffic {
         counts[placed === 'believed' ? 'skipped' : placed]++;
         if (placed === 'copied') counts.bytes += descriptor.size;
       },
+      knows: (digest) => {
+        const known = ledger.has(repository, digest);
+        if (known) believed = true;
+        return known;
+      },
+      saw: (digest) => ledger.saw(repository, digest),
       get believed() {
         return believed;
       },
@@ -92,31 +100,37 @@ export class BlobTraffic {
   ): Promise<Placed> {
     const { digest } = descriptor;
     const from = this.#ledger.holder(digest);
-    const looks = from === undefined || this.#wary;
+    const absent = this.#wary;
     const present =
-      looks && (await at('destination', `look for blob ${digest}`, destination.hasBlob(descriptor, signal)));
-    const placed = present
-      ? 'skipped'
-      : await this.#write(descriptor, source, destination, { from, absent: looks, signal });
+      absent && (await at('destination', `look for blob ${digest}`, destination.hasBlob(descriptor, signal)));
+    const options = { from, absent, mounts: this.#mounts, signal };
+    const placed = present ? 'skipped' : await this.#write(descriptor, source, destination, options);
     this.#ledger.saw(repository, digest);
-    return placed;
+    // From the repository itself: it was there.
+    return placed === 'mounted' && from === undefined ? 'skipped' : placed;
   }
 
   async #write(
     descriptor: Descriptor,
     source: Source,
     destination: Destination,
-    options: { from: string | undefined; absent: boolean; signal: AbortSignal },
+    options: WriteBlobOptions,
   ): Promise<Placed> {
     const { digest } = descriptor;
     const open = (stop: AbortSignal, offset: number): Promise<Bytes> =>
       read(descriptor, source, stop, offset, this.#onBytes);
     const operation = `write blob ${digest}`;
     const placed = await at('destination', operation, destination.writeBlob(descriptor, open, options));
-    if (options.from === undefined) return placed;
-    this.#wary = placed !== 'mounted';
-    if (placed !== 'mounted') this.#ledger.forget(options.from, digest);
+    this.#learn(placed, options.from, digest);
     return placed;
+  }
+
+  #learn(placed: Placed, from: string | undefined, digest: Digest): void {
+    // What was not in the repository itself could not be mounted from there.
+    if (placed === 'copied' && from === undefined) return;
+    this.#mounts = placed === 'mounted';
+    this.#wary = !this.#mounts;
+    if (from !== undefined && this.#wary) this.#ledger.forget(from, digest);
   }
 }
 
@@ -126,7 +140,11 @@ type Placed = 'believed' | 'copied' | 'mounted' | 'skipped';
 /** What one copy does with its blobs. */
 export interface BlobMover {
   move(descriptor: Descriptor, source: Source, destination: Destination, signal: AbortSignal): Promise<void>;
-  /** Some blob was not moved because it was known to be there: nobody asked. */
+  /** Whether a manifest, and with it all below, is known to be in the repository: nobody asks. */
+  knows(manifest: Digest): boolean;
+  /** The repository has the manifest, with all below. */
+  saw(manifest: Digest): void;
+  /** Something was not moved because it was known to be there. */
   readonly believed: boolean;
   /** Forgets what is known of the repository: its blobs are looked for. */
   doubt(): void;

@@ -6,6 +6,7 @@ import { at, CopyError, RegistryError } from './error.ts';
 import { isEquivalent } from './equivalent.ts';
 import { Graph } from './graph.ts';
 import type { GraphOptions } from './graph.ts';
+import { Looks } from './looks.ts';
 import { Manifests } from './manifests.ts';
 import type { PlatformFilter } from './platform.ts';
 import { isUnwanted, reduce } from './selection.ts';
@@ -18,16 +19,32 @@ import { isUnwanted, reduce } from './selection.ts';
 export interface CopyRequest extends GraphOptions {
   sourceTag: string;
   destinationTag: string;
-  /** What the destination tag is known to name: it is not asked then. */
-  holds?: Digest | 'nothing' | undefined;
+  /** What the source tag names, as a list said a moment ago: it is not asked unless there is something to copy. */
   listed?: Digest | undefined;
+  /** What the destination tag is known to name; `nothing`: a list did not have it a moment ago. It is not asked then. */
+  holds?: Digest | 'nothing' | undefined;
+  /** What the destination tag was seen to name a moment ago: it is not asked again. */
   present?: Descriptor | undefined;
+  /** There is news at the source: the manifest itself is asked for at once, where else the tag would be looked at first. */
+  news?: boolean;
+  /** Whether the source tag is looked at again afterwards; by default it is. */
+  follow?: boolean;
+  /** Of the destination repository; without them the tag is always read back. */
+  proofs?: Proofs | undefined;
   /** Only these; an index that has others, too, gets a smaller one of another digest. */
   platforms?: PlatformFilter;
   /** Leave a destination tag alone that says the same in other bytes. */
   equivalent?: boolean;
   /** Told what the source tag names, as soon as it is known: also a copy that fails was one of that digest. */
   onResolved?: (digest: Digest) => void;
+}
+
+/**
+ * What a destination repository has shown: that a tag reads back as it was written. From then on, where its answer to the
+ * write names the digest, that is enough for whoever shares this.
+ */
+export interface Proofs {
+  readBack: boolean;
 }
 
 export type CopyResult =
@@ -56,25 +73,22 @@ const maxBegun = 3;
 
 /** Makes the destination tag name what the source tag names now. Throws `CopyError`. */
 export async function copy(request: CopyRequest): Promise<CopyResult> {
-  const { source, sourceTag, signal } = request;
-  const resolve = () => at('source', `resolve ${sourceTag}`, source.resolve(sourceTag, signal));
-  if (
-    request.listed !== undefined &&
-    !request.force &&
-    [request.present?.digest, request.holds].includes(request.listed)
-  ) {
-    request.onResolved?.(request.listed);
-    return { outcome: 'unchanged', digest: request.listed };
+  const { source, sourceTag, signal, listed, onResolved } = request;
+  const manifests = new Manifests(source, signal);
+  const looks = new Looks(request, manifests);
+  if (listed !== undefined && (await looks.isAsListed())) {
+    onResolved?.(listed);
+    return { outcome: 'unchanged', digest: listed };
   }
-  let root = await resolve();
+  let root = await looks.root();
   for (let begun = 1; root !== undefined; begun++) {
-    request.onResolved?.(root.digest);
+    onResolved?.(root.digest);
     try {
-      return await copyRoot(request, root);
+      return await copyRoot(request, root, looks, manifests);
     } catch (error) {
       if (!isGone(error)) throw error;
       // Deleted, and perhaps collected as garbage, since the tag was resolved: only the tag says what is wanted now.
-      const now = await resolve();
+      const now = await at('source', `resolve ${sourceTag}`, source.resolve(sourceTag, signal));
       if (now !== undefined && (now.digest === root.digest || begun === maxBegun)) throw error;
       root = now;
     }
@@ -86,20 +100,24 @@ function isGone(error: unknown): boolean {
   return error instanceof CopyError && error.side === 'source' && error.reason === 'not-found';
 }
 
-async function copyRoot(request: CopyRequest, found: Descriptor): Promise<CopyResult> {
-  const { source, force, platforms, signal } = request;
+async function copyRoot(
+  request: CopyRequest,
+  found: Descriptor,
+  looks: Looks,
+  manifests: Manifests,
+): Promise<CopyResult> {
+  const { source, force, platforms, blobs, signal } = request;
   const { digest } = found;
-  const manifests = new Manifests(source, signal);
   const root = platforms && isIndex(found.mediaType) ? await reduce(found, platforms, manifests) : found;
   if (root === undefined) return { outcome: 'filtered', digest };
   const reduced = root.digest === digest ? {} : { reduced: root.digest };
   if (!force && root.digest === request.holds) return { outcome: 'unchanged', digest, ...reduced };
   const target = targetOf(request, root);
-  const present =
-    force || request.holds === 'nothing'
-      ? undefined
-      : (request.present ?? (await resolveTarget(target, `resolve ${target.destinationTag}`)));
-  if (present?.digest === root.digest) return { outcome: 'unchanged', digest, ...reduced };
+  const present = await looks.present(target.destinationTag);
+  if (present?.digest === root.digest) {
+    blobs.saw(root.digest);
+    return { outcome: 'unchanged', digest, ...reduced };
+  }
   if (platforms && (await isUnwanted(root, platforms, { source, manifests, signal }))) {
     return { outcome: 'filtered', digest };
   }
@@ -110,9 +128,8 @@ async function copyRoot(request: CopyRequest, found: Descriptor): Promise<CopyRe
     return { outcome: 'unchanged', digest, ...reduced, equivalent: present.digest };
   }
   // Who wants everything again does not believe what is known.
-  if (force) request.blobs.doubt();
-  await graph.write(root, target.destinationTag, 0);
-  await verify(target, root);
+  if (force) blobs.doubt();
+  await write(target, root, graph);
   return { outcome: 'copied', digest, ...reduced, moved: await hasMoved(request, found) };
 }
 
@@ -121,14 +138,19 @@ function targetOf(request: CopyRequest, root: Descriptor): CopyRequest {
   return isDigest(request.destinationTag) ? { ...request, destinationTag: root.digest } : request;
 }
 
-function resolveTarget(
-  { destination, destinationTag, signal }: CopyRequest,
-  operation: string,
-): Promise<Descriptor | undefined> {
-  return at('destination', operation, destination.resolve(destinationTag, signal));
+async function write(target: CopyRequest, root: Descriptor, graph: Graph): Promise<void> {
+  const { destinationTag, proofs } = target;
+  const named = await graph.write(root, destinationTag, 0);
+  if (named && proofs?.readBack) return;
+  await verify(target, root);
+  if (proofs) proofs.readBack = true;
 }
 
-async function hasMoved({ source, sourceTag, signal }: CopyRequest, root: Descriptor): Promise<boolean> {
+async function hasMoved(
+  { source, sourceTag, follow = true, signal }: CopyRequest,
+  root: Descriptor,
+): Promise<boolean> {
+  if (!follow) return false;
   const now = await at('source', `resolve ${sourceTag} again`, source.resolve(sourceTag, signal));
   return now?.digest !== root.digest;
 }
@@ -156,7 +178,8 @@ async function saysTheSame(
 /** A registry that took the manifest and did not move the tag has not done what it said. */
 async function verify(target: CopyRequest, root: Descriptor): Promise<void> {
   const operation = `read back ${target.destinationTag}`;
-  const written = await resolveTarget(target, operation);
+  const { destination, destinationTag, signal } = target;
+  const written = await at('destination', operation, destination.resolve(destinationTag, signal));
   if (written?.digest === root.digest) return;
   const got = written?.digest ?? 'no such tag';
   throw new CopyError(

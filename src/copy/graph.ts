@@ -34,24 +34,26 @@ export class Graph {
     this.#manifests = manifests;
   }
 
-  /** `reference`: the tag for the root, the digest itself for all others. */
-  async write(descriptor: Descriptor, reference: string, depth: number): Promise<void> {
-    const { destination, signal, onWrite } = this.#options;
+  /** `reference`: the tag for the root, the digest itself for all others. Whether the registry named the digest in its answer. */
+  async write(descriptor: Descriptor, reference: string, depth: number): Promise<boolean> {
+    const { blobs, force } = this.#options;
     this.#bounds.take(descriptor, depth);
     const bytes = await this.#manifests.read(descriptor);
-    const put = () => {
-      if (depth === 0) onWrite?.();
-      const written = destination.putManifest(reference, descriptor, bytes, signal);
-      return at('destination', `write ${reference}`, written);
-    };
-    await this.#successors(descriptor, bytes, depth);
-    try {
-      await put();
-    } catch (error) {
+    if (force || !blobs.knows(descriptor.digest)) await this.#successors(descriptor, bytes, depth);
+    const named = await this.#put(descriptor, reference, bytes, depth).catch(async (error: unknown) => {
       if (!this.#mayBeMissing(error)) throw error;
       await this.#successors(descriptor, bytes, depth);
-      await put();
-    }
+      return this.#put(descriptor, reference, bytes, depth);
+    });
+    blobs.saw(descriptor.digest);
+    return named;
+  }
+
+  async #put(descriptor: Descriptor, reference: string, bytes: Uint8Array, depth: number): Promise<boolean> {
+    const { destination, signal, onWrite } = this.#options;
+    if (depth === 0) onWrite?.();
+    const written = destination.putManifest(reference, descriptor, bytes, signal);
+    return at('destination', `write ${reference}`, written);
   }
 
   /** Whether what was believed to be at the destination may be why it refused: it is no longer believed then. */
@@ -83,25 +85,28 @@ export class Graph {
 
   /** A child that is there was written after everything below it. */
   async #child(child: Descriptor, depth: number): Promise<void> {
-    const { destination, force, signal } = this.#options;
-    if (!force) {
-      const present = await at(
-        'destination',
-        `resolve ${child.digest}`,
-        destination.resolve(child.digest, signal),
-      );
-      if (present?.digest === child.digest) return;
-    }
-    await this.write(child, child.digest, depth);
+    const { force, blobs } = this.#options;
+    if (force || !(blobs.knows(child.digest) || (await this.#isThere(child))))
+      await this.write(child, child.digest, depth);
   }
 
-  /** All at once: the registries' own limits decide how many move. The first failure stops the others. */
+  async #isThere({ digest }: Descriptor): Promise<boolean> {
+    const { destination, blobs, signal } = this.#options;
+    const present = await at('destination', `resolve ${digest}`, destination.resolve(digest, signal));
+    if (present?.digest !== digest) return false;
+    blobs.saw(digest);
+    return true;
+  }
+
+  /** All at once, the largest first: the registries' own limits decide how many move. The first failure stops the others. */
   async #blobs(descriptors: readonly Descriptor[]): Promise<void> {
     const { blobs, source, destination, signal } = this.#options;
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
     // Non-distributable layers stay where their `urls` point, as their licence wants.
-    const wanted = descriptors.filter((descriptor) => !isForeignLayer(descriptor));
+    const wanted = descriptors
+      .filter((descriptor) => !isForeignLayer(descriptor))
+      .toSorted((a, b) => b.size - a.size);
     const moves = wanted.map((descriptor) => blobs.move(descriptor, source, destination, either));
     try {
       await Promise.all(moves);

@@ -1,14 +1,14 @@
 import type { Clock } from '../clock.ts';
 import type { Digest } from '../oci/digest.ts';
 
-/** A blob was in a repository at that time; milliseconds since 1970. */
+/** A blob or a manifest was in a repository at that time; milliseconds since 1970. */
 export interface Sighting {
   readonly repository: string;
   readonly digest: Digest;
   readonly seenAt: number;
 }
 
-/** What a ledger learnt: a sighting, or that one blob, or all blobs of a repository, may be gone. */
+/** What a ledger learnt: a sighting, or that one thing, or all that was seen in a repository, may be gone. */
 export type Lesson =
   | ({ readonly kind: 'seen' } & Sighting)
   | { readonly kind: 'gone'; readonly repository: string; readonly digest?: Digest };
@@ -35,16 +35,17 @@ const batch = 250;
 const patience = 10_000;
 
 /**
- * Which repositories of one registry hold which blobs, as far as it was seen. That a blob is not there is never
+ * Which repositories of one registry hold which blobs and manifests, as far as it was seen. A manifest that is there has
+ * all below it: it was written after that, or taken by a registry that looks. That something is not there is never
  * remembered: somebody else may push it. Where there is a store, what earlier processes saw counts as well, and is read
  * with the first question.
  */
-export class BlobLedger {
+export class Ledger {
   readonly #clock: Clock;
   readonly #store: LedgerStore | undefined;
-  /** When each blob was seen: the repositories, and the blobs in each, in the order in which they were seen last. */
+  /** When each digest was seen: the repositories, and the digests in each, in the order in which they were seen last. */
   readonly #repositories = new Map<string, Map<Digest, number>>();
-  /** Where each blob was seen last. Bounded by itself: it may name a repository of which nothing is believed. */
+  /** Where each digest was seen last. Bounded by itself: it may name a repository of which nothing is believed. */
   readonly #latest = new Map<Digest, string>();
   #size = 0;
   #loaded = false;
@@ -84,7 +85,7 @@ export class BlobLedger {
     this.#learn({ kind: 'seen', ...sighting });
   }
 
-  /** The blob may not be in the repository any more; without one: all that was seen there may be gone. */
+  /** It may not be in the repository any more; without a digest: all that was seen there may be gone. */
   forget(repository: string, digest?: Digest): void {
     this.#load();
     const blobs = this.#repositories.get(repository);

@@ -1,5 +1,5 @@
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Destination, Source } from './repository.ts';
+import type { Destination, Fetched, Source, WriteBlobOptions } from './repository.ts';
 
 /**
  * A run in which nothing is written: the same copies between ends that only note what they are told to write. What a
@@ -65,6 +65,19 @@ class SteadySource implements Source {
     return this.#resolved.get(reference);
   }
 
+  /** Steady as well: who has been told what the tag names is given that. */
+  async fetch(reference: string, signal?: AbortSignal): Promise<Fetched | undefined> {
+    if (!this.#resolved.has(reference)) return this.#fetchFirst(reference, signal);
+    const descriptor = this.#resolved.get(reference);
+    return descriptor && { descriptor, bytes: await this.manifest(descriptor, signal) };
+  }
+
+  async #fetchFirst(reference: string, signal: AbortSignal | undefined): Promise<Fetched | undefined> {
+    const fetched = await this.#real.fetch(reference, signal);
+    this.#resolved.set(reference, fetched?.descriptor);
+    return fetched;
+  }
+
   async manifest(descriptor: Descriptor, signal?: AbortSignal): Promise<Uint8Array> {
     try {
       return await this.#real.manifest(descriptor, signal);
@@ -106,18 +119,21 @@ class NotingDestination implements Destination {
 
   /** `from` was seen to have it, or is noted to have it by now: either way it would be mounted. */
   async writeBlob(
-    { digest }: Descriptor,
+    descriptor: Descriptor,
     _open: unknown,
-    { from }: Parameters<Destination['writeBlob']>[2],
-  ): Promise<'copied' | 'mounted'> {
+    { from, absent, signal }: WriteBlobOptions,
+  ): Promise<'copied' | 'mounted' | 'skipped'> {
+    const { digest } = descriptor;
+    if (from === undefined && !absent && (await this.hasBlob(descriptor, signal))) return 'mounted';
     const mounted = from !== undefined || this.#registry.blobs.has(digest);
     this.#registry.blobs.add(digest);
     this.#repository.blobs.add(digest);
     return mounted ? 'mounted' : 'copied';
   }
 
-  async putManifest(reference: string, descriptor: Descriptor): Promise<void> {
+  async putManifest(reference: string, descriptor: Descriptor): Promise<boolean> {
     this.#repository.manifests.set(reference, descriptor);
     this.#repository.manifests.set(descriptor.digest, descriptor);
+    return true;
   }
 }

@@ -20,7 +20,7 @@ export function forgivingUploads(store: UploadSessions, log: Log): UploadSession
 }
 
 export function forgivingLedger(store: LedgerStore, log: Log): LedgerStore {
-  const attempt = attempting(log, 'the blobs of a registry were not read or kept: they are asked for again');
+  const attempt = attempting(log, 'what is known of a registry was not read or kept: it is asked for again');
   return {
     load: (since) => attempt(() => store.load(since)) ?? [],
     save: (lessons) => attempt(() => store.save(lessons)),

@@ -11,7 +11,8 @@ import type { Clock } from '../clock.ts';
 import { authoritiesOf, passwordSecrets, readPassword } from '../config.ts';
 import type { RegistryConfig } from '../config.ts';
 import { BlobTraffic } from '../copy/blob.ts';
-import { BlobLedger } from '../copy/ledger.ts';
+import { Ledger } from '../copy/ledger.ts';
+import type { LedgerStore } from '../copy/ledger.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import type { UploadSessions } from '../copy/upload-session.ts';
 import { Harbor } from '../harbor/harbor.ts';
@@ -46,6 +47,8 @@ export interface Files {
 export interface LiveOptions {
   files?: Files;
   onPrepared?: OnPrepared;
+  /** Where what is known of a registry's blobs and manifests outlives the process, by the registry's origin. */
+  ledger?: (origin: string) => LedgerStore;
   /** What the new ones take the place of: whatever is equal keeps its client. */
   before?: ConfiguredRegistries;
 }
@@ -56,6 +59,7 @@ interface Entry {
   /** What it was made of. */
   options: ClientOptions;
   traffic: BlobTraffic;
+  ledger: Ledger;
   harbor?: Harbor;
   aliyun?: Aliyun;
   tagListing?: TagListing;
@@ -88,17 +92,17 @@ export class ConfiguredRegistries implements Registries {
     onRequest: OnRequest,
     sessions: UploadSessions = noSessions,
     proxies?: Proxies,
-    { files = deaf, onPrepared = () => undefined, before }: LiveOptions = {},
+    { files = deaf, onPrepared = () => undefined, ledger, before }: LiveOptions = {},
   ) {
     this.#pace = before === undefined ? new Pace(clock) : before.#pace;
     const make = (config: RegistryConfig): Entry => {
       const own = { clock, onRequest: onRequest.bind(null, config.name), sessions, proxies };
-      return newEntry(
-        config,
-        { ...optionsOf(config, clock, files), ...own },
-        this.#pace,
-        onPrepared.bind(null, config.name),
-      );
+      return newEntry(config, {
+        client: { ...optionsOf(config, clock, files), ...own },
+        store: ledger?.(new URL(config.url).origin),
+        pace: this.#pace,
+        onMade: onPrepared.bind(null, config.name),
+      });
     };
     const old: ReadonlyMap<string, Kept> = before === undefined ? new Map() : before.#registries;
     this.#registries = new Map(
@@ -167,6 +171,7 @@ export class ConfiguredRegistries implements Registries {
     const all = [...this.#registries.values()];
     for (const kept of all) kept.holders--;
     const entries = all.filter(({ holders }) => holders === 0).map(({ entry }) => entry);
+    for (const { ledger } of entries) ledger.flush();
     const open = entries.flatMap(({ client, aliyun }) => (aliyun ? [client, aliyun] : [client]));
     await Promise.all(open.map((one) => one.close()));
   }
@@ -186,16 +191,25 @@ function keptOf(
 ): Kept {
   if (old !== undefined && isDeepStrictEqual(old.config, config)) return old;
   const made = make(config);
-  const entry = old?.config.url === config.url ? { ...made, traffic: old.entry.traffic } : made;
-  return { config, entry, holders: 0 };
+  if (old?.config.url !== config.url) return { config, entry: made, holders: 0 };
+  const { traffic, ledger } = old.entry;
+  return { config, entry: { ...made, traffic, ledger }, holders: 0 };
 }
 
-function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace, onMade: OnMade): Entry {
+interface EntryOptions {
+  client: ClientOptions;
+  store: LedgerStore | undefined;
+  pace: Pace;
+  onMade: OnMade;
+}
+
+function newEntry(config: RegistryConfig, { client: options, store, pace, onMade }: EntryOptions): Entry {
   const { type, credential, prepare } = config;
-  const traffic = new BlobTraffic({ ledger: new BlobLedger(options.clock) });
+  const ledger = new Ledger(options.clock, store);
+  const known = { traffic: new BlobTraffic({ ledger }), ledger };
   if (config.aliyun === undefined) {
     const client = new Registry(options);
-    return { client, options, traffic, ...(type === 'harbor' && { harbor: harborOf(client, config) }) };
+    return { client, options, ...known, ...(type === 'harbor' && { harbor: harborOf(client, config) }) };
   }
   const { clock, ca, connectTimeout, idleTimeout, onRequest, proxies } = options;
   const wire = { ca, proxies, connectTimeout, idleTimeout, onRequest };
@@ -207,7 +221,7 @@ function newEntry(config: RegistryConfig, options: ClientOptions, pace: Pace, on
   const { openApi } = aliyun;
   const preparation = prepare && new Preparation(new Namespaces(openApi), prepare, onMade);
   const tagListing = new Repositories(openApi);
-  return { client, options: complete, traffic, aliyun, tagListing, preparation };
+  return { client, options: complete, ...known, aliyun, tagListing, preparation };
 }
 
 /** Milliseconds after which a temporary password that is refused is taken for one that has ended before its time. */

@@ -63,7 +63,7 @@ class FileMemory implements SyncMemory {
   }
 
   ledger(origin: string): LedgerStore {
-    return forgivingLedger(this.#state.blobs(origin), this.#log);
+    return forgivingLedger(this.#state.ledger(origin), this.#log);
   }
 
   holds(place: Place): Digest | undefined {

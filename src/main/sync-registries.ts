@@ -1,8 +1,9 @@
 import { shared } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { BlobTraffic } from '../copy/blob.ts';
+import type { Proofs } from '../copy/copy.ts';
 import { at } from '../copy/error.ts';
-import { BlobLedger } from '../copy/ledger.ts';
+import { Ledger } from '../copy/ledger.ts';
 import type { Rehearsal } from '../copy/rehearsal.ts';
 import type { Credentials, SyncCredential } from '../imagesyncer/credentials.ts';
 import type { Place } from '../imagesyncer/place.ts';
@@ -40,7 +41,7 @@ export interface SyncRegistryOptions {
 interface Client {
   registry: Registry;
   tags: SourceTags;
-  ledger: BlobLedger;
+  ledger: Ledger;
   /** Blobs on their way there. */
   traffic: BlobTraffic;
 }
@@ -59,6 +60,7 @@ export class SyncRegistries {
   /** By destination repository: its tags that the run comes to. */
   readonly #wanted = new Map<string, ReadonlySet<string>>();
   readonly #there = new Map<string, DestinationTags>();
+  readonly #proofs = new Map<string, Proofs>();
   /** By task: what an earlier run has seen there, and this one has not looked at. */
   readonly #believed = new Map<number, Digest>();
   readonly #closing = new AbortController();
@@ -98,9 +100,16 @@ export class SyncRegistries {
     return {
       ...(noted ?? real),
       traffic: destination.traffic,
+      proofs: this.#proofsOf(task),
       listed: source.tags.digest(from.repository, task.sourceTag),
       ...(await this.#found(task, real.destination)),
     };
+  }
+
+  #proofsOf(task: Task): Proofs {
+    const proofs = this.#proofs.get(placeOf(task)) ?? { readBack: false };
+    this.#proofs.set(placeOf(task), proofs);
+    return proofs;
   }
 
   /** Whether the task's destination tag was asked for, or written: an earlier run is not believed twice for one look. */
@@ -174,7 +183,7 @@ export class SyncRegistries {
       clock,
       sessions: memory.sessions,
     });
-    const ledger = new BlobLedger(clock, memory.ledger(url.origin));
+    const ledger = new Ledger(clock, memory.ledger(url.origin));
     const onBytes = (count: number): void => void (this.bytes += count);
     const anonymous = loginOf(credential) === undefined;
     const tags = new SourceTags({ registry, origin: url, anonymous, digests, note });

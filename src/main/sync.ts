@@ -113,7 +113,7 @@ function newRun(options: SyncOptions, { registries, memory, journal, clock }: Pa
       return plan;
     },
     ends: (task) => registries.ends(task),
-    asked: { equivalent: !strict, ...(platforms && { platforms }) },
+    asked: { equivalent: !strict, follow: false, ...(platforms && { platforms }) },
     policy,
     width: widthOf(proc),
     force,

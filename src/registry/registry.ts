@@ -16,6 +16,7 @@ export interface RegistryOptions extends TransportOptions {
 export class Registry {
   readonly #options: RegistryOptions;
   readonly #transport: Transport;
+  readonly #habits = { refusesOwnMounts: false };
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -39,6 +40,7 @@ export class Registry {
       clock,
       idleTimeout,
       sessions,
+      habits: this.#habits,
     });
   }
 

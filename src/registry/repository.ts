@@ -1,4 +1,4 @@
-import type { Bytes, Destination, Source } from '../copy/repository.ts';
+import type { Bytes, Destination, Fetched, Source, WriteBlobOptions } from '../copy/repository.ts';
 import { RegistryError } from '../copy/error.ts';
 import { noSessions } from '../copy/upload-session.ts';
 import type { UploadSessions } from '../copy/upload-session.ts';
@@ -16,6 +16,7 @@ import { download, refuseOtherLength } from './download.ts';
 import { listed } from './list.ts';
 import type { Call } from './call.ts';
 import type { Transport } from './transport.ts';
+import type { Habits } from './upload-session.ts';
 import { writeBlob } from './upload.ts';
 import { shown } from './url.ts';
 
@@ -33,6 +34,7 @@ export interface RepositoryOptions {
   idleTimeout: number;
   /** Where uploads are remembered over a restart. */
   sessions?: UploadSessions | undefined;
+  habits: Habits;
 }
 
 /** One repository of a registry, by the distribution specification 1.1. */
@@ -57,11 +59,11 @@ export class Repository implements Source, Destination {
     // A source's HEAD does not say whose 404 it is, and a task ends with it; a destination's only means more work.
     if (answer?.status === 404 && this.#options.actions.includes('push')) return undefined;
     const descriptor = answer?.status === 200 ? descriptorOf(answer.headers) : undefined;
-    return descriptor ?? (await this.#fetch(reference, signal))?.descriptor;
+    return descriptor ?? (await this.fetch(reference, signal))?.descriptor;
   }
 
   async manifest(descriptor: Descriptor, signal?: AbortSignal): Promise<Uint8Array> {
-    const fetched = await this.#fetch(descriptor.digest, signal);
+    const fetched = await this.fetch(descriptor.digest, signal);
     if (fetched !== undefined) return fetched.bytes;
     throw new RegistryError('not-found', `manifest ${descriptor.digest} is not in ${this.#options.name}`, {
       status: 404,
@@ -92,10 +94,11 @@ export class Repository implements Source, Destination {
   async writeBlob(
     descriptor: Descriptor,
     open: (signal: AbortSignal, from: number) => Promise<Bytes>,
-    options: { from?: string | undefined; absent?: boolean; signal?: AbortSignal | undefined },
+    options: WriteBlobOptions,
   ): ReturnType<Destination['writeBlob']> {
-    const { transport, origin, name, clock, idleTimeout, sessions = noSessions } = this.#options;
-    const target = { transport, origin, repository: name, scope: this.#scope, clock, idleTimeout, sessions };
+    const { transport, origin, name, clock, idleTimeout, habits, sessions = noSessions } = this.#options;
+    const scope = this.#scope;
+    const target = { transport, origin, repository: name, scope, clock, idleTimeout, sessions, habits };
     const isThere = (signal: AbortSignal | undefined): Promise<boolean> => this.hasBlob(descriptor, signal);
     return writeBlob({ ...target, isThere }, descriptor, open, options);
   }
@@ -105,14 +108,14 @@ export class Repository implements Source, Destination {
     descriptor: Descriptor,
     bytes: Uint8Array,
     signal?: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const call = this.#call('PUT', `manifests/${reference}`, [200, 201, 202, 204], signal);
     const headers = { 'content-type': descriptor.mediaType };
     const answer = await this.#transport.send({ ...call, headers, body: bytes }).catch((error: unknown) => {
       throw isSchema1(descriptor.mediaType) ? ofSchema1(error) : error;
     });
-    const digest = answer.headers.get('docker-content-digest') ?? descriptor.digest;
-    if (digest === descriptor.digest) return;
+    const digest = answer.headers.get('docker-content-digest');
+    if (digest === null || digest === descriptor.digest) return digest !== null;
     const message = `PUT of manifest ${reference}: expected ${descriptor.digest} to be stored, got ${digest.slice(0, 140)}`;
     throw new RegistryError('corrupt', message);
   }
@@ -137,10 +140,7 @@ export class Repository implements Source, Destination {
   }
 
   /** A GET, for the bytes or where HEAD does not say enough; the digest is of the bytes, whatever the header claims. */
-  async #fetch(
-    reference: string,
-    signal?: AbortSignal,
-  ): Promise<{ descriptor: Descriptor; bytes: Buffer } | undefined> {
+  async fetch(reference: string, signal?: AbortSignal): Promise<Fetched | undefined> {
     const call = this.#call('GET', `manifests/${reference}`, [200, 404], signal);
     const { status, headers, bytes } = await this.#transport.send(
       { ...call, headers: accept },

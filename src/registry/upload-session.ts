@@ -24,6 +24,13 @@ export interface UploadTarget {
   sessions: UploadSessions;
   /** Whether the blob is there. */
   isThere(signal: AbortSignal | undefined): Promise<boolean>;
+  habits: Habits;
+}
+
+/** What a registry was found to do; shared by its repositories. */
+export interface Habits {
+  /** It refuses the mount of a blob from the repository itself. */
+  refusesOwnMounts: boolean;
 }
 
 export interface Session {
@@ -53,29 +60,31 @@ function uploads(target: UploadTarget): URL {
   return new URL(`/v2/${target.repository}/blobs/uploads/`, target.origin);
 }
 
-/** Where the mount becomes an upload: its session. `undefined` when there was nothing to try, or no use in it. */
+/** Where the mount becomes an upload: its session. `undefined` when there is no use in trying it, or was none. */
 export async function mount(
   target: UploadTarget,
   descriptor: Descriptor,
-  from: string | undefined,
+  from: string,
   signal: AbortSignal | undefined,
 ): Promise<Session | 'mounted' | undefined> {
-  if (from === undefined) return undefined;
+  const { transport, repository, habits } = target;
+  const own = from === repository;
+  if (own && habits.refusesOwnMounts) return undefined;
   const url = uploads(target);
   url.searchParams.set('mount', descriptor.digest);
   url.searchParams.set('from', from);
   // Without `pull` on the other repository in the same token the whole request is refused.
-  const scopes = [target.scope, `repository:${from}:pull`];
-  const { transport } = target;
+  const scopes = own ? [target.scope] : [target.scope, `repository:${from}:pull`];
   try {
     const answer = await transport.send({ method: 'POST', url, scopes, expect: [201, 202], signal });
     return answer.status === 201 ? 'mounted' : begun(answer);
   } catch (error) {
     // A mount is only a short cut: whatever a registry has against it, the upload decides.
-    if (error instanceof RegistryError && error.status !== undefined && error.retryAt === undefined) {
-      return undefined;
-    }
-    throw error;
+    if (!(error instanceof RegistryError) || error.status === undefined || error.retryAt !== undefined)
+      throw error;
+    // A failure of the moment is no habit.
+    if (own && error.status < 500) habits.refusesOwnMounts = true;
+    return undefined;
   }
 }
 

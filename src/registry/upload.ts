@@ -1,5 +1,5 @@
 import { RegistryError } from '../copy/error.ts';
-import type { Bytes, Destination } from '../copy/repository.ts';
+import type { Bytes, Destination, WriteBlobOptions } from '../copy/repository.ts';
 import type { UploadKey } from '../copy/upload-session.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { backoff } from './backoff.ts';
@@ -15,10 +15,10 @@ import type { Checkpoint } from './verified-body.ts';
 /*
  * Writing a blob, in the specification's words ("Pushing blobs", "Mounting a blob from another repository"):
  *
- *   POST …/uploads/?mount=&from=  ──201──▶ mounted
- *        │ 202: a session is ours; refused, or nowhere to mount from: none yet
+ *   POST …/uploads/?mount=&from=  ──201──▶ mounted; from the repository itself: HEAD shows it, with its length
+ *        │ 202: a session is ours; refused: none yet
  *        ▼
- *   HEAD, where a mount was tried before anybody asked  ──200──▶ skipped, the session given back
+ *   HEAD, unless the mount has told that it is not there  ──200──▶ skipped, the session given back
  *        │
  *        ▼
  *   source bytes in hand  ──▶  POST …/uploads/, without a session  ──▶  PUT <Location>?digest=  ──201──▶ copied
@@ -46,6 +46,11 @@ function pieceOf(size: number): number {
   return size < big ? size : Math.min(32 * MiB, Math.max(16 * MiB, Math.floor(size / 32)));
 }
 
+/** To send it where it is already would cost more than the question. */
+function isDear({ size }: Descriptor): boolean {
+  return size >= 8 * MiB;
+}
+
 /** What a cut must have brought not to count as a failure. */
 const progress = MiB;
 const mostFruitless = 1;
@@ -69,10 +74,9 @@ export function writeBlob(
   target: UploadTarget,
   descriptor: Descriptor,
   open: Open,
-  options: { from?: string | undefined; absent?: boolean; signal?: AbortSignal | undefined },
+  options: WriteBlobOptions,
 ): ReturnType<Destination['writeBlob']> {
-  const { from, absent = false, signal } = options;
-  return new Upload(target, descriptor, open, signal).run(from, absent);
+  return new Upload(target, descriptor, open, options.signal).run(options);
 }
 
 /** One blob on its way, in this attempt. */
@@ -104,16 +108,11 @@ class Upload {
     this.#piece = pieceOf(descriptor.size);
   }
 
-  async run(from: string | undefined, absent: boolean): ReturnType<Destination['writeBlob']> {
+  async run(options: WriteBlobOptions): ReturnType<Destination['writeBlob']> {
     try {
-      const session =
-        (await this.#recall()) ?? (await mount(this.#target, this.#descriptor, from, this.#signal));
-      if (session === 'mounted') return session;
-      this.#session = session;
-      if (from !== undefined && !absent && (await this.#target.isThere(this.#signal))) {
-        await this.#drop(undefined);
-        return 'skipped';
-      }
+      this.#session = await this.#recall();
+      const placed = this.#session === undefined ? await this.#find(options) : undefined;
+      if (placed !== undefined) return placed;
       let cut = await this.#pass();
       while (cut !== undefined && !(await this.#mend(cut))) cut = await this.#pass();
       this.#forget();
@@ -123,6 +122,23 @@ class Upload {
       this.#signal?.throwIfAborted();
       throw error;
     }
+  }
+
+  /** What spares the upload, if anything does; else there may be a session for it. */
+  async #find({ from, absent, mounts }: WriteBlobOptions): Promise<'mounted' | 'skipped' | undefined> {
+    const { repository, isThere } = this.#target;
+    // It has been looked for, and nobody else has it.
+    if (absent && from === undefined) return undefined;
+    const found = await mount(this.#target, this.#descriptor, from ?? repository, this.#signal);
+    if (found === 'mounted') {
+      // Nobody has seen it here before, nor its length.
+      return from !== undefined || (await isThere(this.#signal)) ? 'mounted' : undefined;
+    }
+    this.#session = found;
+    const isToldAbsent = found !== undefined && from === undefined && (mounts || !isDear(this.#descriptor));
+    if (absent || isToldAbsent || !(await isThere(this.#signal))) return undefined;
+    await this.#drop(undefined);
+    return 'skipped';
   }
 
   /** The session of an earlier process or attempt, where its registry still knows it. */

@@ -10,7 +10,7 @@ import type {
   SweepStore,
   TaskStore,
 } from '../task/store.ts';
-import { SqliteBlobStore } from './blob-store.ts';
+import { SqliteLedgerStore } from './ledger-store.ts';
 import { type DatabaseOptions, type inMemory, openDatabase, write } from './database.ts';
 import { SqliteDispatchStore } from './dispatch-store.ts';
 import { SqliteEnqueueStore } from './enqueue-store.ts';
@@ -36,8 +36,8 @@ export interface State {
   prune: PruneStore;
   records: RecordStore;
   uploads: UploadSessions;
-  /** What is known of the blobs of the registry with this origin. */
-  blobs(origin: string): LedgerStore;
+  /** What is known to be in the registry with this origin. */
+  ledger(origin: string): LedgerStore;
   /**
    * To be called once, before the first claim: tasks that a crash left running become available (those that
    * were to be cancelled: cancelled). Sweeps that it left running go on by themselves.
@@ -66,7 +66,7 @@ export function openState(file: string | typeof inMemory, options: DatabaseOptio
     prune: new SqlitePruneStore(connection),
     records: new SqliteRecordStore(connection),
     uploads: new SqliteUploadStore(connection),
-    blobs: (origin) => new SqliteBlobStore(connection, origin),
+    ledger: (origin) => new SqliteLedgerStore(connection, origin),
     recover: (now) => recover(connection, now),
     writable: () => {
       write(connection, () => take.run());

@@ -4,7 +4,6 @@ import { failureOf } from '../copy/error.ts';
 import type { Destination, Source } from '../copy/repository.ts';
 import { shared } from '../abort.ts';
 import type { Clock } from '../clock.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { verdictOf } from './retry.ts';
 import type { RetryPolicy } from './retry.ts';
@@ -17,12 +16,10 @@ export interface Ends {
   destination: Destination;
   /** The blobs under way to the destination's registry. */
   traffic: BlobTraffic;
-  /** What the source tag named in a list of a moment ago: the source is asked only if there is something to copy. */
-  listed?: Digest | undefined;
-  /** What the destination tag is known to name, or that it is not there: the destination is not asked then. */
-  holds?: Digest | 'nothing' | undefined;
-  /** What the destination tag has just been seen to name: it is not asked again. */
-  present?: Descriptor | undefined;
+  listed?: CopyRequest['listed'];
+  holds?: CopyRequest['holds'];
+  present?: CopyRequest['present'];
+  proofs?: CopyRequest['proofs'];
 }
 
 export interface WorkerOptions {
@@ -32,7 +29,7 @@ export interface WorkerOptions {
   policy: RetryPolicy;
   clock: Clock;
   /** What a single run may ask of its copies; no task of the mirror does. */
-  asked?: Pick<CopyRequest, 'platforms' | 'equivalent'>;
+  asked?: Pick<CopyRequest, 'platforms' | 'equivalent' | 'follow'>;
 }
 
 export interface Work {
@@ -84,7 +81,7 @@ function concluded(result: CopyResult, did: Attempt): Pick<Work, 'attempt' | 've
 
 type How = { counts: BlobCounts } & Pick<
   CopyRequest,
-  'signal' | 'onResolved' | 'onWrite' | 'platforms' | 'equivalent'
+  'signal' | 'onResolved' | 'onWrite' | 'platforms' | 'equivalent' | 'follow'
 >;
 
 function attempt(task: Task, ends: Ends, { counts, ...rest }: How): Promise<CopyResult> {
@@ -95,6 +92,9 @@ function attempt(task: Task, ends: Ends, { counts, ...rest }: How): Promise<Copy
     listed: ends.listed,
     holds: ends.holds,
     present: ends.present,
+    proofs: ends.proofs,
+    // Told just now; a later attempt may find that an earlier one came further than it could tell.
+    news: task.door === 'webhook' && task.cause === undefined && task.attempts <= 1,
     destinationTag: task.destinationTag,
     blobs: ends.traffic.mover(task.destinationRepository, counts),
     force: task.force,

@@ -150,7 +150,7 @@ test('what the destination has under the digest with another length is no blob t
   stand.destination.faults.always(new RegExp(`^HEAD .*/blobs/${shared.descriptor.digest}`), async () => {
     return { status: 200, headers: { 'content-length': '29999' } };
   });
-  const message = /look for blob sha256:\w+ at the destination: .* expected 30000 bytes, .* announces 29999/;
+  const message = /write blob sha256:\w+ at the destination: .* expected 30000 bytes, .* announces 29999/;
   await assert.rejects(stand.copy('v1'), { reason: 'corrupt', side: 'destination', message });
   assert.equal(stand.destination.seen(/^PUT .*mirror.app.manifests.v1/).length, 0);
 });

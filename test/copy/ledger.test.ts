@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BlobLedger, type LedgerStore, type Lesson, type Sighting } from '../../src/copy/ledger.ts';
+import { Ledger, type LedgerStore, type Lesson, type Sighting } from '../../src/copy/ledger.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { FakeClock } from '../support/clock.ts';
 
@@ -27,7 +27,7 @@ class Notebook implements LedgerStore {
 }
 
 test('a blob is where it was seen, until that is forgotten', () => {
-  const ledger = new BlobLedger(new FakeClock());
+  const ledger = new Ledger(new FakeClock());
   ledger.saw('one', digest(1));
   ledger.saw('two', digest(1));
   assert.deepEqual([ledger.has('one', digest(1)), ledger.has('three', digest(1))], [true, false]);
@@ -44,14 +44,14 @@ test('a time that is yet to come is not believed', () => {
   const clock = new FakeClock();
   const notebook = new Notebook();
   notebook.past.push({ repository: 'one', digest: digest(1), seenAt: clock.now() + 1 });
-  const ledger = new BlobLedger(clock, notebook);
+  const ledger = new Ledger(clock, notebook);
   assert.equal(ledger.has('one', digest(1)), false);
   assert.equal(ledger.holder(digest(1)), undefined);
 });
 
 test('of more than a hundred thousand sightings those of the repositories that are quiet go first', () => {
   const notebook = new Notebook();
-  const ledger = new BlobLedger(new FakeClock(), notebook);
+  const ledger = new Ledger(new FakeClock(), notebook);
   for (const n of [1, 2]) ledger.saw('quiet', digest(n));
   for (let n = 0; n < 99_999; n++) ledger.saw('busy', digest(n));
   assert.deepEqual([ledger.has('quiet', digest(1)), ledger.has('quiet', digest(2))], [false, true]);
@@ -69,7 +69,7 @@ test('what is kept is read with the first question', () => {
   const clock = new FakeClock();
   const notebook = new Notebook();
   notebook.past.push({ repository: 'one', digest: digest(1), seenAt: clock.now() });
-  const ledger = new BlobLedger(clock, notebook);
+  const ledger = new Ledger(clock, notebook);
   assert.deepEqual(notebook.loads, []);
   assert.ok(ledger.has('one', digest(1)));
   assert.equal(ledger.holder(digest(1)), 'one');
@@ -82,7 +82,7 @@ test('what is forgotten before the first question is not read again', () => {
   const clock = new FakeClock();
   const notebook = new Notebook();
   notebook.past.push({ repository: 'one', digest: digest(1), seenAt: clock.now() });
-  const ledger = new BlobLedger(clock, notebook);
+  const ledger = new Ledger(clock, notebook);
   ledger.forget('one');
   assert.equal(ledger.has('one', digest(1)), false);
   ledger.flush();
@@ -92,7 +92,7 @@ test('what is forgotten before the first question is not read again', () => {
 test('what was learnt is written down by the hundreds, after ten seconds, and at the end', () => {
   const clock = new FakeClock();
   const notebook = new Notebook();
-  const ledger = new BlobLedger(clock, notebook);
+  const ledger = new Ledger(clock, notebook);
   const sizes = () => notebook.saved.map(({ length }) => length);
   for (let n = 0; n < 300; n++) ledger.saw('one', digest(n));
   assert.deepEqual(sizes(), [250]);

@@ -61,7 +61,7 @@ const forever = new Promise<never>(() => undefined);
 /** What happens to which requests of the bad repository, and the reason that its task then shows. */
 const source: [what: string, request: string, fault: Misbehaviour, reason: string][] = [
   ['a page instead of a manifest', 'GET .*manifests', html(200), 'protocol'],
-  ['a page instead of an error', 'HEAD .*manifests', html(502), 'unreachable'],
+  ['a page instead of an error', '(HEAD|GET) .*manifests', html(502), 'unreachable'],
   ['a manifest without end', 'GET .*manifests', endless, 'protocol'],
   ['an error of 10 MiB', '(GET|HEAD) .*manifests', hugeBody(500), 'unreachable'],
   ['redirects in a circle', 'GET .*blobs', circle, 'protocol'],
@@ -71,8 +71,8 @@ const source: [what: string, request: string, fault: Misbehaviour, reason: strin
   ['a blob that ends early', 'GET .*blobs', shortBody(100), 'unreachable'],
   ['a blob whose connection breaks', 'GET .*blobs', brokenBody(100), 'unreachable'],
   ['silence', 'GET .*blobs', () => forever, 'timeout'],
-  ['no answer at all', 'HEAD .*manifests', reset, 'unreachable'],
-  ['a digest in the header that is not the bytes’', '(HEAD|GET) .*manifests', wrongDigest, 'not-found'],
+  ['no answer at all', '(HEAD|GET) .*manifests', reset, 'unreachable'],
+  ['a digest in the header that is not the bytes’', '(HEAD|GET) .*manifests', wrongDigest, 'corrupt'],
 ];
 const destination: typeof source = [
   ['an upload that leads nowhere', 'POST .*uploads', answer(202, {}), 'protocol'],

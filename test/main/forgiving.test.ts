@@ -10,7 +10,7 @@ test('a ledger that cannot be kept is a warning, and nothing is known', async (t
   const { state, file } = await temporaryState(t);
   const { stream, lines } = logLines();
   const log = createLog({ level: 'warn', format: 'json', stream });
-  const ledger = forgivingLedger(state.blobs('https://acr.example'), log);
+  const ledger = forgivingLedger(state.ledger('https://acr.example'), log);
   const lesson = { kind: 'seen', repository: 'mirror/app', digest: digestOf(1), seenAt: 1_000 } as const;
   ledger.save([lesson]);
   assert.equal(ledger.load(0).length, 1);

@@ -79,6 +79,12 @@ export class SlowRegistry {
           this.#options.onResolved?.(`${name}:${reference}`);
           return found;
         }),
+      fetch: (reference, signal) =>
+        this.#call(caller, signal, this.#fate(), () => {
+          const found = find(reference);
+          this.#options.onResolved?.(`${name}:${reference}`);
+          return found && { descriptor: found.descriptor, bytes: found.bytes };
+        }),
       manifest: (descriptor, signal) =>
         this.#call(caller, signal, this.#fate(), () => find(descriptor.digest)?.bytes ?? refuse()),
       putManifest: (reference, descriptor, bytes, signal) =>
@@ -92,11 +98,12 @@ export class SlowRegistry {
     };
   }
 
-  #put(tag: string, descriptor: Descriptor, bytes: Uint8Array, late: boolean): void {
+  #put(tag: string, descriptor: Descriptor, bytes: Uint8Array, late: boolean): boolean {
     const { version } = JSON.parse(Buffer.from(bytes).toString()).annotations;
     const artifact = { descriptor, bytes, version };
     this.#options.onWrite?.(tag, this.tags.get(tag), artifact, late);
     this.push(tag, artifact);
+    return true;
   }
 
   #fate(last: 'late' | 'never' = 'never'): Fate {

@@ -59,7 +59,7 @@ function resolve({ client }: Stand, repository: string, fault: Fault): Promise<R
   return failure(client.repository(repository, 'push').resolve('v1'), fault);
 }
 
-function put({ client }: Stand, repository: string, thing = image): Promise<void> {
+function put({ client }: Stand, repository: string, thing = image): Promise<boolean> {
   const { descriptor, bytes } = thing;
   return client.repository(repository, 'push').putManifest('v1', descriptor, bytes);
 }

@@ -118,7 +118,8 @@ test('tokens of Harbor’s kind: pull and push, one for all, none for two projec
 test('a permission that is missing is denied by one token', async (t) => {
   const { tokens, client } = await startGuarded(t);
   const blob = layer('denied', 1_000);
-  const refused = client.repository('seen/app', 'push').writeBlob(blob.descriptor, opens(blob), {});
+  const options = { absent: true };
+  const refused = client.repository('seen/app', 'push').writeBlob(blob.descriptor, opens(blob), options);
   assert.equal((await failure(refused, 'denied')).status, 401);
   assert.equal(tokens.questions.length, 1);
   await failure(client.repository('hidden/app', 'pull').resolve('v1'), 'denied');
@@ -169,7 +170,8 @@ test('a big blob goes in pieces; when one is cut, the registry gives the session
   const blob = layer('pieces', 65 * 1024 * 1024);
   const half = blob.descriptor.size / 2;
   assert.equal(await to.writeBlob(blob.descriptor, opens(blob), {}), 'copied');
-  const whole = ['POST 202', ...Array<string>(4).fill('PATCH 202'), 'PUT 201'];
+  // Nobody knows yet whether it mounts, and the blob is too big to be sent for nothing.
+  const whole = ['POST 202', 'HEAD 404', ...Array<string>(4).fill('PATCH 202'), 'PUT 201'];
   assert.deepEqual(statuses, ['GET 200', ...whole]);
   const other = layer('cut', blob.descriptor.size);
   statuses.length = 0;

@@ -9,6 +9,6 @@ if (!isDigest(digest)) throw new SyntaxError(`expected a digest, got ${digest}`)
 const descriptor = { mediaType: 'application/octet-stream', digest, size: Number(size) };
 const source = client.repository('from/here', 'pull');
 const destination = client.repository('to/there', 'push');
-await destination.writeBlob(descriptor, (signal) => source.blob(descriptor, signal), {});
+await destination.writeBlob(descriptor, (signal) => source.blob(descriptor, signal), { absent: true });
 for (const end of endings) await end();
 process.stdout.write(String(process.resourceUsage().maxRSS * 1024));

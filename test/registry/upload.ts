@@ -21,23 +21,25 @@ export const piece = 16 * MiB;
 /** Four pieces and a rest. */
 export const big = layer('big', 4 * piece + MiB + 5);
 
-/** Writes a blob to `c/d`; `from` is where it may be mounted from. */
+/** Writes a blob to `c/d`; `from` is where it may be mounted from. Without it the blob has been looked for. */
 export function write(
   { client }: Pick<Stand, 'client'>,
   open: () => Promise<Bytes>,
   from?: string,
   wanted: Blob = blob,
 ) {
-  return client.repository('c/d', 'push').writeBlob(wanted.descriptor, open, { from });
+  return client
+    .repository('c/d', 'push')
+    .writeBlob(wanted.descriptor, open, { from, absent: from === undefined });
 }
 
-/** Writes a blob to `c/d` from a source that can begin anywhere. */
+/** Writes a blob to `c/d`, where it has been looked for, from a source that can begin anywhere. */
 export function send(
   { client }: Pick<Stand, 'client'>,
   open: (signal: AbortSignal, from: number) => Promise<Bytes>,
   blob = big,
 ) {
-  return client.repository('c/d', 'push').writeBlob(blob.descriptor, open, {});
+  return client.repository('c/d', 'push').writeBlob(blob.descriptor, open, { absent: true });
 }
 
 /** A source that begins where it is asked to, and notes it. */

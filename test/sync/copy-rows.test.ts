@@ -23,6 +23,11 @@ import { afterImageSyncer, amd64, documentOf, imagesFor, lists } from './lists.t
  */
 const { source, destination, copied, assertSame } = await startCopies(wholeFile());
 
+/** Without the questions that would have been the beginning of an upload. */
+function sent(written: readonly string[]): string[] {
+  return written.filter((line) => !line.startsWith('POST'));
+}
+
 describe('copying', { concurrency: 6 }, () => {
   describe('row 41: unchanged', () => {
     test('row 41: a second run finds every tag unchanged and writes nothing', async (t) => {
@@ -90,7 +95,7 @@ describe('copying', { concurrency: 6 }, () => {
       const lost = `row/41-part/manifests/${list.children[1]?.descriptor.digest}`;
       await new Client(destination.direct).expect(202, `/v2/${lost}`, { method: 'DELETE' });
       const { code, tag, written } = await copied(t, 'row/41-part');
-      assert.deepEqual([code, tag.reason, written], [0, 'equivalent', [`PUT ${lost}`]]);
+      assert.deepEqual([code, tag.reason, sent(written)], [0, 'equivalent', [`PUT ${lost}`]]);
       assert.equal(await digestOfTag(destination.direct, 'row/41-part', 'v1'), old);
       assert.equal((await contentsOf(destination.direct, 'row/41-part', 'v1')).length, 1 + 2 * 3);
     });
@@ -130,7 +135,7 @@ describe('copying', { concurrency: 6 }, () => {
     await copied(t, 'row/43-blob');
     const { tag, written } = await copied(t, 'row/43-blob', { reference: ':v2' });
     assert.deepEqual([tag.outcome, tag.blobs.skipped], ['copied', 3]);
-    assert.deepEqual(written, ['PUT row/43-blob/manifests/v2']);
+    assert.deepEqual(sent(written), ['PUT row/43-blob/manifests/v2']);
   });
 
   describe('row 44: a destination that fails is not one that has nothing', () => {

@@ -2,30 +2,30 @@ import type { LedgerStore, Lesson, Sighting } from '../copy/ledger.ts';
 import { type Connection, guard, write } from './database.ts';
 
 /** Of all registries: one that is not written to any more leaves nothing behind. */
-const pruneBlobs = `DELETE FROM blob WHERE seen_at < ?`;
+const pruneContent = `DELETE FROM content WHERE seen_at < ?`;
 
-const seenBlobs = `
-  SELECT repository, digest, seen_at AS seenAt FROM blob WHERE origin = ? AND seen_at >= ? ORDER BY seen_at`;
+const seenContent = `
+  SELECT repository, digest, seen_at AS seenAt FROM content WHERE origin = ? AND seen_at >= ? ORDER BY seen_at`;
 
-const sawBlob = `
-  INSERT INTO blob (origin, repository, digest, seen_at) VALUES (@origin, @repository, @digest, @seenAt)
+const sawContent = `
+  INSERT INTO content (origin, repository, digest, seen_at) VALUES (@origin, @repository, @digest, @seenAt)
   ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at`;
 
-const forgetBlob = `
-  DELETE FROM blob WHERE origin = @origin AND repository = @repository AND digest = @digest`;
+const forgetContent = `
+  DELETE FROM content WHERE origin = @origin AND repository = @repository AND digest = @digest`;
 
-const forgetRepository = `DELETE FROM blob WHERE origin = @origin AND repository = @repository`;
+const forgetRepository = `DELETE FROM content WHERE origin = @origin AND repository = @repository`;
 
 const prepare = (connection: Connection) => ({
-  prune: connection.prepare<[before: number]>(pruneBlobs),
-  seen: connection.prepare<[origin: string, since: number], Sighting>(seenBlobs),
-  saw: connection.prepare<[{ origin: string } & Sighting]>(sawBlob),
-  forget: connection.prepare<[{ origin: string; repository: string; digest: string }]>(forgetBlob),
+  prune: connection.prepare<[before: number]>(pruneContent),
+  seen: connection.prepare<[origin: string, since: number], Sighting>(seenContent),
+  saw: connection.prepare<[{ origin: string } & Sighting]>(sawContent),
+  forget: connection.prepare<[{ origin: string; repository: string; digest: string }]>(forgetContent),
   forgetAll: connection.prepare<[{ origin: string; repository: string }]>(forgetRepository),
 });
 
-/** The blobs of the registry with this origin, in the database; throws `StorageError`. */
-export class SqliteBlobStore implements LedgerStore {
+/** What is known to be in the registry with this origin, in the database; throws `StorageError`. */
+export class SqliteLedgerStore implements LedgerStore {
   readonly #connection: Connection;
   readonly #sql: ReturnType<typeof prepare>;
   readonly #origin: string;
