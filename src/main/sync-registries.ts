@@ -9,6 +9,8 @@ import type { Credentials, SyncCredential } from '../imagesyncer/credentials.ts'
 import type { Place } from '../imagesyncer/place.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
+import { Probe } from '../registry/probe.ts';
+import type { ProbeOptions } from '../registry/probe.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Repository } from '../registry/repository.ts';
@@ -21,6 +23,7 @@ import type { Copy } from '../sync/outcome.ts';
 import type { Task } from '../task/task.ts';
 import type { Ends } from '../task/worker.ts';
 import type { SyncMemory } from './sync-memory.ts';
+import { Reach, Trial } from './sync-reach.ts';
 import { SourceTags } from './sync-source.ts';
 
 export interface SyncRegistryOptions {
@@ -40,6 +43,7 @@ export interface SyncRegistryOptions {
 
 interface Client {
   registry: Registry;
+  reach: Reach;
   tags: SourceTags;
   ledger: Ledger;
   /** Blobs on their way there. */
@@ -56,7 +60,7 @@ export class SyncRegistries {
   bytes = 0;
   readonly #options: SyncRegistryOptions;
   /** By host, then by credential. */
-  readonly #clients = new Map<string, Map<SyncCredential | undefined, Promise<Client>>>();
+  readonly #clients = new Map<string, Map<SyncCredential | undefined, Trial<Client>>>();
   /** By destination repository: its tags that the run comes to. */
   readonly #wanted = new Map<string, ReadonlySet<string>>();
   readonly #there = new Map<string, DestinationTags>();
@@ -70,7 +74,7 @@ export class SyncRegistries {
   }
 
   async *tags(place: Place, signal: AbortSignal): AsyncGenerator<string> {
-    const { tags } = await shared(this.#client(place), signal);
+    const { tags } = await shared(this.#reached(place), signal);
     yield* tags.tags(place.repository, signal);
   }
 
@@ -85,8 +89,8 @@ export class SyncRegistries {
     const from = { registry: task.source, repository: task.sourceRepository };
     const to = { registry: task.destination, repository: task.destinationRepository };
     const [source, destination] = await Promise.all([
-      at('source', `reach ${from.registry}`, this.#client(from)),
-      at('destination', `reach ${to.registry}`, this.#client(to)),
+      at('source', `reach ${from.registry}`, this.#reached(from)),
+      at('destination', `reach ${to.registry}`, this.#reached(to)),
     ]);
     const { rehearsal } = this.#options;
     const real = {
@@ -150,44 +154,64 @@ export class SyncRegistries {
   async close(): Promise<void> {
     this.#closing.abort(new Error('the run has ended'));
     const clients = [...this.#clients.values()].flatMap((ofHost) => [...ofHost.values()]);
-    for (const one of await Promise.allSettled(clients)) {
+    for (const one of await Promise.allSettled(clients.map(({ result }) => result))) {
       if (one.status === 'rejected') continue;
       one.value.ledger.flush();
       await one.value.registry.close();
     }
   }
 
-  #client({ registry, repository }: Place): Promise<Client> {
-    const credential = this.#options.credentials.find(registry, repository);
-    const ofHost = this.#clients.get(registry) ?? new Map<SyncCredential | undefined, Promise<Client>>();
-    this.#clients.set(registry, ofHost);
-    const client = ofHost.get(credential) ?? this.#open(registry, credential);
-    ofHost.set(credential, client);
-    // Whoever could not be asked how it wants to be spoken to is asked again by the next attempt.
-    client.catch(() => ofHost.delete(credential));
+  /** Throws `RegistryError` when it is known to be away. */
+  async #reached(place: Place): Promise<Client> {
+    const client = await this.#client(place);
+    await client.reach.check();
     return client;
+  }
+
+  #client({ registry, repository }: Place): Promise<Client> {
+    const { clock, credentials } = this.#options;
+    const credential = credentials.find(registry, repository);
+    const ofHost = this.#clients.get(registry) ?? new Map<SyncCredential | undefined, Trial<Client>>();
+    this.#clients.set(registry, ofHost);
+    const before = ofHost.get(credential);
+    // Whoever could not be asked how it wants to be spoken to is asked again by the next attempt.
+    const isOver = before === undefined || before.hasLapsed;
+    const client = isOver ? new Trial(clock, this.#open(registry, credential)) : before;
+    ofHost.set(credential, client);
+    return client.result;
   }
 
   async #open(name: string, credential: SyncCredential | undefined): Promise<Client> {
     const { clock, concurrency, memory, digests, note } = this.#options;
     const wire = this.#wire(credential);
     const url = await originOf(hostOf(name), wire, this.#closing.signal);
-    const registry = new Registry({
-      ...wire,
-      name,
+    const login = loginOf(credential);
+    const asked = {
       url,
-      credential: () => Promise.resolve(loginOf(credential)),
+      credential: () => Promise.resolve(login),
       tokenHosts: 'any',
       aliyun: false,
-      limits: { concurrency, requestsPerSecond: 0, bandwidth: 0 },
-      clock,
-      sessions: memory.sessions,
-    });
+    } as const;
+    const reach = new Reach(clock, () => this.#look({ ...wire, ...asked }));
+    const onRequest = (_method: string, status: number): void => reach.note(status);
+    const limits = { concurrency, requestsPerSecond: 0, bandwidth: 0 };
+    const { sessions } = memory;
+    const registry = new Registry({ ...wire, ...asked, onRequest, name, limits, clock, sessions });
     const ledger = new Ledger(clock, memory.ledger(url.origin));
     const onBytes = (count: number): void => void (this.bytes += count);
-    const anonymous = loginOf(credential) === undefined;
+    const anonymous = login === undefined;
     const tags = new SourceTags({ registry, origin: url, anonymous, digests, note });
-    return { registry, tags, ledger, traffic: new BlobTraffic({ ledger, onBytes }) };
+    return { registry, reach, tags, ledger, traffic: new BlobTraffic({ ledger, onBytes }) };
+  }
+
+  /** Throws `RegistryError` where nothing answers. */
+  async #look(options: ProbeOptions): Promise<void> {
+    const probe = new Probe(options);
+    try {
+      await probe.ping(this.#closing.signal);
+    } finally {
+      await probe.close();
+    }
   }
 
   #wire(credential: SyncCredential | undefined): WireOptions {
