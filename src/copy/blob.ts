@@ -58,7 +58,8 @@ export class BlobTraffic {
             ? Promise.resolve('believed')
             : this.#place(repository, descriptor, source, destination, signal);
         const placed = known() ? 'believed' : await this.#alone(descriptor.digest, signal, place);
-        if (placed === 'believed') believed = true;
+        // A mount, too, is only the registry's word.
+        if (placed === 'believed' || placed === 'mounted') believed = true;
         counts[placed === 'believed' ? 'skipped' : placed]++;
         if (placed === 'copied') counts.bytes += descriptor.size;
       },

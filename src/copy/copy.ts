@@ -27,6 +27,8 @@ export interface CopyRequest extends GraphOptions {
   present?: Descriptor | undefined;
   /** There is news at the source: the manifest itself is asked for at once, where else the tag would be looked at first. */
   news?: boolean;
+  /** Nobody told of it, but it was missed at the destination: somebody may have taken away more than the tag. */
+  missed?: boolean;
   /** Whether the source tag is looked at again afterwards; by default it is. */
   follow?: boolean;
   /** Of the destination repository; without them the tag is always read back. */
@@ -127,8 +129,8 @@ async function copyRoot(
     await graph.complete(root);
     return { outcome: 'unchanged', digest, ...reduced, equivalent: present.digest };
   }
-  // Who wants everything again does not believe what is known.
-  if (force) blobs.doubt();
+  // Who wants everything again does not believe what is known; nor does who misses what was there.
+  if (force || (request.missed && blobs.knows(root.digest))) blobs.doubt();
   await write(target, root, graph);
   return { outcome: 'copied', digest, ...reduced, moved: await hasMoved(request, found) };
 }

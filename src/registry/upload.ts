@@ -131,8 +131,9 @@ class Upload {
     if (absent && from === undefined) return undefined;
     const found = await mount(this.#target, this.#descriptor, from ?? repository, this.#signal);
     if (found === 'mounted') {
-      // Nobody has seen it here before, nor its length.
-      return from !== undefined || (await isThere(this.#signal)) ? 'mounted' : undefined;
+      // Nobody has seen its length here before; and whoever was not found to be right before is looked after.
+      const isSure = from !== undefined && !absent;
+      return isSure || (await isThere(this.#signal)) ? 'mounted' : undefined;
     }
     this.#session = found;
     const isToldAbsent = found !== undefined && from === undefined && (mounts || !isDear(this.#descriptor));

@@ -95,6 +95,7 @@ function attempt(task: Task, ends: Ends, { counts, ...rest }: How): Promise<Copy
     proofs: ends.proofs,
     // Told just now; a later attempt may find that an earlier one came further than it could tell.
     news: task.door === 'webhook' && task.cause === undefined && task.attempts <= 1,
+    missed: task.door === 'sweep',
     destinationTag: task.destinationTag,
     blobs: ends.traffic.mover(task.destinationRepository, counts),
     force: task.force,

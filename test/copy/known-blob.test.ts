@@ -4,7 +4,7 @@ import { Ledger } from '../../src/copy/ledger.ts';
 import { Client } from '../support/client.ts';
 import { FakeClock } from '../support/clock.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
-import { mountIgnored, registryError, unavailable } from '../support/fault.ts';
+import { answer, mountIgnored, registryError, unavailable } from '../support/fault.ts';
 import { type Image, blobOf, indexOf, layer, ociImageOf } from '../support/image.ts';
 import { contentsOf, push } from '../support/push.ts';
 import { clientOf } from '../registry/stand.ts';
@@ -214,9 +214,23 @@ test('a registry that does not mount is asked first, until it mounts again', asy
     ['POST mount', 'PUT'],
     ['POST mount', 'HEAD', 'PUT'],
     ['HEAD', 'POST mount', 'PUT'],
-    ['HEAD', 'POST mount'],
+    ['HEAD', 'POST mount', 'HEAD'],
     ['POST mount'],
   ]);
+});
+
+test('a mount that a registry says it has made and has not: the blob is sent, in the same attempt', async (t) => {
+  const stand = await startStand(t);
+  const [image] = family(1);
+  if (image === undefined) throw new RangeError('there is one');
+  for (const repository of ['one', 'two']) await push(stand.source.url, repository, 'v0', image);
+  await stand.copy('v0', { repository: 'one' });
+  stand.destination.faults.always(/^POST .*mount=/, answer(201));
+  assert.equal((await stand.copy('v0', { repository: 'two' })).outcome, 'copied');
+  assert.deepEqual(
+    await contentsOf(stand.destination.url, 'mirror/two', 'v0'),
+    await contentsOf(stand.source.url, 'two', 'v0'),
+  );
 });
 
 test('the place from which a mount was not made is forgotten', async (t) => {

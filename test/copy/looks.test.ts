@@ -155,6 +155,14 @@ test('a manifest that the repository has: its tag is written, and nothing else',
   assert.equal(stand.destination.registry.requests.length - before, 2);
 });
 
+test('one that the repository had, and misses under its tag: all below it is looked for', async (t) => {
+  const { stand } = await startWith(t, 'taken away');
+  await stand.copy('v1');
+  const before = stand.destination.seen(/^HEAD .*blobs/).length;
+  await stand.copy('v1', { holds: 'nothing', missed: true });
+  assert.equal(stand.destination.seen(/^HEAD .*blobs/).length - before, ociImage('taken away').blobs.length);
+});
+
 test('an index whose children the repository has: they are not looked at', async (t) => {
   const stand = await startStand(t);
   const [one, two] = ['one', 'two'].map((seed) => ({ image: ociImage(seed) }));
