@@ -88,6 +88,8 @@ export async function copy(request: CopyRequest): Promise<CopyResult> {
     try {
       return await copyRoot(request, root, looks, manifests);
     } catch (error) {
+      // A list may lag behind: what it did not have may be there, and be what is wanted.
+      if (request.holds === 'nothing' && isImmutable(error)) return copy({ ...request, holds: undefined });
       if (!isGone(error)) throw error;
       // Deleted, and perhaps collected as garbage, since the tag was resolved: only the tag says what is wanted now.
       const now = await at('source', `resolve ${sourceTag}`, source.resolve(sourceTag, signal));
@@ -96,6 +98,10 @@ export async function copy(request: CopyRequest): Promise<CopyResult> {
     }
   }
   return { outcome: 'source-gone' };
+}
+
+function isImmutable(error: unknown): boolean {
+  return error instanceof CopyError && error.reason === 'destination-immutable';
 }
 
 function isGone(error: unknown): boolean {
