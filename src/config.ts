@@ -91,12 +91,22 @@ export interface RegistryConfig {
   concurrency: number;
   /** 0: no limit. */
   requestsPerSecond: number;
-  /** Bytes per second; 0: no limit. */
-  bandwidth: number;
+  /** Bytes per second; 0: no limit. Outside of all windows there is none. */
+  bandwidth: number | readonly BandwidthWindow[];
   /** Milliseconds that a connection may take to be made. */
   connectTimeout: number;
   /** Milliseconds without a byte after which an answer is given up. */
   idleTimeout: number;
+}
+
+/** Another limit by the time of the week, in UTC. Of windows that overlap the first one counts. */
+export interface BandwidthWindow {
+  /** On which it begins; 0 is Sunday. */
+  days: readonly number[];
+  /** Minutes of the day; an end that is not after the beginning is of the next day. */
+  from: number;
+  to: number;
+  limit: number;
 }
 
 /** Templates of what may be made; what has none is never made. */

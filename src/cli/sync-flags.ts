@@ -33,7 +33,10 @@ function ofToday(command: Command): void {
     .option('--auth <file>', 'file with credentials')
     .option('--images <file>', 'file with rules: source → destination')
     .option('--log <file>', 'log there, from an empty file on, instead of to standard error')
-    .option('-p, --proc <number>', 'requests to each registry at once', '5')
+    .option(
+      '-p, --proc <number>',
+      'requests to each registry at once (default: as many as it bears, 64 at most)',
+    )
     .option('-r, --retries <number>', 'further attempts at what failed', '2')
     .addOption(repeatable('--os <system>', 'of images for several platforms, this one only: OS[:VERSION]'))
     .addOption(repeatable('--arch <architecture>', 'likewise: ARCHITECTURE[:VARIANT]'))

@@ -9,7 +9,7 @@ import { folklore } from './sync-flags.ts';
 /** The flags as commander reads them. */
 export interface Written extends SyncFiles, Defaults, Partial<Record<keyof typeof folklore, unknown>> {
   log?: string;
-  proc: string;
+  proc?: string;
   retries: string;
   os: string[];
   arch: string[];
@@ -28,7 +28,7 @@ export interface SyncFlags {
   files: SyncFiles;
   defaults: Defaults;
   log: string | undefined;
-  proc: number;
+  proc: number | undefined;
   retries: number;
   platforms: PlatformFilter | undefined;
   force: boolean;
@@ -74,7 +74,7 @@ function valuesOf(written: Written): Values {
     }
   };
   const values: Values = {
-    proc: attempt(() => wholeOf('--proc', written.proc, 1), 1),
+    proc: attempt(() => (written.proc === undefined ? undefined : wholeOf('--proc', written.proc, 1)), 1),
     retries: attempt(() => wholeOf('--retries', written.retries, Number.NEGATIVE_INFINITY), 0),
     platforms: attempt(() => parsePlatforms(written), undefined),
     force: attempt(() => isOn(written.force), false),

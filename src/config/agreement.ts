@@ -1,3 +1,4 @@
+import { bandwidthFindings } from './bandwidth.ts';
 import type { Finding } from './finding.ts';
 import { nearest } from './nearest.ts';
 import { parseInstanceHost } from '../oci/aliyun-host.ts';
@@ -61,7 +62,8 @@ function registryFindings(path: Path, registry: unknown): Finding[] {
       got: 'no aliyun',
     });
   }
-  return [...findings, ...endpointFindings(path, registry)];
+  const bandwidth = bandwidthFindings([...path, 'bandwidth'], valueAt(registry, ['bandwidth']));
+  return [...findings, ...bandwidth, ...endpointFindings(path, registry)];
 }
 
 function endpointFindings(path: Path, registry: unknown): Finding[] {

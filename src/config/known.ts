@@ -19,5 +19,10 @@ function child(schema: z.core.$ZodType, step: string | number): z.core.$ZodType 
 
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   const wrapped = schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault;
-  return wrapped ? unwrap(schema.unwrap()) : schema;
+  if (wrapped) return unwrap(schema.unwrap());
+  // Of alternatives, and of what is made of a value, only a list has something inside.
+  if (schema instanceof z.ZodPipe) return unwrap(schema.in);
+  const list =
+    schema instanceof z.ZodUnion && schema.options.map(unwrap).find((one) => one instanceof z.ZodArray);
+  return list || schema;
 }

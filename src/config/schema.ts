@@ -1,7 +1,8 @@
 import { Cron } from 'croner';
 import { z } from 'zod';
 import { aliyunSchema, prepareSchema } from './acr-schema.ts';
-import { duration, file, origin, size, text, whole } from './field.ts';
+import { bandwidthSchema } from './bandwidth.ts';
+import { duration, file, origin, text, whole } from './field.ts';
 import { policyKeys } from './webhook-policy.ts';
 
 /*
@@ -80,14 +81,20 @@ export const registrySchema = z.strictObject({
     .boolean()
     .prefault(false)
     .describe('Accepts any certificate. Anybody on the way can then read the credential.'),
-  concurrency: whole(1, 1000).prefault(8).describe('Requests in flight to this registry.'),
+  concurrency: whole(1, 1000)
+    .prefault(8)
+    .describe('Requests in flight to this registry at most; fewer while it does not bear so many.'),
   requestsPerSecond: z
     .number({ error: 'a number from 0 to 100000' })
     .min(0, { error: 'a number from 0 to 100000' })
     .max(100_000, { error: 'a number from 0 to 100000' })
     .prefault(0)
     .describe('0: no limit.'),
-  bandwidth: size().prefault(0).describe('Bytes per second, e.g. 50MiB. 0: no limit.'),
+  bandwidth: bandwidthSchema
+    .prefault(0)
+    .describe(
+      'Bytes per second, both ways together, e.g. 50MiB; or a list of windows of time with a limit each. 0: no limit.',
+    ),
   connectTimeout: duration('1ms').prefault('10s').describe('How long a connection may take to be made.'),
   idleTimeout: duration('1ms')
     .prefault('60s')

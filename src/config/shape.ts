@@ -33,8 +33,16 @@ function expectation(issue: z.core.$ZodRawIssue): string | undefined {
 function toFindings(issue: z.core.$ZodIssue): Finding[] {
   const path = issue.path.map((step) => (typeof step === 'symbol' ? step.toString() : step));
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key], key));
+  if (issue.code === 'invalid_union') return ofUnion(issue, path);
   if (issue.code !== 'invalid_key') return [{ path, expected: issue.message }];
   return issue.issues.map(({ message }) => ({ path, expected: message, got: 'another key' }));
+}
+
+/** Of the alternative that was meant, if that can be told: something inside of it is wrong. */
+function ofUnion({ errors, message }: z.core.$ZodIssueInvalidUnion, path: Path): Finding[] {
+  const meant = errors.find((issues) => issues.some(({ path: inside }) => inside.length > 0));
+  if (meant === undefined) return [{ path, expected: message }];
+  return meant.flatMap((issue) => toFindings({ ...issue, path: [...path, ...issue.path] }));
 }
 
 function unknownKey(path: Path, key: string): Finding {

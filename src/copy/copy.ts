@@ -47,6 +47,8 @@ export interface CopyRequest extends GraphOptions {
  */
 export interface Proofs {
   readBack: boolean;
+  /** The first tag is read back now: whether it was right. */
+  reading?: Promise<boolean>;
 }
 
 export type CopyResult =
@@ -149,8 +151,14 @@ function targetOf(request: CopyRequest, root: Descriptor): CopyRequest {
 async function write(target: CopyRequest, root: Descriptor, graph: Graph): Promise<void> {
   const { destinationTag, proofs } = target;
   const named = await graph.write(root, destinationTag, 0);
-  if (named && proofs?.readBack) return;
-  await verify(target, root);
+  if (named && (proofs?.readBack || (await proofs?.reading))) return;
+  const reading = verify(target, root);
+  if (proofs)
+    proofs.reading = reading.then(
+      () => true,
+      () => false,
+    );
+  await reading;
   if (proofs) proofs.readBack = true;
 }
 

@@ -20,10 +20,11 @@ import { Probe } from '../registry/probe.ts';
 import type { Proxies } from '../registry/proxy.ts';
 import { Registry } from '../registry/registry.ts';
 import type { Repository } from '../registry/repository.ts';
+import type { Urgency } from '../registry/urgency.ts';
 import type { Destination } from '../copy/repository.ts';
 import type { History, Listing, TagListing } from '../task/listing.ts';
 import type { Registries, Tagged } from '../task/registries.ts';
-import type { Task } from '../task/task.ts';
+import type { Door, Task } from '../task/task.ts';
 import type { Ends } from '../task/worker.ts';
 import { newAliyun } from './aliyun.ts';
 import type { Aliyun } from './aliyun.ts';
@@ -75,6 +76,8 @@ interface Kept {
   holders: number;
 }
 
+const urgencyOf: Record<Door, Urgency> = { webhook: 'push', admin: 'resync', sweep: 'sweep' };
+
 const deaf: Files = { bad: () => undefined, secret: () => undefined };
 
 /** Milliseconds between two looks at a `caFile`. */
@@ -113,13 +116,13 @@ export class ConfiguredRegistries implements Registries {
   }
 
   source(registry: string, repository: string): Repository {
-    return this.#get(registry).client.repository(repository, 'pull', 'background');
+    return this.#get(registry).client.repository(repository, 'pull', 'look');
   }
 
   /** For whoever only looks: what `prepare` would make for a copy counts as empty. */
   destination(registry: string, repository: string): Destination & Tagged {
     const { client, preparation } = this.#get(registry);
-    const real = client.repository(repository, 'push', 'background');
+    const real = client.repository(repository, 'push', 'look');
     return preparation ? new ForeseenDestination(real, preparation, repository) : real;
   }
 
@@ -135,13 +138,14 @@ export class ConfiguredRegistries implements Registries {
     return this.#get(registry).tagListing;
   }
 
-  /** Copies go first: what they ask for stands before everything that is asked for above. */
+  /** Their requests are as urgent as the door that the task came by; what is asked for above stands behind them all. */
   ends(task: Task): Ends {
     const { client, traffic, preparation } = this.#get(task.destination);
     const { destinationRepository: repository } = task;
-    const real = client.repository(repository, 'push');
+    const urgency = urgencyOf[task.door];
+    const real = client.repository(repository, 'push', urgency);
     return {
-      source: this.#get(task.source).client.repository(task.sourceRepository, 'pull'),
+      source: this.#get(task.source).client.repository(task.sourceRepository, 'pull', urgency),
       destination: preparation ? new PreparedDestination(real, preparation, repository) : real,
       traffic,
     };
@@ -239,7 +243,7 @@ function passing(
 function harborOf(client: Registry, { url, credential }: RegistryConfig): Harbor {
   const origin = new URL(url);
   return new Harbor({
-    send: (call, cap) => client.send({ ...call, background: true }, cap),
+    send: (call, cap) => client.send({ ...call, urgency: 'look' }, cap),
     origin,
     anonymous: credential === undefined,
   });

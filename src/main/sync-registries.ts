@@ -28,8 +28,9 @@ import { SourceTags } from './sync-source.ts';
 
 export interface SyncRegistryOptions {
   credentials: Credentials;
-  /** Requests in flight to each. */
+  /** Requests in flight to each: at most, and at first where that is less. */
   concurrency: number;
+  start?: number | undefined;
   proxies: Proxies;
   memory: SyncMemory;
   /** What a source's list says of a tag's digest is of use. */
@@ -182,7 +183,7 @@ export class SyncRegistries {
   }
 
   async #open(name: string, credential: SyncCredential | undefined): Promise<Client> {
-    const { clock, concurrency, memory, digests, note } = this.#options;
+    const { clock, concurrency, start = concurrency, memory, digests, note } = this.#options;
     const wire = this.#wire(credential);
     const url = await originOf(hostOf(name), wire, this.#closing.signal);
     const login = loginOf(credential);
@@ -194,7 +195,7 @@ export class SyncRegistries {
     } as const;
     const reach = new Reach(clock, () => this.#look({ ...wire, ...asked }));
     const onRequest = (_method: string, status: number): void => reach.note(status);
-    const limits = { concurrency, requestsPerSecond: 0, bandwidth: 0 };
+    const limits = { concurrency, start, requestsPerSecond: 0, bandwidth: 0 };
     const { sessions } = memory;
     const registry = new Registry({ ...wire, ...asked, onRequest, name, limits, clock, sessions });
     const ledger = new Ledger(clock, memory.ledger(url.origin));

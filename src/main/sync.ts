@@ -23,8 +23,8 @@ export { DatabaseError } from '../state/error.ts';
 
 export interface SyncOptions {
   config: SyncConfig;
-  /** Requests in flight to each registry at once. */
-  proc: number;
+  /** Requests in flight to each registry at once; default: as many as it bears. */
+  proc: number | undefined;
   /** Attempts beyond the first. */
   retries: number;
   platforms: PlatformFilter | undefined;
@@ -51,6 +51,9 @@ export interface Syncing {
 /** Milliseconds between attempts. */
 const backoff = { first: 1_000, max: 30_000 };
 
+/** Requests in flight to a registry at first, and at most, where nobody said how many. */
+const found = { start: 8, concurrency: 64 };
+
 /**
  * Tags under way: so many that one of their two ends always has all the requests that it may have, for each asks now one end,
  * now the other. With one request at a time it is one tag at a time.
@@ -61,8 +64,9 @@ function widthOf(proc: number): number {
 
 /** Begins a run of `tagferry sync`. Throws `ProxyError`, and `DatabaseError` for a state file that cannot be used. */
 export function startSync(options: SyncOptions, log: Log, clock: Clock = systemClock): Syncing {
-  const { config, proc: concurrency, dryRun, state, env, platforms, force } = options;
+  const { config, proc, dryRun, state, env, platforms, force } = options;
   const { credentials } = config;
+  const limits = proc === undefined ? found : { concurrency: proc };
   // Of an index whose members are filtered another one is wanted, and who writes everything again reads it anyway.
   const digests = platforms === undefined && !force;
   const note = (line: string): void => log.info(line);
@@ -72,7 +76,7 @@ export function startSync(options: SyncOptions, log: Log, clock: Clock = systemC
   trustSystem();
   const registries = new SyncRegistries({
     credentials,
-    concurrency,
+    ...limits,
     proxies,
     memory,
     digests,
@@ -99,7 +103,7 @@ interface Parts {
 }
 
 function newRun(options: SyncOptions, { registries, memory, journal, clock }: Parts): Run {
-  const { config, proc, retries, platforms, force, strict } = options;
+  const { config, proc = found.concurrency, retries, platforms, force, strict } = options;
   const policy = { attempts: 1 + retries, ...backoff, impatient: true } as const;
   return new Run({
     plan: async (signal, onRetry) => {

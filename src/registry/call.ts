@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Urgency } from './urgency.ts';
 
 /** One request as the protocol's steps see it. */
 export interface Call {
@@ -15,8 +16,10 @@ export interface Call {
   expect: readonly number[];
   /** Milliseconds to wait for the answer's head; default `idleTimeout`. */
   patience?: number;
-  /** A sweep's question: everybody else goes first. */
-  background?: boolean;
+  /** Who is waited for; default a pushed tag. */
+  urgency?: Urgency;
+  /** Of the blob that is read or written, in bytes. */
+  size?: number;
   /** A redirect is an answer like others, and not followed. */
   stay?: true;
   /** Not tried again, whatever the failure. */

@@ -5,7 +5,7 @@ import { unanswered } from '../copy/unanswered.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { backoff } from './backoff.ts';
 import type { Answer, Call } from './call.ts';
-import type { Transport } from './transport.ts';
+import type { Sender } from './transport.ts';
 import { shown } from './url.ts';
 
 /*
@@ -21,7 +21,7 @@ const most = 5;
 const progress = 1024 * 1024;
 
 export interface DownloadOptions {
-  transport: Transport;
+  transport: Sender;
   clock: Clock;
   /** GET of the whole blob. */
   call: Call & { signal: AbortSignal };
@@ -31,7 +31,7 @@ export interface DownloadOptions {
 /** The bytes after the first `from`; whoever does not read to the end aborts the call's signal. */
 export async function download(options: DownloadOptions, from: number): Promise<Bytes> {
   const { transport, call } = options;
-  const release = await transport.limiter.acquire('read', call.signal);
+  const release = await transport.limiter.acquire('read', call.signal, options.descriptor.size - from);
   call.signal.addEventListener('abort', release, { once: true });
   const end = (): void => {
     call.signal.removeEventListener('abort', release);

@@ -1,176 +1,158 @@
-import { reasonOf } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
+import { Pace } from './pace.ts';
+import { Rate } from './rate.ts';
+import type { Span } from './rate.ts';
+import { Slots } from './slots.ts';
+import type { Use } from './slots.ts';
+import { Steady } from './steady.ts';
+import { Timetable } from './timetable.ts';
+import type { TimeWindow } from './timetable.ts';
+import type { Urgency } from './urgency.ts';
+import { Width } from './width.ts';
 
 export interface Limits {
-  /** Requests in flight at once. */
+  /** Requests in flight at once; fewer while the registry does not bear so many. */
   concurrency: number;
+  /** Requests in flight at first; default `concurrency`. */
+  start?: number;
   /** Requests begun per second; 0: no limit. */
   requestsPerSecond: number;
   /** Blob bytes per second, both ways together; 0: no limit. */
-  bandwidth: number;
+  bandwidth: number | readonly TimeWindow[];
 }
-
-/**
- * What a slot is for: reading a blob, writing, or any other question. Only who writes holds another slot
- * meanwhile, that of the blob it reads. `look` is a question in the background, a sweep's: it lets others go first, and
- * does not take the last slot, so that no copy waits for it.
- */
-export type Use = 'read' | 'write' | 'ask' | 'look';
 
 /** Milliseconds. A pause up to this long is waited for; a longer one fails the request with the time to come back. */
 export const patience = 30_000;
 
-/** Behind so many others a look goes ahead of one: however busy the copies are, a sweep does not stand still. */
-const mostOvertaken = 50;
+/** What became of a request that was begun: told to the limiter, which goes by it. */
+export interface Watch {
+  /** `question`: its kind, where it is a small one, whose time tells how the registry feels. */
+  answered(status: number, question?: string): void;
+  /** There was no answer. */
+  failed(): void;
+}
 
-interface Waiter {
-  use: Use;
-  enter: () => void;
+/** The budget as one urgency sees it. */
+export interface Share {
+  acquire(use: Use, signal: AbortSignal | undefined, size?: number): Promise<() => void>;
+  bytes(count: number, signal: AbortSignal | undefined): Promise<void>;
 }
 
 /** One registry's budget, shared by every kind of request. */
 export class Limiter {
-  readonly #limits: Limits;
-  readonly #clock: Clock;
+  readonly #time: Steady;
   readonly #name: string;
-  readonly #waiting: Waiter[] = [];
-  #inFlight = 0;
-  /** By how many others the looks that wait have been overtaken since the last one entered. */
-  #overtaken = 0;
-  #reading = 0;
+  readonly #width: Width;
+  readonly #slots: Slots;
+  readonly #pace: Pace;
+  readonly #turns: Rate;
+  readonly #bytes: Rate | undefined;
   #pausedUntil = 0;
-  #nextRequest = 0;
-  #nextByte = 0;
-  /** The time when it was last looked at. */
-  #seen = 0;
 
   constructor(name: string, limits: Limits, clock: Clock) {
+    const { concurrency, start, requestsPerSecond, bandwidth } = limits;
     this.#name = name;
-    this.#limits = limits;
-    this.#clock = clock;
+    const time = new Steady(clock);
+    this.#time = time;
+    this.#width = new Width(concurrency, start);
+    this.#slots = new Slots(() => this.#width.now);
+    this.#pace = new Pace(requestsPerSecond);
+    this.#turns = new Rate(time, (at) => this.#pace.at(at));
+    this.#bytes = bandwidth === 0 ? undefined : new Rate(time, spansOf(bandwidth, time));
   }
 
-  /** Waits for a slot; call the returned function when the answer's body is done with. */
-  async acquire(use: Use, signal: AbortSignal | undefined): Promise<() => void> {
-    signal?.throwIfAborted();
-    if (this.#mayEnter(use)) this.#enter(use);
-    else await this.#wait(use, signal);
-    let held = true;
-    return () => {
-      if (held) this.#leave(use);
-      held = false;
+  /** How many requests may be in flight now. */
+  get width(): number {
+    return this.#width.now;
+  }
+
+  at(urgency: Urgency): Share {
+    return {
+      acquire: (use, signal, size) => this.acquire(use, signal, urgency, size),
+      bytes: (count, signal) => this.bytes(count, signal, urgency),
     };
   }
 
   /**
-   * Waits until one more request may begin: right before each, for a registry may ask for silence at any time. Who
-   * asks in the background books no turn ahead, but waits until one is free.
+   * Waits for a slot; call the returned function when the answer's body is done with. `size`: of the blob that is read
+   * or written.
    */
-  async turn(signal: AbortSignal | undefined, background = false): Promise<void> {
-    while (this.#pausedUntil > this.#now()) {
-      if (this.#pausedUntil - this.#now() > patience) throw this.#tooLong();
-      await this.#sleepUntil(this.#pausedUntil, signal);
-    }
-    if (this.#limits.requestsPerSecond === 0) return;
-    const mayBook = (): boolean => !background || this.#nextRequest <= this.#now();
-    while (!mayBook()) await this.#sleepUntil(this.#nextRequest, signal);
-    const begin = Math.max(this.#now(), this.#nextRequest);
-    this.#nextRequest = begin + 1000 / this.#limits.requestsPerSecond;
-    await this.#sleepUntil(begin, signal);
+  acquire(
+    use: Use,
+    signal: AbortSignal | undefined,
+    urgency: Urgency = 'push',
+    size?: number,
+  ): Promise<() => void> {
+    return this.#slots.acquire(use, urgency, size, signal);
+  }
+
+  /** Waits until one more request may begin: right before each, for a registry may ask for silence at any time. */
+  async turn(signal: AbortSignal | undefined, urgency: Urgency = 'push'): Promise<void> {
+    do {
+      if (this.#silent() > 0) await this.#silence(signal);
+      if (!this.#pace.isFree) await this.#turns.take(1, urgency, undefined, signal);
+    } while (this.#silent() > 0);
+    this.#pace.begun(this.#time.now());
+  }
+
+  /** A request begins; what becomes of it says how many more the registry bears. */
+  watch(): Watch {
+    const { era } = this.#width;
+    const begun = this.#time.now();
+    return {
+      answered: (status, question) => {
+        if (status === 429 && this.#width.failed(era))
+          this.#pace.slow(this.#time.now(), this.#width.severity);
+        else if (status === 503 || status === 504) this.#width.failed(era);
+        else if (status !== 429) this.#well(era, question, this.#time.now() - begun);
+      },
+      failed: () => void this.#width.failed(era),
+    };
   }
 
   /** The registry asked for silence: nobody begins a request before `until`. */
   pause(until: number): void {
-    this.#now();
-    this.#pausedUntil = Math.max(this.#pausedUntil, until);
+    this.#pausedUntil = Math.max(this.#pausedUntil, until + this.#time.ahead);
   }
 
-  /** Waits until `count` more bytes fit into the bandwidth. */
-  async bytes(count: number, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#limits.bandwidth === 0) return;
-    const begin = Math.max(this.#now(), this.#nextByte);
-    this.#nextByte = begin + (count * 1000) / this.#limits.bandwidth;
-    await this.#sleepUntil(begin, signal);
+  /** Waits until `count` more bytes fit into the bandwidth. Who shares a signal shares what one copy gets of it. */
+  async bytes(count: number, signal: AbortSignal | undefined, urgency: Urgency = 'push'): Promise<void> {
+    await this.#bytes?.take(count, urgency, signal, signal);
   }
 
-  /**
-   * A write goes ahead, one slot beyond the limit, where nothing but reads is in flight: each of them may wait for
-   * a write before it ends. Else copies within one registry, or both ways between two, would stand still.
-   */
-  #mayEnter(use: Use): boolean {
-    if (use === 'look') return this.#inFlight < Math.max(1, this.#limits.concurrency - 1);
-    if (this.#inFlight < this.#limits.concurrency) return true;
-    return use === 'write' && this.#inFlight === this.#reading;
+  #well(era: number, question: string | undefined, ms: number): void {
+    if (question !== undefined) this.#width.took(era, question, ms);
+    this.#width.answered(era, this.#slots.areWanted);
+    this.#slots.fill();
   }
 
-  #enter(use: Use): void {
-    this.#inFlight++;
-    if (use === 'read') this.#reading++;
-  }
-
-  #leave(use: Use): void {
-    this.#inFlight--;
-    if (use === 'read') this.#reading--;
-    for (let next = this.#next(); next !== undefined; next = this.#next()) next.enter();
-  }
-
-  /** The first that may enter now, taken from the queue. */
-  #next(): Waiter | undefined {
-    const index = this.#nextIndex();
-    return index < 0 ? undefined : this.#waiting.splice(index, 1)[0];
-  }
-
-  #nextIndex(): number {
-    const look = this.#waiting.findIndex(({ use }) => use === 'look');
-    const other = this.#waiting.findIndex(({ use }) => use !== 'look' && this.#mayEnter(use));
-    const isDue = this.#overtaken >= mostOvertaken && this.#inFlight < this.#limits.concurrency;
-    if (look >= 0 && (isDue || (other < 0 && this.#mayEnter('look')))) {
-      this.#overtaken = 0;
-      return look;
+  async #silence(signal: AbortSignal | undefined): Promise<void> {
+    for (let ms = this.#silent(); ms > 0; ms = this.#silent()) {
+      if (ms > patience) throw this.#tooLong();
+      await this.#time.sleep(ms, signal);
     }
-    if (look >= 0 && other >= 0) this.#overtaken++;
-    return other;
   }
 
-  async #wait(use: Use, signal: AbortSignal | undefined): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const enter = (): void => {
-      this.#enter(use);
-      resolve();
-    };
-    const waiter = { use, enter };
-    const abort = (): void => {
-      const index = this.#waiting.indexOf(waiter);
-      if (index < 0 || signal === undefined) return; // it has just got its slot, and sees to the abort itself
-      this.#waiting.splice(index, 1);
-      reject(reasonOf(signal));
-    };
-    this.#waiting.push(waiter);
-    signal?.addEventListener('abort', abort, { once: true });
-    await promise.finally(() => signal?.removeEventListener('abort', abort));
-  }
-
-  /** What is booked ahead moves with a clock that is set back: nobody waits the longer for it. */
-  #now(): number {
-    const now = this.#clock.now();
-    const back = Math.max(0, this.#seen - now);
-    this.#seen = now;
-    this.#pausedUntil -= back;
-    this.#nextRequest -= back;
-    this.#nextByte -= back;
-    return now;
+  /** For how many milliseconds more nobody begins a request; not positive: not at all. */
+  #silent(): number {
+    return this.#pausedUntil - this.#time.now();
   }
 
   #tooLong(): RegistryError {
-    const until = new Date(this.#pausedUntil).toISOString();
+    const retryAt = this.#pausedUntil - this.#time.ahead;
+    const until = new Date(retryAt).toISOString();
     return new RegistryError('rate-limited', `registry ${this.#name} asked to be left alone until ${until}`, {
-      retryAt: this.#pausedUntil,
+      retryAt,
     });
   }
+}
 
-  async #sleepUntil(time: number, signal: AbortSignal | undefined): Promise<void> {
-    const ms = time - this.#now();
-    if (ms > 0) await this.#clock.sleep(ms, signal);
-  }
+function spansOf(bandwidth: Limits['bandwidth'], time: Steady): (at: number) => Span {
+  if (typeof bandwidth === 'number') return () => ({ limit: bandwidth, until: Number.POSITIVE_INFINITY });
+  const timetable = new Timetable(bandwidth);
+  return (at) => {
+    const { limit, until } = timetable.at(at - time.ahead);
+    return { limit, until: until + time.ahead };
+  };
 }

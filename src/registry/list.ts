@@ -1,7 +1,7 @@
 import { RegistryError } from '../copy/error.ts';
 import { believeAbsent, caps, parseObject } from './body.ts';
 import type { Call } from './call.ts';
-import type { Transport } from './transport.ts';
+import type { Sender } from './transport.ts';
 import { follow, sameOrigin, shown } from './url.ts';
 
 /** Asked for; registries give fewer, and some refuse more. */
@@ -24,7 +24,7 @@ const maxNames = 1_000_000;
  * list if the registry itself says so.
  */
 export async function* listed(
-  transport: Transport,
+  transport: Sender,
   call: Call,
   member: 'tags' | 'repositories',
 ): AsyncGenerator<string> {

@@ -6,6 +6,7 @@ import { listed } from './list.ts';
 import { Repository } from './repository.ts';
 import { Transport } from './transport.ts';
 import type { TransportOptions } from './transport.ts';
+import type { Urgency } from './urgency.ts';
 
 export interface RegistryOptions extends TransportOptions {
   /** Where uploads to it are remembered over a restart. */
@@ -23,20 +24,20 @@ export class Registry {
     this.#transport = new Transport(options);
   }
 
-  /**
-   * `push`: a token for both is asked from the first request on, also to look. `background`: questions that let
-   * every copy's requests go first.
-   */
-  repository(name: string, access: 'pull' | 'push', priority?: 'background'): Repository {
+  /** How many requests may be in flight now: the configured number, or fewer where the registry does not bear so many. */
+  get width(): number {
+    return this.#transport.width;
+  }
+
+  /** `push`: a token for both is asked from the first request on, also to look. `urgency`: of all that is asked there. */
+  repository(name: string, access: 'pull' | 'push', urgency: Urgency = 'push'): Repository {
     const { url: origin, clock, idleTimeout, sessions } = this.#options;
     const actions = access === 'push' ? (['pull', 'push'] as const) : (['pull'] as const);
-    const background = priority === 'background';
     return new Repository({
-      transport: this.#transport,
+      transport: this.#transport.at(urgency),
       origin,
       name,
       actions,
-      background,
       clock,
       idleTimeout,
       sessions,
@@ -51,7 +52,7 @@ export class Registry {
   async *repositories(signal?: AbortSignal): AsyncGenerator<string> {
     const url = new URL('/v2/_catalog', this.#options.url);
     const scopes = ['registry:catalog:*'];
-    const call = { method: 'GET', url, scopes, expect: [200], background: true, signal } as const;
+    const call = { method: 'GET', url, scopes, expect: [200], signal } as const;
     try {
       yield* this.#names(call);
     } catch (error) {
@@ -63,7 +64,7 @@ export class Registry {
 
   /**
    * A call of an API that the vendor has beside `/v2`, its answer read whole, at most `cap` bytes: within the same budget
-   * of requests, behind those of copies with `background`. With `auth: 'basic'` it stays at the registry's own origin. Throws `RegistryError`.
+   * of requests, with the urgency that it names. With `auth: 'basic'` it stays at the registry's own origin. Throws `RegistryError`.
    */
   send(call: Call, cap: number): ReturnType<Transport['send']> {
     return this.#transport.send(call, cap);
@@ -79,7 +80,7 @@ export class Registry {
   }
 
   async *#names(call: Parameters<typeof listed>[1]): AsyncGenerator<string> {
-    for await (const name of listed(this.#transport, call, 'repositories')) {
+    for await (const name of listed(this.#transport.at('look'), call, 'repositories')) {
       if (isRepository(name)) yield name;
     }
   }

@@ -15,7 +15,7 @@ import { believeAbsent, caps, parseObject } from './body.ts';
 import { download, refuseOtherLength } from './download.ts';
 import { listed } from './list.ts';
 import type { Call } from './call.ts';
-import type { Transport } from './transport.ts';
+import type { Sender } from './transport.ts';
 import type { Habits } from './upload-session.ts';
 import { writeBlob } from './upload.ts';
 import { shown } from './url.ts';
@@ -23,13 +23,12 @@ import { shown } from './url.ts';
 const accept = { accept: manifestTypes.join(', ') };
 
 export interface RepositoryOptions {
-  transport: Transport;
+  /** With the urgency of all that is asked here. */
+  transport: Sender;
   origin: URL;
   name: string;
   /** `pull`, or both together from the first request on: a `pull` token for a repository that does not exist yet is empty on ACR. */
   actions: readonly ('pull' | 'push')[];
-  /** Every request lets those of others go first. */
-  background: boolean;
   clock: Clock;
   idleTimeout: number;
   /** Where uploads are remembered over a restart. */
@@ -40,7 +39,7 @@ export interface RepositoryOptions {
 /** One repository of a registry, by the distribution specification 1.1. */
 export class Repository implements Source, Destination {
   readonly #options: RepositoryOptions;
-  readonly #transport: Transport;
+  readonly #transport: Sender;
   readonly #scope: string;
 
   constructor(options: RepositoryOptions) {
@@ -134,9 +133,9 @@ export class Repository implements Source, Destination {
     expect: readonly number[],
     signal: AbortSignal | undefined,
   ): Call {
-    const { origin, name, background } = this.#options;
+    const { origin, name } = this.#options;
     const url = new URL(`/v2/${name}/${path}`, origin);
-    return { method, url, scopes: [this.#scope], expect, background, signal };
+    return { method, url, scopes: [this.#scope], expect, signal };
   }
 
   /** A GET, for the bytes or where HEAD does not say enough; the digest is of the bytes, whatever the header claims. */

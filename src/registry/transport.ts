@@ -9,11 +9,13 @@ import type { Answer, Call } from './call.ts';
 import { unanswered } from '../copy/unanswered.ts';
 import { refused, triesOf } from './error.ts';
 import { Limiter, patience } from './limit.ts';
-import type { Limits, Use } from './limit.ts';
+import type { Limits, Share } from './limit.ts';
 import { maskOf } from './mask.ts';
 import { parseRetryAfter } from './retry-after.ts';
+import type { Use } from './slots.ts';
 import { RealmPolicy, TokenCache } from './token.ts';
 import type { Credential, TokenHosts } from './token.ts';
+import type { Urgency } from './urgency.ts';
 import { follow, sameOrigin, shown } from './url.ts';
 import { Wire } from './wire.ts';
 import type { WireOptions } from './wire.ts';
@@ -37,9 +39,14 @@ const maxRedirects = 5;
 /** Milliseconds for an answer that is read whole: one that trickles in is never idle. */
 const readPatience = 5 * 60_000;
 
+/** What the steps of the protocol need: everything they send has the same urgency. */
+export interface Sender extends Pick<Transport, 'send' | 'stream'> {
+  readonly limiter: Share;
+}
+
 /** The requests of one registry: limits, authorization, redirects, retries. */
 export class Transport {
-  readonly limiter: Limiter;
+  readonly #limiter: Limiter;
   readonly #options: TransportOptions;
   readonly #wire: Wire;
   readonly #authorizer: Authorizer;
@@ -51,13 +58,26 @@ export class Transport {
   constructor(options: TransportOptions) {
     this.#options = options;
     const { name, url, limits, clock } = options;
-    this.limiter = new Limiter(name, limits, clock);
+    this.#limiter = new Limiter(name, limits, clock);
     // Beside the slots: a write that goes first, and a token's request.
     this.#wire = new Wire(options, limits.concurrency + 2);
     const realms = new RealmPolicy(url, options.tokenHosts, options.aliyun);
     const credential = (): Promise<Credential | undefined> => this.#credential();
     const tokens = new TokenCache((from, held) => this.#token(from, held), credential, realms, clock);
     this.#authorizer = new Authorizer(() => this.#ping(), credential, tokens);
+  }
+
+  /** How many requests may be in flight now. */
+  get width(): number {
+    return this.#limiter.width;
+  }
+
+  at(urgency: Urgency): Sender {
+    return {
+      limiter: this.#limiter.at(urgency),
+      send: (call, cap) => this.send({ ...call, urgency }, cap),
+      stream: (call) => this.stream({ ...call, urgency }),
+    };
   }
 
   /** Sends a call and reads its answer whole, at most `cap` bytes. */
@@ -113,7 +133,7 @@ export class Transport {
   }
 
   async #open(call: Call, use: Use): Promise<Answer> {
-    const release = await this.limiter.acquire(use, call.signal);
+    const release = await this.#limiter.acquire(use, call.signal, call.urgency, call.size);
     try {
       const answer = await this.#answer(call);
       if (answer.body.closed) release();
@@ -175,10 +195,25 @@ export class Transport {
   }
 
   async #exchange(call: Call, url: URL, authorization: string | undefined): Promise<Answer> {
-    await this.limiter.turn(call.signal, call.background);
-    const answer = await this.#wire.exchange(call, url, authorization);
+    await this.#limiter.turn(call.signal, call.urgency);
+    const answer = await this.#watched(call, url, authorization);
     if (authorization !== undefined) this.#sent.set(answer, authorization);
     return answer;
+  }
+
+  /** What the registry itself answers, and how soon, says how many requests it bears. */
+  async #watched(call: Call, url: URL, authorization: string | undefined): Promise<Answer> {
+    if (!this.#isOurs(url)) return this.#wire.exchange(call, url, authorization);
+    const watch = this.#limiter.watch();
+    try {
+      const answer = await this.#wire.exchange(call, url, authorization);
+      watch.answered(answer.status, questionOf(call));
+      return answer;
+    } catch (error) {
+      const isMeant = error instanceof RegistryError && ['unreachable', 'timeout'].includes(error.fault);
+      if (isMeant) watch.failed();
+      throw error;
+    }
   }
 
   async #read(call: Call, answer: Answer, cap: number): Promise<Buffer> {
@@ -211,14 +246,14 @@ export class Transport {
     const retryAt = [429, 503].includes(answer.status)
       ? parseRetryAfter(answer.headers.get('retry-after') ?? undefined, now)
       : undefined;
-    if (retryAt !== undefined) this.limiter.pause(retryAt);
+    if (retryAt !== undefined) this.#limiter.pause(retryAt);
     const url = shown(answer.url);
     const words = parseErrors(said, maskOf(this.#sent.get(answer)));
     return refused({ method: call.method, url, status: answer.status, retryAt, ...words });
   }
 
   // The ping and tokens are asked for without a slot: the request that waits for them holds one already. They
-  // have no signal, since others may wait for them as well.
+  // have no signal, since others may wait for them as well, and go first for the same reason.
 
   async #ping(): ReturnType<Ping> {
     const url = new URL('/v2/', this.#options.url);
@@ -262,8 +297,16 @@ export class Transport {
   }
 }
 
-function useOf({ method, background = false }: Call): Use {
-  if (background) return 'look';
+/** Which kind of small question it is, if it is one: how long a list or a blob takes says more of their length. */
+function questionOf({ method, url }: Call): string | undefined {
+  const isSmall =
+    method === 'HEAD' ||
+    (method === 'GET' && url.pathname.includes('/manifests/')) ||
+    (method === 'POST' && url.pathname.endsWith('/blobs/uploads/'));
+  return isSmall ? method : undefined;
+}
+
+function useOf({ method }: Call): Use {
   return method === 'GET' || method === 'HEAD' ? 'ask' : 'write';
 }
 

@@ -4,14 +4,14 @@ import { RegistryError } from '../copy/error.ts';
 import type { UploadSessions } from '../copy/upload-session.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Answer } from './call.ts';
-import type { Transport } from './transport.ts';
+import type { Sender } from './transport.ts';
 import { follow, sameOrigin, shown } from './url.ts';
 import type { VerifiedBody } from './verified-body.ts';
 
 /* The requests of an upload session, in the specification's words: https://github.com/opencontainers/distribution-spec */
 
 export interface UploadTarget {
-  transport: Transport;
+  transport: Sender;
   /** The registry's address. */
   origin: URL;
   repository: string;
@@ -199,7 +199,17 @@ async function send(
       }),
   };
   const stream = length === 0 ? new Uint8Array() : Readable.from(body.piece(length), oneAtATime);
-  const call = { method, url, scopes: [scope], headers, body: stream, expect, patience, signal };
+  const call = {
+    method,
+    url,
+    scopes: [scope],
+    headers,
+    body: stream,
+    size: length,
+    expect,
+    patience,
+    signal,
+  };
   try {
     return await transport.send(call);
   } catch (error) {

@@ -3,10 +3,10 @@ import { RegistryError } from '../copy/error.ts';
 import type { Bytes } from '../copy/repository.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, Digester } from '../oci/digest.ts';
-import type { Limiter } from './limit.ts';
+import type { Share } from './limit.ts';
 
 interface Options {
-  limiter: Limiter;
+  limiter: Share;
   clock: Clock;
   /** Milliseconds in which the destination must take the next chunk. */
   idleTimeout: number;

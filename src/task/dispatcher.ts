@@ -106,7 +106,7 @@ export class Dispatcher {
 
   /**
    * Neither a repository nor, where there are several, a destination ever takes the last slot, so that one with stalled
-   * tasks cannot stop the others. A sweep's task leaves a slot free: an event does not wait for what nobody announced.
+   * tasks cannot stop the others. Tasks of sweeps and of administrators leave a slot free: a push waits for no bulk run.
    */
   #busy(): Busy {
     const { concurrency, destinations } = this.#options;
@@ -115,7 +115,7 @@ export class Dispatcher {
     return {
       repositories: atLeast(most, tasks.map(repositoryOf)),
       destinations: atLeast(destinations > 1 ? most : concurrency, tasks.map(destinationOf)),
-      doors: tasks.length >= most ? new Set(['sweep']) : new Set(),
+      doors: tasks.length >= most ? new Set(['sweep', 'admin']) : new Set(),
     };
   }
 

@@ -25,7 +25,7 @@ function mistakesOf(...args: string[]): string[] {
 
 test('nothing given: image-syncer’s defaults', () => {
   const { proc, retries, platforms, force, strict, dryRun, successList, log, warnings } = read();
-  assert.deepEqual([proc, retries, force, strict, dryRun], [5, 2, false, false, false]);
+  assert.deepEqual([proc, retries, force, strict, dryRun], [undefined, 2, false, false, false]);
   assert.deepEqual([platforms, successList, log, warnings], [undefined, undefined, undefined, []]);
 });
 

@@ -5,7 +5,9 @@ import { test } from 'node:test';
 import { copy } from '../../src/copy/copy.ts';
 import { BlobTraffic } from '../../src/copy/blob.ts';
 import type { Misbehaviour } from '../../src/demo/registry/call.ts';
-import { Limiter, type Use } from '../../src/registry/limit.ts';
+import { Limiter } from '../../src/registry/limit.ts';
+import type { Use } from '../../src/registry/slots.ts';
+import type { Urgency } from '../../src/registry/urgency.ts';
 import { stall } from '../support/connection-fault.ts';
 import { layer, ociImage } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
@@ -165,8 +167,10 @@ test('a write goes ahead of nothing but reads: first come, first served otherwis
 function slotsOf(concurrency: number) {
   const limiter = new Limiter('test', { ...limits, concurrency }, new LeapingClock());
   const entered: string[] = [];
-  const enter = async (use: Use, name: string = use) => {
-    const release = await limiter.acquire(use, undefined);
+  const enter = async (use: Use | 'look', name: string = use) => {
+    const release = await (use === 'look'
+      ? limiter.acquire('ask', undefined, 'look')
+      : limiter.acquire(use, undefined));
     entered.push(name);
     return release;
   };
@@ -217,12 +221,12 @@ test('requests per second: a question in the background books no turn ahead', as
   const clock = new FakeClock();
   const limiter = new Limiter('test', { ...limits, requestsPerSecond: 10 }, clock);
   const begun: string[] = [];
-  const turn = (name: string, background: boolean) =>
-    limiter.turn(undefined, background).then(() => begun.push(`${name} ${clock.now() - start}`));
+  const turn = (name: string, urgency: Urgency) =>
+    limiter.turn(undefined, urgency).then(() => begun.push(`${name} ${clock.now() - start}`));
   const start = clock.now();
-  const turns = ['look 1', 'look 2', 'look 3'].map((name) => turn(name, true));
+  const turns = ['look 1', 'look 2', 'look 3'].map((name) => turn(name, 'look'));
   await setImmediate();
-  turns.push(turn('ask 1', false), turn('ask 2', false));
+  turns.push(turn('ask 1', 'push'), turn('ask 2', 'push'));
   for (let passed = 0; passed < 500; passed += 100) {
     await setImmediate();
     clock.advance(100);
@@ -238,14 +242,14 @@ test('a repository in the background asks so, lists and manifests alike; so do l
   const { promise, resolve } = Promise.withResolvers<void>();
   faults.always(/held/, stall(promise));
   const held = client.repository('a/b', 'pull').resolve('held');
-  const behind = client.repository('a/b', 'pull', 'background');
+  const behind = client.repository('a/b', 'pull', 'look');
   const url = new URL('/v2/c/d/tags/list', registry.url);
   const list = { method: 'GET', url, scopes: [], expect: [404] } as const;
   const looks = [
     all(behind.tags()),
     behind.resolve('v1'),
     all(client.repositories()),
-    client.send({ ...list, background: true }, 1000),
+    client.send({ ...list, urgency: 'look' }, 1000),
   ];
   const free = await client.repository('a/b', 'pull').resolve('v2');
   const before = seen(/v1|tags|_catalog/);

@@ -57,7 +57,7 @@ export interface Stand {
   readonly client: Registry;
   /** `METHOD /path` of what came in so far that fits. */
   seen(expression?: RegExp): string[];
-  /** Fails unless every slot is free again: as many requests as there are slots have to meet at the registry. */
+  /** Fails unless every slot is free again: as many requests as may be in flight now have to meet at the registry. */
   assertFree(): Promise<void>;
 }
 
@@ -74,15 +74,15 @@ export async function startStand(
   const credential = async () => (options.auth === undefined ? undefined : robot);
   const made = clientOf(t, registry.url, { credential, clock, ...client });
   const seen = (expression = /./) => lines(registry.requests).filter((line) => expression.test(line));
-  const slots = client.limits?.concurrency ?? limits.concurrency;
-  return { registry, faults, clock, client: made, seen, assertFree: () => assertFree(made, faults, slots) };
+  return { registry, faults, clock, client: made, seen, assertFree: () => assertFree(made, faults) };
 }
 
 export function lines(requests: readonly RequestRecord[]): string[] {
   return requests.map(({ method, path }) => `${method} ${path}`);
 }
 
-async function assertFree(client: Registry, faults: Faults, slots: number): Promise<void> {
+async function assertFree(client: Registry, faults: Faults): Promise<void> {
+  const slots = client.width;
   const met = Promise.withResolvers<void>();
   let arrived = 0;
   const meet: Misbehaviour = async (_call, next) => {

@@ -99,7 +99,7 @@ export async function startStand(t: Ending, options: StandOptions = {}): Promise
 /** Nobody answers there. */
 function nowhere(t: Ending): Pick<Registries, 'source' | 'destination'> {
   const client = registryClientOf(t, 'http://127.0.0.1:1', { clock: new LeapingClock() });
-  const repository = (_registry: string, name: string) => client.repository(name, 'pull', 'background');
+  const repository = (_registry: string, name: string) => client.repository(name, 'pull', 'look');
   return { source: repository, destination: repository };
 }
 

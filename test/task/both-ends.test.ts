@@ -48,9 +48,8 @@ async function stand(t: Ending, rules: Rule[] = [library]) {
   const ruleset = new Ruleset(rules);
   const clock = new FakeClock();
   const registries = {
-    source: (_name: string, repository: string) => harbor.client.repository(repository, 'pull', 'background'),
-    destination: (_name: string, repository: string) =>
-      acr.client.repository(repository, 'push', 'background'),
+    source: (_name: string, repository: string) => harbor.client.repository(repository, 'pull', 'look'),
+    destination: (_name: string, repository: string) => acr.client.repository(repository, 'push', 'look'),
   };
   const say = (from: Foundation = 'mirror', tag = 'v1'): Promise<Explanation> => {
     const { enqueue: events, tasks, records } = state;
