@@ -23,6 +23,8 @@ export interface CopyRequest extends GraphOptions {
   listed?: Digest | undefined;
   /** What the destination tag is known to name; `nothing`: a list did not have it a moment ago. It is not asked then. */
   holds?: Digest | 'nothing' | undefined;
+  /** What the destination tag was seen to name a moment ago: it is not asked again. */
+  present?: Descriptor | undefined;
   /** There is news at the source: the manifest itself is asked for at once, where else the tag would be looked at first. */
   news?: boolean;
   /** Nobody told of it, but it was missed at the destination: somebody may have taken away more than the tag. */
@@ -45,6 +47,8 @@ export interface CopyRequest extends GraphOptions {
  */
 export interface Proofs {
   readBack: boolean;
+  /** The first tag is read back now: whether it was right. */
+  reading?: Promise<boolean>;
 }
 
 export type CopyResult =
@@ -86,6 +90,8 @@ export async function copy(request: CopyRequest): Promise<CopyResult> {
     try {
       return await copyRoot(request, root, looks, manifests);
     } catch (error) {
+      // A list may lag behind: what it did not have may be there, and be what is wanted.
+      if (request.holds === 'nothing' && isImmutable(error)) return copy({ ...request, holds: undefined });
       if (!isGone(error)) throw error;
       // Deleted, and perhaps collected as garbage, since the tag was resolved: only the tag says what is wanted now.
       const now = await at('source', `resolve ${sourceTag}`, source.resolve(sourceTag, signal));
@@ -94,6 +100,10 @@ export async function copy(request: CopyRequest): Promise<CopyResult> {
     }
   }
   return { outcome: 'source-gone' };
+}
+
+function isImmutable(error: unknown): boolean {
+  return error instanceof CopyError && error.reason === 'destination-immutable';
 }
 
 function isGone(error: unknown): boolean {
@@ -141,8 +151,14 @@ function targetOf(request: CopyRequest, root: Descriptor): CopyRequest {
 async function write(target: CopyRequest, root: Descriptor, graph: Graph): Promise<void> {
   const { destinationTag, proofs } = target;
   const named = await graph.write(root, destinationTag, 0);
-  if (named && proofs?.readBack) return;
-  await verify(target, root);
+  if (named && (proofs?.readBack || (await proofs?.reading))) return;
+  const reading = verify(target, root);
+  if (proofs)
+    proofs.reading = reading.then(
+      () => true,
+      () => false,
+    );
+  await reading;
   if (proofs) proofs.readBack = true;
 }
 

@@ -9,7 +9,7 @@ import type { Manifests } from './manifests.ts';
  *
  *   source        HEAD; the manifest itself by its tag where it will be wanted: there is news, a list has shown a difference or
  *                 that the destination has nothing, or all is to be written again
- *   destination   HEAD; nothing where it is known to have no such tag, or all is to be written again
+ *   destination   HEAD; nothing where it was seen just now, is known to have no such tag, or all is to be written again
  *
  * Where there is news both are asked at once.
  */
@@ -21,6 +21,8 @@ export class Looks {
   constructor(request: CopyRequest, manifests: Manifests) {
     this.#request = request;
     this.#manifests = manifests;
+    const { destinationTag, present } = request;
+    if (present) this.#asked.set(destinationTag, Promise.resolve(present));
   }
 
   /** Whether the destination tag names what a list says of the source: the source is not asked. */

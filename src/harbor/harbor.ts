@@ -14,10 +14,12 @@ import * as answer from './answer.ts';
 import { Api } from './api.ts';
 import type { Send } from './api.ts';
 import { Condition } from './condition.ts';
-import { byId, counted, pageOf } from './pages.ts';
+import { byId, counted, pageAbove, pageOf } from './pages.ts';
 import { pathOf } from './path.ts';
 import { Policies } from './policies.ts';
 import { artifactOf, creationOf, deliveryOf, policyOf, signatureOf } from './rows.ts';
+import { shownOf } from './shown.ts';
+import type { ShownTags } from './shown.ts';
 
 /** An artifact takes Harbor one look more for its tags, and one for its accessories. */
 const tagged = { with_tag: 'true', with_accessory: 'true' };
@@ -75,8 +77,7 @@ export class Harbor implements Listing, History {
    * concluded, and come last, as what Harbor does tell of a tag is better.
    */
   async *tags(repository: string, signal?: AbortSignal): AsyncGenerator<ListedTag> {
-    const path = artifactsOf(repository);
-    const list = { path, query: tagged, row: answer.artifact, signal };
+    const list = artifactsIn(repository, signal);
     const signatures = new Map<string, ListedTag>();
     const told = new Set<string>();
     for await (const { rows } of byId(this.#api, list, { after: 0, filter: 'tags=*' })) {
@@ -92,6 +93,19 @@ export class Harbor implements Listing, History {
     const query = { with_tag: 'true', page: '1', page_size: String(count), sort: '-id', q: 'tags=*' };
     const { value } = await this.#api.get(artifactsOf(repository), query, pageOf(answer.artifact), signal);
     return value.flatMap((row) => artifactOf({ ...row, repository_name: repository }, firstPart(repository)));
+  }
+
+  /**
+   * Also looks at artifacts without a tag, whose accessories may have some; but where a repository has more artifacts than a
+   * page, only at those of the first: there may be any number of them. Throws `RegistryError`.
+   */
+  async shown(repository: string, signal?: AbortSignal): Promise<ShownTags> {
+    const list = artifactsIn(repository, signal);
+    const first = await pageAbove(this.#api, list, { after: 0 });
+    if (first === undefined || first.isLast) return shownOf(first?.rows ?? [], 'one');
+    const { rows, lastId: after } = first;
+    for await (const page of byId(this.#api, list, { after, filter: 'tags=*' })) rows.push(...page.rows);
+    return shownOf(rows, 'several');
   }
 
   async policies(project: string, signal?: AbortSignal): Promise<Policy[]> {
@@ -146,6 +160,10 @@ function artifactsOf(repository: string): string {
   // Twice, since a proxy in between may undo one: https://github.com/goharbor/harbor/issues/18355
   const name = encodeURIComponent(encodeURIComponent(rest.join('/')));
   return `${pathOf(project)}/repositories/${name}/artifacts`;
+}
+
+function artifactsIn(repository: string, signal: AbortSignal | undefined) {
+  return { path: artifactsOf(repository), query: tagged, row: answer.artifact, signal };
 }
 
 function auditLogOf(project: string): string {

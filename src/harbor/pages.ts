@@ -45,43 +45,58 @@ export async function counted<Shape extends z.ZodType>(
 interface Part {
   after: number;
   filter?: string;
+  /** Rows of the first page; by default as many as there may be. */
+  size?: number;
+}
+
+/** A page of a list by ids; there is no empty one. */
+export interface IdPage<Row> {
+  rows: Row[];
+  lastId: number;
+  isLast: boolean;
+  /** Rows that were asked for. */
+  size: number;
 }
 
 /**
- * A list by ids, each page being the rows above the last id: rows that come and go meanwhile move no others. There is
- * no empty page.
+ * A list by ids, each page being the rows above the last id: rows that come and go meanwhile move no others.
  */
 export async function* byId<Shape extends z.ZodType<{ id: number }>>(
   api: Api,
   list: List<Shape>,
-  { after, filter }: Part,
-): AsyncGenerator<{ rows: z.output<Shape>[]; lastId: number }> {
-  const shape = pageOf(list.row);
-  let lastId = after;
-  let size = pageSize;
-  for (let page = 1; page <= maxPages; page++) {
-    const q = [`id=[${lastId + 1}~]`, filter].filter(Boolean).join();
-    const answer = await ask(api, list, shape, { page: '1', sort: 'id', q }, size).catch(halfOf(size));
-    if (typeof answer === 'number') {
-      size = answer;
-      continue;
-    }
-    const { value: rows } = answer;
-    if (rows.length === 0) return assertEmpty(answer);
-    lastId = lastIdOf(answer, lastId);
-    yield { rows, lastId };
-    if (isLast(answer, rows.length, size)) return;
-    size = Math.min(2 * size, pageSize);
+  part: Part,
+): AsyncGenerator<IdPage<z.output<Shape>>> {
+  let { after, size = pageSize } = part;
+  for (let count = 1; count <= maxPages; count++) {
+    const page = await pageAbove(api, list, { ...part, after, size });
+    if (page === undefined) return;
+    yield page;
+    if (page.isLast) return;
+    after = page.lastId;
+    size = Math.min(2 * page.size, pageSize);
   }
   throw endless(list.path, maxPages);
 }
 
-/** A page that is more than may be read is asked for in halves. One row alone that is too large is a failure. */
-function halfOf(size: number): (error: unknown) => number {
-  return (error) => {
-    if (error instanceof OversizedError && size > 1) return Math.ceil(size / 2);
-    throw error;
-  };
+/**
+ * The first page of a list by ids; `undefined` where it is empty. One that is more than may be read is asked for in halves;
+ * one row alone that is too large is a failure.
+ */
+export async function pageAbove<Shape extends z.ZodType<{ id: number }>>(
+  api: Api,
+  list: List<Shape>,
+  { after, filter, size = pageSize }: Part,
+): Promise<IdPage<z.output<Shape>> | undefined> {
+  const q = [`id=[${after + 1}~]`, filter].filter(Boolean).join();
+  try {
+    const answer = await ask(api, list, pageOf(list.row), { page: '1', sort: 'id', q }, size);
+    const { value: rows } = answer;
+    if (rows.length === 0) return assertEmpty(answer);
+    return { rows, lastId: lastIdOf(answer, after), isLast: isLast(answer, rows.length, size), size };
+  } catch (error) {
+    if (!(error instanceof OversizedError) || size === 1) throw error;
+    return pageAbove(api, list, { after, ...(filter && { filter }), size: Math.ceil(size / 2) });
+  }
 }
 
 function ask<Shape extends z.ZodType>(
@@ -124,7 +139,7 @@ function totalOf(headers: Headers): number | undefined {
   return total !== null && /^\d{1,15}$/.test(total) ? Number(total) : undefined;
 }
 
-function assertEmpty({ headers, shown }: Answer<unknown[]>): void {
+function assertEmpty({ headers, shown }: Answer<unknown[]>): undefined {
   const total = totalOf(headers) ?? 0;
   if (total > 0) throw new RegistryError('protocol', `GET ${shown}: expected ${total} rows, got none`);
 }

@@ -64,14 +64,26 @@ function widthOf(proc: number): number {
 
 /** Begins a run of `tagferry sync`. Throws `ProxyError`, and `DatabaseError` for a state file that cannot be used. */
 export function startSync(options: SyncOptions, log: Log, clock: Clock = systemClock): Syncing {
-  const { config, proc, dryRun, state, env } = options;
+  const { config, proc, dryRun, state, env, platforms, force } = options;
   const { credentials } = config;
   const limits = proc === undefined ? found : { concurrency: proc };
+  // Of an index whose members are filtered another one is wanted, and who writes everything again reads it anyway.
+  const digests = platforms === undefined && !force;
+  const note = (line: string): void => log.info(line);
   const proxies = proxiesOf(env);
   const memory = state === undefined || dryRun ? noMemory : openMemory(state, log, clock);
   const rehearsal = dryRun ? new Rehearsal() : undefined;
   trustSystem();
-  const registries = new SyncRegistries({ credentials, ...limits, proxies, memory, rehearsal, clock });
+  const registries = new SyncRegistries({
+    credentials,
+    ...limits,
+    proxies,
+    memory,
+    digests,
+    note,
+    rehearsal,
+    clock,
+  });
   const journal = new Journal(log, dryRun);
   const run = newRun(options, { registries, memory, journal, clock });
   return {
@@ -94,32 +106,35 @@ function newRun(options: SyncOptions, { registries, memory, journal, clock }: Pa
   const { config, proc = found.concurrency, retries, platforms, force, strict } = options;
   const policy = { attempts: 1 + retries, ...backoff, impatient: true } as const;
   return new Run({
-    plan: (signal, onRetry) => {
+    plan: async (signal, onRetry) => {
       journal.expect(config.rules.length);
       const tags = registries.tags.bind(registries);
       const onRule = journal.rule.bind(journal);
       const onFailed = journal.list.bind(journal);
-      return planOf(config.rules, { tags, width: proc, policy, clock, signal, onRetry, onRule, onFailed });
+      const how = { tags, width: proc, policy, clock, signal, onRetry, onRule, onFailed };
+      const plan = await planOf(config.rules, how);
+      registries.expect(plan.copies);
+      return plan;
     },
     ends: (task) => registries.ends(task),
-    asked: { equivalent: !strict, ...(platforms && { platforms }) },
+    asked: { equivalent: !strict, follow: false, ...(platforms && { platforms }) },
     policy,
     width: widthOf(proc),
     force,
     clock,
     journal,
-    onThere: (task, digest) => memory.saw(task, digest),
+    onThere: (task, digest) => {
+      if (registries.hasSeen(task, digest)) memory.saw(task, digest);
+    },
   });
 }
 
 async function carryOut(options: SyncOptions, parts: Parts & { run: Run }): Promise<Report> {
-  const { run, registries, memory } = parts;
+  const { registries, memory } = parts;
   // Neither the clock's timers nor idle connections keep a process alive: a pause between attempts would be its end.
   const awake = setInterval(() => undefined, 2 ** 31 - 1);
   try {
-    const report = await account(options, parts);
-    if (!run.stopped) memory.finish();
-    return report;
+    return await account(options, parts);
   } finally {
     await registries.close();
     memory.close();

@@ -18,6 +18,7 @@ export interface Ends {
   traffic: BlobTraffic;
   listed?: CopyRequest['listed'];
   holds?: CopyRequest['holds'];
+  present?: CopyRequest['present'];
   proofs?: CopyRequest['proofs'];
 }
 
@@ -90,6 +91,7 @@ function attempt(task: Task, ends: Ends, { counts, ...rest }: How): Promise<Copy
     destination: ends.destination,
     listed: ends.listed,
     holds: ends.holds,
+    present: ends.present,
     proofs: ends.proofs,
     // Told just now; a later attempt may find that an earlier one came further than it could tell.
     news: task.door === 'webhook' && task.cause === undefined && task.attempts <= 1,

@@ -5,12 +5,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { type Clock, systemClock } from '../../src/clock.ts';
 import { parsePlatforms } from '../../src/copy/platform.ts';
 import type { Call, Misbehaviour } from '../../src/demo/registry/call.ts';
 import type { EmbeddedRegistry } from '../../src/demo/registry/registry.ts';
 import { DatabaseError } from '../../src/main/sync.ts';
 import { openState } from '../../src/state/state.ts';
 import { run, start } from '../integration/process.ts';
+import { FakeClock } from '../support/clock.ts';
 import { type Image, multiPlatform, ociImage, ociImageOf } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -85,9 +87,10 @@ async function whole(
   t: TestContext,
   { source, destination, state, given }: Stand,
   other: Partial<Given> = {},
+  clock: Clock = systemClock,
 ) {
   const before = [source, destination].map(({ requests }) => requests.length);
-  const { report, lines } = await begin(t, { ...given, ...other }, { state, proc: 1 });
+  const { report, lines } = await begin(t, { ...given, ...other }, { state, proc: 1 }, clock);
   const asked = ({ requests }: EmbeddedRegistry, from: number) =>
     requests.slice(from).map(({ method, path }) => `${method} ${path}`);
   return {
@@ -101,17 +104,16 @@ async function whole(
 const outcomes = (report: { tags: { outcome: string }[] }) => report.tags.map(({ outcome }) => outcome);
 
 /** What is there costs one request at the source, and at the destination one for the whole repository. */
-function assertGoesOn({ report, atSource, atDestination, lines }: Awaited<ReturnType<typeof whole>>): void {
+function assertGoesOn({ report, atSource, atDestination }: Awaited<ReturnType<typeof whole>>): void {
   assert.deepEqual(outcomes(report), ['unchanged', 'copied', 'copied']);
   assert.deepEqual(
     atSource.filter((request) => request.includes('/manifests/v1')),
     ['HEAD /v2/p/x/manifests/v1'],
   );
   assert.deepEqual(
-    atDestination.filter((request) => request.includes('/v1')),
-    ['HEAD /v2/n/x/manifests/v1'],
+    atDestination.filter((request) => /\/v1|list/.test(request)),
+    ['GET /v2/n/x/tags/list'],
   );
-  assert.ok(lines.some((line) => line.includes('going on with the run that was interrupted')));
 }
 
 test('a run that was stopped goes on where it was', async (t) => {
@@ -137,7 +139,7 @@ test('a run that was killed goes on where it was', async (t) => {
   assertGoesOn(await whole(t, all));
 });
 
-test('after a run that came to its end everything is looked at anew: what was deleted comes back', async (t) => {
+test('a repository that has gone since the last run comes back', async (t) => {
   const all = await stand(t);
   const image = ociImage('one');
   await push(all.source.url, 'p/x', 'v1', image);
@@ -146,10 +148,86 @@ test('after a run that came to its end everything is looked at anew: what was de
   await all.destination.close();
   const destination = await startRegistry(t, { port });
   const given = { ...all.given, registries: [all.source, destination] };
-  const { report, lines } = await whole(t, { ...all, destination, given });
+  const { report } = await whole(t, { ...all, destination, given });
   assert.deepEqual(outcomes(report), ['copied']);
-  assert.ok(!lines.some((line) => line.includes('going on')));
   assert.equal(await digestOfTag(destination.url, 'n/x', 'v1'), image.descriptor.digest);
+});
+
+const hour = 60 * 60_000;
+
+test('what a run has seen is believed for a day from when it was seen, however often it is believed', async (t) => {
+  const all = await stand(t);
+  const clock = new FakeClock();
+  for (const tag of ['v1', 'v2', 'v3']) await push(all.source.url, 'p/x', tag, ociImage(tag));
+  assert.deepEqual(outcomes((await whole(t, all, {}, clock)).report), ['copied', 'copied', 'copied']);
+  const asked: number[] = [];
+  for (let passed = 0; passed < 30; passed += 10) {
+    clock.advance(10 * hour);
+    const { report, atDestination } = await whole(t, all, {}, clock);
+    assert.deepEqual(outcomes(report), ['unchanged', 'unchanged', 'unchanged']);
+    asked.push(atDestination.filter((request) => request.includes('/manifests/')).length);
+  }
+  assert.deepEqual(asked, [0, 0, 3]);
+});
+
+test('a tag that somebody has deleted at the destination is copied again by the next run', async (t) => {
+  const all = await stand(t);
+  for (const tag of ['v1', 'v2', 'v3']) await push(all.source.url, 'p/x', tag, ociImage(tag));
+  await whole(t, all);
+  const { given } = all;
+  const port = Number(new URL(all.destination.url).port);
+  await all.destination.close();
+  const destination = await startRegistry(t, { port });
+  for (const tag of ['v1', 'v3']) await push(destination.url, 'n/x', tag, ociImage(tag));
+  const anew = { ...all, destination, given: { ...given, registries: [all.source, destination] } };
+  assert.deepEqual(outcomes((await whole(t, anew)).report), ['unchanged', 'copied', 'unchanged']);
+  assert.equal(await digestOfTag(destination.url, 'n/x', 'v2'), ociImage('v2').descriptor.digest);
+});
+
+test('a tag that somebody has overwritten at the destination is seen a day later', async (t) => {
+  const all = await stand(t);
+  const clock = new FakeClock();
+  for (const tag of ['v1', 'v2', 'v3']) await push(all.source.url, 'p/x', tag, ociImage(tag));
+  await whole(t, all, {}, clock);
+  await push(all.destination.url, 'n/x', 'v2', ociImage('somebody else'));
+  clock.advance(23 * hour);
+  const soon = await whole(t, all, {}, clock);
+  assert.deepEqual(outcomes(soon.report), ['unchanged', 'unchanged', 'unchanged']);
+  clock.advance(2 * hour);
+  const later = await whole(t, all, {}, clock);
+  assert.deepEqual(outcomes(later.report), ['unchanged', 'copied', 'unchanged']);
+  assert.equal(await digestOfTag(all.destination.url, 'n/x', 'v2'), ociImage('v2').descriptor.digest);
+});
+
+test('what the source has changed is copied, and believed from then on', async (t) => {
+  const all = await stand(t);
+  for (const tag of ['v1', 'v2', 'v3']) await push(all.source.url, 'p/x', tag, ociImage(tag));
+  await whole(t, all);
+  await push(all.source.url, 'p/x', 'v2', ociImage('again'));
+  assert.deepEqual(outcomes((await whole(t, all)).report), ['unchanged', 'copied', 'unchanged']);
+  const { report, atDestination } = await whole(t, all);
+  assert.deepEqual(outcomes(report), ['unchanged', 'unchanged', 'unchanged']);
+  assert.deepEqual(
+    atDestination.filter((request) => request !== 'GET /v2/'),
+    ['GET /v2/n/x/tags/list'],
+  );
+});
+
+test('with --force what was seen is not believed', async (t) => {
+  const all = await stand(t);
+  for (const tag of ['v1', 'v2']) await push(all.source.url, 'p/x', tag, ociImage(tag));
+  await whole(t, all);
+  const { report } = await begin(t, all.given, { state: all.state, force: true });
+  assert.deepEqual(outcomes(await report), ['copied', 'copied']);
+});
+
+test('a clock that was set back does not make a record believed for longer', async (t) => {
+  const all = await stand(t);
+  for (const tag of ['v1', 'v2', 'v3']) await push(all.source.url, 'p/x', tag, ociImage(tag));
+  const now = Date.UTC(2026, 10, 23, 12);
+  await whole(t, all, {}, new FakeClock(now));
+  const { atDestination } = await whole(t, all, {}, new FakeClock(now - 100 * hour));
+  assert.equal(atDestination.filter((request) => request.startsWith('HEAD')).length, 3);
 });
 
 test('what is known of the destination’s blobs spares the next run its questions', async (t) => {

@@ -236,7 +236,7 @@ test("row 17: a name of one part is Docker Hub's of library/, one of two is ther
   );
   const hosts = new Set(proxy.requests.map((request) => /(?<=CONNECT |:\/\/)[^/]*/.exec(request)?.[0]));
   assert.deepEqual([...hosts], ['registry-1.docker.io:443', 'registry-1.docker.io']);
-  assert.ok(proxy.requests.includes('HEAD http://registry-1.docker.io/v2/library/nginx/manifests/1'));
+  assert.ok(proxy.requests.includes('GET http://registry-1.docker.io/v2/library/nginx/manifests/1'));
   assert.deepEqual(warned(end), [
     'nginx:1 names no registry, so that it is docker.io/library/nginx of Docker Hub: write that if it is meant',
     'bitnami/redis:7 names no registry, so that it is docker.io/bitnami/redis of Docker Hub: write that if it is meant',
