@@ -6,8 +6,10 @@ import { claim } from './scenario/claim.ts';
 import { blob, image } from './scenario/blob.ts';
 import { budgets } from './scenario/budgets.ts';
 import { memory, memoryRegistries } from './scenario/memory.ts';
+import { retryAfterScenario } from './scenario/retry-after.ts';
 import { sweep } from './scenario/sweep.ts';
 import { tagScenarios } from './scenario/tags.ts';
+import { visible } from './scenario/visible.ts';
 import { webhook } from './scenario/webhook.ts';
 import { versions } from './peer/all.ts';
 import { isThere } from './support/command.ts';
@@ -27,6 +29,8 @@ const scenarios: readonly Scenario[] = [
   blob,
   image,
   ...tagScenarios,
+  retryAfterScenario,
+  visible,
   memory,
   memoryRegistries,
 ];
