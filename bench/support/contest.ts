@@ -108,7 +108,7 @@ async function runOne(options: Contest, one: Contestant, round: number): Promise
 
 function rowsOf(runs: ReadonlyMap<Contestant, readonly Round[]>, tags: number): Row[] {
   const timeOf = (one: Contestant): number =>
-    median((runs.get(one) ?? []).map(({ seconds }) => seconds)) / (one.part ?? tags);
+    median((runs.get(one) ?? []).map(({ seconds }) => seconds)) / Math.min(one.part ?? tags, tags);
   const others = [...runs.keys()].filter(({ ours: own }) => !own);
   const best = others.toSorted((one, other) => timeOf(one) - timeOf(other))[0];
   return [...runs].map(([one, rounds]) => ({
