@@ -1,20 +1,23 @@
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Row, Scenario } from './scenario.ts';
 import { claim } from './scenario/claim.ts';
-import { blob, image } from './scenario/copy.ts';
+import { blob, image } from './scenario/blob.ts';
+import { budgets } from './scenario/budgets.ts';
 import { memory, memoryRegistries } from './scenario/memory.ts';
+import { retryAfterScenario } from './scenario/retry-after.ts';
 import { sweep } from './scenario/sweep.ts';
-import { sync } from './scenario/sync.ts';
-import { tags } from './scenario/tags.ts';
+import { tagScenarios } from './scenario/tags.ts';
+import { visible } from './scenario/visible.ts';
 import { webhook } from './scenario/webhook.ts';
+import { versions } from './peer/all.ts';
+import { isThere } from './support/command.ts';
 import { Stand } from './support/stand.ts';
 import { table } from './support/table.ts';
 
 /*
- * npm run bench [-- NAME… --json FILE --program FILE --flags FLAGS]. Progress goes to standard error, the table to standard output.
+ * npm run bench [-- NAME… --small --json FILE --program FILE --flags FLAGS]. Progress goes to standard error, the table to standard output.
  * Everything that a scenario starts or writes is gone at its end, and after Ctrl-C.
  */
 
@@ -22,10 +25,12 @@ const scenarios: readonly Scenario[] = [
   webhook,
   claim,
   sweep,
+  budgets,
   blob,
   image,
-  tags,
-  sync,
+  ...tagScenarios,
+  retryAfterScenario,
+  visible,
   memory,
   memoryRegistries,
 ];
@@ -34,6 +39,8 @@ const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: 'string' },
+    /** Less of everything: to try a scenario out, not to quote. */
+    small: { type: 'boolean', default: false },
     list: { type: 'boolean' },
     /** Measured instead of the sources, e.g. a built `dist/cli/tagferry.js`. */
     program: { type: 'string', default: 'src/cli/tagferry.ts' },
@@ -42,7 +49,11 @@ const { values: options, positionals: names } = parseArgs({
   },
 });
 
-const measured = { program: options.program, flags: options.flags.split(' ').filter(Boolean) };
+const measured = {
+  program: options.program,
+  flags: options.flags.split(' ').filter(Boolean),
+  small: options.small,
+};
 let current: Stand | undefined;
 let interrupted = false;
 process.once('SIGINT', () => {
@@ -80,10 +91,13 @@ async function runAll(scenarios: readonly Scenario[]): Promise<void> {
     cores: cpus().length,
     model: cpus()[0]?.model,
     loadBefore: before[0],
+    peers: versions(),
+    small: options.small,
   };
   console.log(
     `\nNode ${machine.node}, ${machine.cores} cores (${machine.model}), load before ${machine.loadBefore}`,
   );
+  if (options.small) console.log('small sizes: to try things out, not to quote');
   console.log(table(results));
   if (options.json !== undefined) writeFileSync(options.json, JSON.stringify({ machine, results }, null, 2));
 }
@@ -107,14 +121,5 @@ async function run(scenario: Scenario): Promise<Row[] | undefined> {
     return undefined;
   } finally {
     await stand.close();
-  }
-}
-
-function isThere(command: string): boolean {
-  try {
-    execFileSync('which', [command], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
   }
 }

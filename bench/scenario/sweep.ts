@@ -1,13 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { json } from '../../src/demo/registry/call.ts';
-import type { Answer, Call } from '../../src/demo/registry/call.ts';
-import { digestOf } from '../../src/oci/digest.ts';
-import { ociIndex } from '../../src/oci/media-type.ts';
-import { startCallServer } from '../../test/support/call-server.ts';
-import { HarborRest, listingPermissions } from '../../test/support/harbor-rest.ts';
-import { send, UnexpectedAnswer } from '../../test/support/http.ts';
 import type { Row, Scenario } from '../scenario.ts';
-import { type Mirror, secret, startMirror } from '../support/mirror.ts';
+import { type Many, account, startMany, tagsEach } from '../support/many.ts';
+import { type Mirror, api, startMirror } from '../support/mirror.ts';
 import type { Stand } from '../support/stand.ts';
 
 /*
@@ -17,9 +11,7 @@ import type { Stand } from '../support/stand.ts';
  */
 
 const sizes = [10, 100];
-const tagsEach = 100;
 const rounds = 3;
-const account = { username: 'robot$mirror', password: 'of-the-robot' };
 
 interface Swept {
   listed: number;
@@ -43,7 +35,7 @@ export const sweep: Scenario = {
 };
 
 async function sweeps(stand: Stand, repositories: number, say: (line: string) => void): Promise<Row[]> {
-  const ends = await startEnds(stand, repositories);
+  const ends = await startMany(stand, repositories);
   const mirror = await startMirror(stand, {
     source: { type: 'harbor', url: ends.harbor, ...account },
     destination: { url: ends.acr },
@@ -73,56 +65,7 @@ async function sweeps(stand: Stand, repositories: number, say: (line: string) =>
   return rows;
 }
 
-interface Ends {
-  harbor: string;
-  acr: string;
-  counts: { requests: number; pulls: number };
-}
-
-async function startEnds(stand: Stand, repositories: number): Promise<Ends> {
-  const counts = { requests: 0, pulls: 0 };
-  const rest = new HarborRest();
-  rest.accounts.push({
-    name: account.username,
-    password: account.password,
-    projects: { library: listingPermissions },
-  });
-  const digests = new Map<string, string>();
-  for (let index = 0; index < repositories * tagsEach; index++) {
-    const [repository, tag] = [`library/app-${index % repositories}`, `v${Math.floor(index / repositories)}`];
-    const digest = digestOf(Buffer.from(`${repository}:${tag}`));
-    rest.content.push(repository, tag, digest, { silent: true });
-    digests.set(`${repository}:${tag}`, digest);
-  }
-  const counted = (answer: (call: Call) => Answer | Promise<Answer>) => (call: Call) => {
-    counts.requests++;
-    if (call.method === 'GET' && call.path.includes('/manifests/')) counts.pulls++;
-    return answer(call);
-  };
-  const v2 = (call: Call): Answer => registry(digests, call);
-  const harbor = await startCallServer(
-    stand,
-    counted((call) => (call.path.startsWith('/api/') ? rest.answer(call) : v2(call))),
-  );
-  const acr = await startCallServer(stand, counted(v2));
-  return { harbor: harbor.url, acr: acr.url, counts };
-}
-
-/** As much of `/v2` as a sweep asks. */
-function registry(digests: ReadonlyMap<string, string>, { path }: Call): Answer {
-  const [, repository, tag] = /^\/v2\/(.+)\/manifests\/(.+)$/.exec(path) ?? [];
-  const digest = digests.get(`${repository}:${tag}`);
-  if (digest !== undefined) {
-    const headers = { 'content-type': ociIndex, 'content-length': '500', 'docker-content-digest': digest };
-    return { status: 200, headers };
-  }
-  const [, listed] = /^\/v2\/(.+)\/tags\/list$/.exec(path) ?? [];
-  if (listed === undefined) return json(200, {});
-  const tags = [...digests.keys()].filter((name) => name.startsWith(`${listed}:`));
-  return json(200, { name: listed, tags: tags.map((name) => name.slice(listed.length + 1)) });
-}
-
-async function sweepOnce(mirror: Mirror, counts: Ends['counts']): Promise<Swept> {
+export async function sweepOnce(mirror: Mirror, counts: Many['counts']): Promise<Swept> {
   Object.assign(counts, { requests: 0, pulls: 0 });
   const { id } = await api(mirror, 'POST', 'sweeps');
   for (;;) {
@@ -138,11 +81,4 @@ async function sweepOnce(mirror: Mirror, counts: Ends['counts']): Promise<Swept>
     }
     await sleep(50);
   }
-}
-
-async function api({ url }: Mirror, method: 'GET' | 'POST', path: string): Promise<Record<string, unknown>> {
-  const headers = { authorization: `Bearer ${secret}` };
-  const answer = await send(`${url}/api/v1/${path}`, { method, headers });
-  if (answer.status !== 200 && answer.status !== 202) throw new UnexpectedAnswer(path, 200, answer);
-  return JSON.parse(answer.body.toString());
 }

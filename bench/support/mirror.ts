@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { send, UnexpectedAnswer } from '../../test/support/http.ts';
 import { Child } from './child.ts';
 import type { Stand } from './stand.ts';
 
@@ -41,4 +42,18 @@ function configuration(folder: string, { source, destination, into = '{repositor
     sweep: { schedule: 'off', onStart: false },
     database: join(folder, 'tagferry.db'),
   };
+}
+
+/** The JSON that its admin API answers. */
+export async function api(
+  { url }: Mirror,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: object,
+): Promise<Record<string, unknown>> {
+  const headers = { authorization: `Bearer ${secret}`, 'content-type': 'application/json' };
+  const sent = body && Buffer.from(JSON.stringify(body));
+  const answer = await send(`${url}/api/v1/${path}`, { method, headers, body: sent });
+  if (answer.status !== 200 && answer.status !== 202) throw new UnexpectedAnswer(path, 200, answer);
+  return JSON.parse(answer.body.toString());
 }

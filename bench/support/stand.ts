@@ -7,6 +7,8 @@ import type { Ending } from '../../test/support/temporary.ts';
 export interface Program {
   program: string;
   flags: readonly string[];
+  /** Less of everything, to try a scenario out. */
+  small: boolean;
 }
 
 /** What a scenario stands on: everything started or made for it ends with it, the newest first. */
@@ -16,8 +18,12 @@ export class Stand implements Ending {
   readonly folder = mkdtempSync(join(tmpdir(), 'tagferry-bench-'));
   readonly measured: Program;
 
-  constructor(measured: Program = { program: 'src/cli/tagferry.ts', flags: [] }) {
+  constructor(measured: Program = { program: 'src/cli/tagferry.ts', flags: [], small: false }) {
     this.measured = measured;
+  }
+
+  get small(): boolean {
+    return this.measured.small;
   }
 
   after(end: () => void | Promise<void>): void {

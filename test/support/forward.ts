@@ -1,4 +1,5 @@
 import * as http from 'node:http';
+import * as https from 'node:https';
 import { pipeline } from 'node:stream/promises';
 import type { Answer, Call } from '../../src/demo/registry/call.ts';
 
@@ -14,7 +15,7 @@ export async function forward(
   const { host, protocol } = new URL(call.origin);
   const headers = { ...endToEnd(call.headers), host, 'x-forwarded-proto': protocol.replace(':', '') };
   const options = { method: call.method, headers, agent };
-  const request = http.request(url, options, resolve);
+  const request = (url.protocol === 'https:' ? https : http).request(url, options, resolve);
   request.on('error', reject);
   if (call.method === 'HEAD' || call.method === 'GET') request.end();
   else pipeline(call.body, request).catch(reject);
