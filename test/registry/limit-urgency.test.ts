@@ -22,7 +22,7 @@ function bench(options: Partial<Limits> = {}) {
 test('who is more urgent goes first, whoever came first', async () => {
   const { entered, enter } = bench({ concurrency: 1 });
   const first = await enter('push', 'first');
-  const waiting = [...urgencies].reverse().map((urgency) => enter(urgency).then((release) => release()));
+  const waiting = urgencies.toReversed().map((urgency) => enter(urgency).then((release) => release()));
   first();
   await Promise.all(waiting);
   assert.deepEqual(entered, ['first', ...urgencies]);
