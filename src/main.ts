@@ -82,7 +82,10 @@ class Parts {
     this.#state = state;
     this.#log = log;
     this.#clock = clock;
-    this.#metrics = createMetrics({ taskCounts: () => state.tasks.counts() });
+    this.#metrics = createMetrics({
+      taskCounts: () => state.tasks.counts(),
+      registryWidths: () => this.#now.registries.widths(),
+    });
     const journal = new Journal(log, this.#metrics);
     this.#journal = journal;
     this.#current = new Current(effectiveOf(config, this.#newRegistries(config)));

@@ -14,6 +14,8 @@ export type BlobOutcome = 'copied' | 'mounted' | 'skipped';
 export interface MetricsSources {
   /** Asked each time the metrics are read; may throw. */
   taskCounts(): Record<TaskState, number>;
+  /** Likewise: how many requests each registry may have in flight now. */
+  registryWidths?(): Iterable<readonly [registry: string, width: number]>;
 }
 
 /** Everything that Tagferry counts. Label values come from closed sets, and registries' names from the configuration. */
@@ -58,6 +60,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   addTaskCounts(registry, sources);
+  addRegistryWidths(registry, sources);
   return {
     ...webhookMetrics(registry),
     ...taskMetrics(registry),
@@ -98,6 +101,20 @@ function addTaskCounts(registry: Registry, { taskCounts }: MetricsSources): void
       return {};
     }
   }
+}
+
+/** Of the registries that are configured now. */
+function addRegistryWidths(registry: Registry, { registryWidths = () => [] }: MetricsSources): void {
+  const widths = new Gauge({
+    name: 'tagferry_registry_concurrency',
+    help: 'Requests to a registry that may be in flight now: as configured, or fewer where it does not bear so many',
+    labelNames: ['registry'],
+    registers: [registry],
+    collect() {
+      widths.reset();
+      for (const [name, width] of registryWidths()) widths.set({ registry: name }, width);
+    },
+  });
 }
 
 function webhookMetrics(registry: Registry): Pick<Metrics, 'webhookDelivery'> {

@@ -168,6 +168,11 @@ export class ConfiguredRegistries implements Registries {
     return new Probe(this.#get(registry).options);
   }
 
+  /** How many requests each may have in flight now. */
+  widths(): readonly (readonly [registry: string, width: number])[] {
+    return [...this.#registries].map(([name, { entry }]) => [name, entry.client.width] as const);
+  }
+
   /** Closes the clients that no successor has taken over. */
   async close(): Promise<void> {
     if (this.#closed) return;

@@ -126,7 +126,8 @@ export class Limiter {
 
   #well(era: number, question: string | undefined, ms: number): void {
     if (question !== undefined) this.#width.took(era, question, ms);
-    this.#width.answered(era, this.#slots.areWanted);
+    // Where turns are what is waited for, more slots would be of no use.
+    this.#width.answered(era, this.#slots.areWanted && !this.#turns.isWanted);
     this.#slots.fill();
   }
 

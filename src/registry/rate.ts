@@ -47,6 +47,11 @@ export class Rate {
     this.#paidAt = time.now();
   }
 
+  /** Somebody waits. */
+  get isWanted(): boolean {
+    return !this.#line.isEmpty;
+  }
+
   /** Waits until `count` more fit in. `flow`: whose they are; without it they are nobody else's. */
   async take(
     count: number,

@@ -13,7 +13,7 @@ const most = 8;
 /**
  * How many requests in flight a registry bears, at most `ceiling`. A refusal (429, 503, a time-out, no connection) takes an
  * eighth of it away, and up to half where many are refused; so do questions that take longer and longer. While it is well, and
- * somebody waits, it grows: by one an answer at first, and from where it was too much the last time by one a round.
+ * somebody waits, it grows: by half at first with each round of answers, and from where it was too much the last time by one a round.
  *
  * What was begun before it fell says nothing about the new width: its *era* is over.
  */
@@ -29,6 +29,8 @@ export class Width {
   #refused = 0;
   /** How long questions take, in times of what they took with nobody else, smoothed. */
   #strain = 1;
+  /** Of the last answer. */
+  #last = 1;
   /** By kind of question: what it takes with nobody else (ms). */
   readonly #floor = new Map<string, number>();
 
@@ -56,7 +58,7 @@ export class Width {
     if (era !== this.#era) return;
     this.#well = true;
     if (!wanted) return;
-    if (this.#strain > calm) this.#threshold = Math.min(this.#threshold, this.#width);
+    if (Math.max(this.#strain, this.#last) > calm) this.#threshold = Math.min(this.#threshold, this.#width);
     else this.#grow();
   }
 
@@ -71,6 +73,7 @@ export class Width {
   /** A small question of a kind took so long (ms), and its answer is there. */
   took(era: number, kind: string, ms: number): void {
     const strain = Math.min(most, ms / (this.#floorOf(kind, ms) + slack));
+    this.#last = strain;
     this.#strain += (strain - this.#strain) / memory;
     if (this.#strain <= strained || era !== this.#era) return;
     this.#fall(1 / 8);
@@ -78,7 +81,7 @@ export class Width {
   }
 
   #grow(): void {
-    const by = this.#width < this.#threshold ? 1 : 1 / this.#width;
+    const by = this.#width < this.#threshold ? 1 / 2 : 1 / this.#width;
     this.#width = Math.min(this.#ceiling, this.#width + by);
   }
 

@@ -5,7 +5,7 @@ import type { Misbehaviour, RequestRecord } from '../../src/demo/registry/call.t
 import type { Task } from '../../src/task/task.ts';
 import { digestOfTag } from '../support/push.ts';
 import { type End, type Ends, type Kind, credential } from './end.ts';
-import { assertEqual, type Stand, forget, patient, slots, startStand } from './stand.ts';
+import { assertEqual, type Stand, forget, patient, slots as most, startStand } from './stand.ts';
 
 export interface Failure {
   reason: Reason;
@@ -127,8 +127,11 @@ function assertBytes({ source, destination, blob }: Stand, times: number, extra 
   assert.ok(begun.length <= times, `${begun.length} sessions begun`);
 }
 
-/** Every slot is free again: as many requests as there are slots meet at the registry. */
+/** Every slot is free again: as many requests as may be in flight now meet at the registry. */
 async function assertFree({ registries, ...stand }: Stand, task: Task, side: Side): Promise<void> {
+  const name = side === 'source' ? 'harbor' : 'acr';
+  const slots = new Map(registries.widths()).get(name) ?? 0;
+  assert.ok(slots > 0 && slots <= most);
   const met = Promise.withResolvers<void>();
   let arrived = 0;
   stand[side].faults.times(slots, /\/free\/manifests\/v1$/, async (_call, next) => {

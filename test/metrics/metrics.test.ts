@@ -25,6 +25,7 @@ test('the metrics of the contract, and those of the process', async () => {
     'tagferry_copied_bytes_total counter',
     'tagferry_lag_seconds histogram',
     'tagferry_missed_events_total counter',
+    'tagferry_registry_concurrency gauge',
     'tagferry_registry_requests_total counter',
     'tagferry_sweep_duration_seconds histogram',
     'tagferry_sweep_last_success_timestamp_seconds gauge',
@@ -34,6 +35,15 @@ test('the metrics of the contract, and those of the process', async () => {
   ]);
   assert.match(text, /^process_resident_memory_bytes \d+$/m);
   assert.match(text, /^nodejs_eventloop_lag_seconds /m);
+});
+
+test('how many requests each registry may have in flight is asked when the metrics are read', async () => {
+  let width = 8;
+  const metrics = createMetrics({ taskCounts: () => counts, registryWidths: () => [['harbor', width]] });
+  await metrics.text();
+  width = 3;
+  const found = (await samples(metrics)).filter((line) => line.startsWith('tagferry_registry_concurrency'));
+  assert.deepEqual(found, ['tagferry_registry_concurrency{registry="harbor"} 3']);
 });
 
 test('what happened is counted under its labels', async () => {

@@ -71,25 +71,28 @@ describe('slots', () => {
     }
   });
 
-  test('a sweep leaves a slot free, whatever has the others', async (t) => {
-    const bench = await startBench(t, { concurrency: 3 });
-    want(bench, 'library/event:v1');
-    bench.dispatcher.wake();
-    for (const name of ['a', 'b', 'c']) want(bench, `library/${name}:v1`, 'sweep');
-    bench.dispatcher.wake();
-    assert.deepEqual(bench.begun, ['library/event:v1', 'library/a:v1']);
-    want(bench, 'library/late:v1');
-    bench.dispatcher.wake();
-    assert.equal(bench.begun.at(-1), 'library/late:v1', 'it waits for nobody');
-    await finishAll(bench);
-    assert.equal(bench.state.tasks.counts().completed, 5);
-  });
+  for (const door of ['sweep', 'admin'] as const)
+    test(`what came by the door ${door} leaves a slot free, whatever has the others`, async (t) => {
+      const bench = await startBench(t, { concurrency: 3 });
+      want(bench, 'library/event:v1');
+      bench.dispatcher.wake();
+      for (const name of ['a', 'b', 'c']) want(bench, `library/${name}:v1`, door);
+      bench.dispatcher.wake();
+      assert.deepEqual(bench.begun, ['library/event:v1', 'library/a:v1']);
+      want(bench, 'library/late:v1');
+      bench.dispatcher.wake();
+      assert.equal(bench.begun.at(-1), 'library/late:v1', 'it waits for nobody');
+      await finishAll(bench);
+      assert.equal(bench.state.tasks.counts().completed, 5);
+    });
 
-  test('with one slot only, a sweep may have it', async (t) => {
-    const bench = await startBench(t, { concurrency: 1 });
-    want(bench, 'library/only:v1', 'sweep');
-    bench.dispatcher.wake();
-    assert.deepEqual(bench.begun, ['library/only:v1']);
+  test('with one slot only, a sweep or an administrator may have it', async (t) => {
+    for (const door of ['sweep', 'admin'] as const) {
+      const bench = await startBench(t, { concurrency: 1 });
+      want(bench, 'library/only:v1', door);
+      bench.dispatcher.wake();
+      assert.deepEqual(bench.begun, ['library/only:v1']);
+    }
   });
 
   test('with one slot only, a repository may have it', async (t) => {
