@@ -5,7 +5,9 @@ import { parseArgs } from 'node:util';
 import type { Row, Scenario } from './scenario.ts';
 import { claim } from './scenario/claim.ts';
 import { blob, image } from './scenario/copy.ts';
+import { cut } from './scenario/cut.ts';
 import { memory, memoryRegistries } from './scenario/memory.ts';
+import { ranges } from './scenario/ranges.ts';
 import { sweep } from './scenario/sweep.ts';
 import { sync } from './scenario/sync.ts';
 import { tags } from './scenario/tags.ts';
@@ -24,6 +26,8 @@ const scenarios: readonly Scenario[] = [
   sweep,
   blob,
   image,
+  ranges,
+  cut,
   tags,
   sync,
   memory,
