@@ -109,14 +109,14 @@ async function startKeeping(stand: Stand): Promise<Cutting> {
   const faults = new Faults();
   const registry = await EmbeddedRegistry.start({ misbehave: faults.misbehave });
   stand.after(() => registry.close());
-  let isCut = false;
+  const state = { isCut: false };
   const cutting: Misbehaviour = async (call, next) => {
+    const request = { isOver: false };
     const taking = next();
-    let isOver = false;
-    const over = taking.catch(() => undefined).finally(() => (isOver = true));
-    while (!isOver && (isCut || received(registry.requests) < cutAt)) await setImmediate();
-    if (isOver) return taking;
-    isCut = true;
+    const over = taking.catch(() => undefined).finally(() => (request.isOver = true));
+    while (!request.isOver && (state.isCut || received(registry.requests) < cutAt)) await setImmediate();
+    if (request.isOver) return taking;
+    state.isCut = true;
     call.reset();
     await over;
     return 'reset';
