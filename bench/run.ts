@@ -5,7 +5,9 @@ import type { Row, Scenario } from './scenario.ts';
 import { claim } from './scenario/claim.ts';
 import { blob, image } from './scenario/blob.ts';
 import { budgets } from './scenario/budgets.ts';
+import { cut } from './scenario/cut.ts';
 import { memory, memoryRegistries } from './scenario/memory.ts';
+import { ranges } from './scenario/ranges.ts';
 import { retryAfterScenario } from './scenario/retry-after.ts';
 import { sweep } from './scenario/sweep.ts';
 import { tagScenarios } from './scenario/tags.ts';
@@ -28,6 +30,8 @@ const scenarios: readonly Scenario[] = [
   budgets,
   blob,
   image,
+  ranges,
+  cut,
   ...tagScenarios,
   retryAfterScenario,
   visible,

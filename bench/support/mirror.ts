@@ -27,7 +27,8 @@ export async function startMirror(stand: Stand, options: MirrorOptions): Promise
   // JSON is YAML.
   writeFileSync(file, JSON.stringify(configuration(folder, options), null, 2));
   const { program, flags } = stand.measured;
-  const child = new Child(stand, program, ['serve', '-c', file], flags);
+  // As the program's first line has it.
+  const child = new Child(stand, program, ['serve', '-c', file], flags, { MALLOC_ARENA_MAX: '1' });
   return { url: await child.url(), child };
 }
 

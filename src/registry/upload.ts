@@ -35,15 +35,17 @@ import type { Checkpoint } from './verified-body.ts';
  * it. An attempt ends with its second cut in a row that brought the registry less than 1 MiB, or its eighth one, and a
  * session that is lost is replaced once: nothing is sent for ever.
  *
- * Memory: whatever the blob's size, one chunk held back, one on its way, one waiting for the socket, and the buffers
- * of two sockets, each of at most 64 KiB: below 1 MiB for each blob under way.
+ * Memory: whatever the blob's size, chunks of 256 KiB: one held back, one on its way, one waiting for the socket, three that the
+ * source has sent, and as much again in sockets: below 3 MiB for each blob under way. What is read ahead of a slow source:
+ * `download.ts`.
  */
 const MiB = 1024 * 1024;
 const big = 64 * MiB;
 
-/** Between two pieces there is a round trip; what a cut costs is one piece. */
+/** Between two pieces there is a round trip; what a cut costs is one piece: 8 MiB, for the largest blobs a thirty-second. */
 function pieceOf(size: number): number {
-  return size < big ? size : Math.min(32 * MiB, Math.max(16 * MiB, Math.floor(size / 32)));
+  if (size < big) return size;
+  return size <= 512 * MiB ? 8 * MiB : Math.min(32 * MiB, Math.floor(size / 32));
 }
 
 /** To send it where it is already would cost more than the question. */

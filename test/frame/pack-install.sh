@@ -33,7 +33,7 @@ cd "$installed"
 npm install --omit=dev --no-audit --no-fund "$packed"/tagferry-*.tgz
 
 command=node_modules/tagferry/dist/cli/tagferry.js
-[ "$(head -n 1 "$command")" = '#!/usr/bin/env -S node --max-semi-space-size=2' ] || { echo "pack-install: $command lacks its first line" >&2; exit 1; }
+[ "$(head -n 1 "$command")" = '#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=2' ] || { echo "pack-install: $command lacks its first line" >&2; exit 1; }
 [ -x "$command" ] || { echo "pack-install: $command is not executable" >&2; exit 1; }
 
 version=$(node_modules/.bin/tagferry --version)

@@ -27,7 +27,7 @@ async function sentAfterKill(t: TestContext, gateway: Gateway, size: number): Pr
   const phoenix = new Phoenix(t, await writeExample(folder, [...ends(harbor, gateway), noSweep]));
   const digest = await push(harbor.url, 'library/big', 'v1', image);
   // Just behind the first piece that ends beyond 60 %: what the sockets still hold must not make another piece whole.
-  const piece = Math.max(16 * MiB, size / 32);
+  const piece = size <= 512 * MiB ? 8 * MiB : size / 32;
   const reached = gateway.reached(Math.ceil((0.6 * size) / piece) * piece + MiB);
   const [id = 0] = await announce(await phoenix.mirror, 'library/big', 'v1', digest);
   await reached;

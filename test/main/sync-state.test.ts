@@ -251,7 +251,7 @@ test('a big blob that was cut goes on in its upload session', async (t) => {
   const size = 65 * 1024 * 1024;
   await push(all.source.url, 'p/x', 'v1', ociImage('big', { layers: [size] }));
   let pieces = 0;
-  const hangs = all.hang(({ method }) => method === 'PATCH' && ++pieces === 3);
+  const hangs = all.hang(({ method }) => method === 'PATCH' && ++pieces === 5);
   const first = await begin(t, all.given, { state: all.state });
   await hangs;
   first.stop();

@@ -16,10 +16,10 @@ export const patch = /^PATCH .*uploads/;
 export const MiB = 1024 * 1024;
 
 /** What a blob of 64 MiB and a bit is sent in. */
-export const piece = 16 * MiB;
+export const piece = 8 * MiB;
 
-/** Four pieces and a rest. */
-export const big = layer('big', 4 * piece + MiB + 5);
+/** Eight pieces and a rest. */
+export const big = layer('big', 8 * piece + MiB + 5);
 
 /** Writes a blob to `c/d`; `from` is where it may be mounted from. Without it the blob has been looked for. */
 export function write(
