@@ -139,8 +139,18 @@ export class Repository implements Source, Destination {
     return { method, url, scopes: [this.#scope], expect, signal };
   }
 
-  /** A GET, for the bytes or where HEAD does not say enough; the digest is of the bytes, whatever the header claims. */
+  /**
+   * A GET, for the bytes or where HEAD does not say enough; the digest is of the bytes, whatever the header claims. What was
+   * garbled on its way is asked for once more.
+   */
   async fetch(reference: string, signal?: AbortSignal): Promise<Fetched | undefined> {
+    return this.#fetch(reference, signal).catch((error: unknown) => {
+      if (error instanceof RegistryError && error.fault === 'corrupt') return this.#fetch(reference, signal);
+      throw error;
+    });
+  }
+
+  async #fetch(reference: string, signal: AbortSignal | undefined): Promise<Fetched | undefined> {
     const call = this.#call('GET', `manifests/${reference}`, [200, 404], signal);
     const { status, headers, bytes } = await this.#transport.send(
       { ...call, headers: accept },

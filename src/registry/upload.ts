@@ -179,24 +179,28 @@ class Upload {
     const stop = new AbortController();
     const both = this.#signal === undefined ? stop.signal : AbortSignal.any([this.#signal, stop.signal]);
     let body: VerifiedBody | undefined;
-    let sending = false;
+    // Requests have been tried again already; bytes that flow have not.
+    let flowing = false;
     try {
       body = await this.#read(both, stop);
+      flowing = true;
+      await body.ready();
+      flowing = false;
       this.#session ??= await begin(this.#target, both);
-      sending = true;
+      flowing = true;
       await this.#send(this.#session, body, both);
       return undefined;
     } catch (error) {
       stop.abort();
       this.#signal?.throwIfAborted();
-      if (!sending || !(this.#isWorthAnother(error) || this.#refusesPieces(error))) throw error;
+      if (!flowing || !(this.#isWorthAnother(error) || this.#refusesPieces(error))) throw error;
       return { error, complete: body?.verified === true };
     } finally {
       stop.abort();
     }
   }
 
-  /** The source from the checkpoint on, its first bytes in hand. */
+  /** The source from the checkpoint on. */
   async #read(signal: AbortSignal, stop: AbortController): Promise<VerifiedBody> {
     const { limiter } = this.#target.transport;
     // A registry that has lost bytes is behind the checkpoint.
@@ -208,7 +212,6 @@ class Upload {
       limiter,
       stop,
     });
-    await body.ready();
     return body;
   }
 

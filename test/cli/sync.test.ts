@@ -75,7 +75,7 @@ test('row 58: everything is in the log file and nothing on standard error; each 
   for (const one of lines) assert.match(one, line);
   for (const expected of [
     `msg="Finish analyzing image rule for ${from}/p/x:v1 -> ${to}/n/x: 1 tags. Now `,
-    `msg="Finish synchronizing manifest from ${from}/p/x:v1 to ${to}/n/x:v1. Now `,
+    `msg="Finish synchronizing manifest from ${from}/p/x:v1 to ${to}/n/x:v1`,
     `level=error msg="Failed to executed synchronizing manifest from ${from}/p/denied:v1 to ${to}/n/denied:v1: destination-denied: `,
     `level=error msg="Failed to executed analyzing image rule for ${from}/p/none -> ${to}/n/none: not-found: `,
     `level=error msg="Failed to executed analyzing image rule for ${from}/p/UPPER:v1: `,

@@ -11,7 +11,7 @@ import { credential } from './end.ts';
 import { type Failure, type Row, always, onceAndAlways } from './row.ts';
 import { type Stand, patient } from './stand.ts';
 
-const post = { side: 'destination', where: /^POST .*\/uploads\/$/ } as const;
+const post = { side: 'destination', where: /^POST .*\/uploads\/(\?|$)/ } as const;
 const sent = { side: 'destination', where: /^(PUT|PATCH) .*\/uploads\/./ } as const;
 const session = { side: 'destination', where: /\/blobs\/uploads\// } as const;
 const manifest = { side: 'destination', where: /^PUT .*\/manifests\/v1$/ } as const;

@@ -155,5 +155,5 @@ test('a source that denies says so, and names no credential', async (t) => {
     ({ state }) => state === 'retryable',
   );
   assert.equal(waiting.reason, 'source-denied');
-  assert.match(waiting.message ?? '', /^resolve v1 at the source: HEAD .* answered 401/);
+  assert.match(waiting.message ?? '', /^resolve v1 at the source: GET .* answered 401/);
 });
