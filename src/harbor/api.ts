@@ -26,11 +26,11 @@ export interface ApiCall {
 export type Send = (
   call: ApiCall,
   cap: number,
-) => Promise<{ status: number; headers: Headers; bytes: Uint8Array }>;
+) => Promise<{ status: number; headers: Pick<Headers, 'get' | 'has'>; bytes: Uint8Array }>;
 
 export interface Answer<T> {
   value: T;
-  headers: Headers;
+  headers: Pick<Headers, 'get' | 'has'>;
   /** Scheme, host and path, for messages. */
   shown: string;
 }
@@ -79,7 +79,7 @@ export class Api {
     path: string,
     expect: readonly number[],
     signal: AbortSignal | undefined,
-  ): Promise<{ status: number; headers: Headers; text: string }> {
+  ): Promise<{ status: number; headers: Pick<Headers, 'get' | 'has'>; text: string }> {
     const url = new URL(`/api/v2.0${path}`, this.#origin);
     const call = { method: 'GET', url, expect, stay: true, signal } as const;
     const { bytes, ...answer } = await this.#pass(call);

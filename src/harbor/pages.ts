@@ -134,7 +134,7 @@ function isLast({ value: rows, headers }: Answer<unknown[]>, read: number, size 
   return total === undefined || total < read ? rows.length < size : read === total;
 }
 
-function totalOf(headers: Headers): number | undefined {
+function totalOf(headers: Pick<Headers, 'get' | 'has'>): number | undefined {
   const total = headers.get('x-total-count');
   return total !== null && /^\d{1,15}$/.test(total) ? Number(total) : undefined;
 }

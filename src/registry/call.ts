@@ -27,9 +27,11 @@ export interface Call {
   signal?: AbortSignal | undefined;
 }
 
+export type AnswerHeaders = Pick<Headers, 'get' | 'has'>;
+
 export interface Answer {
   status: number;
-  headers: Headers;
+  headers: AnswerHeaders;
   /** The texts of each `WWW-Authenticate`. */
   challenges: readonly string[];
   /** Where it came from, after redirects. */

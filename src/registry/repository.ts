@@ -15,7 +15,7 @@ import { believeAbsent, caps, parseObject } from './body.ts';
 import { download } from './download.ts';
 import { refuseOtherLength } from './range.ts';
 import { listed } from './list.ts';
-import type { Call } from './call.ts';
+import type { AnswerHeaders, Call } from './call.ts';
 import type { Sender } from './transport.ts';
 import type { Habits } from './upload-session.ts';
 import { writeBlob } from './upload.ts';
@@ -218,7 +218,7 @@ function digestAs(mediaType: string, bytes: Uint8Array, algorithm: Algorithm, ur
 }
 
 /** From a HEAD's headers; `undefined` when they do not say all of it, or what they say is no digest. */
-function descriptorOf(headers: Headers): Descriptor | undefined {
+function descriptorOf(headers: AnswerHeaders): Descriptor | undefined {
   const digest = headers.get('docker-content-digest') ?? '';
   const type = headers.get('content-type');
   const length = headers.get('content-length') ?? '';

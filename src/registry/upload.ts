@@ -62,6 +62,9 @@ const mostSessions = 2;
 /** After that (ms) a session whose registry does not answer for it is given up. */
 const longestOutage = 15 * 60_000;
 
+/** One for all: to make an error takes longer than to give it. */
+const over = new Error('this try has ended');
+
 type Open = (signal: AbortSignal, from: number) => Promise<Bytes>;
 
 /** What ended a try that is worth another one. */
@@ -191,12 +194,12 @@ class Upload {
       await this.#send(this.#session, body, both);
       return undefined;
     } catch (error) {
-      stop.abort();
+      stop.abort(over);
       this.#signal?.throwIfAborted();
       if (!flowing || !(this.#isWorthAnother(error) || this.#refusesPieces(error))) throw error;
       return { error, complete: body?.verified === true };
     } finally {
-      stop.abort();
+      stop.abort(over);
     }
   }
 
