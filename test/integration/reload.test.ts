@@ -33,6 +33,7 @@ test('SIGHUP: a rule that was added copies the next push, and one line tells of 
     source: 'harbor',
     repositories: ['team/**'],
     tags: ['**'],
+    immutable: [],
     destination: 'acr',
     destinationType: 'acr-ee',
     repository: 'team/{flat}',
