@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
-import { Pace } from './pace.ts';
 import { Rate } from './rate.ts';
 import type { Span } from './rate.ts';
 import { Slots } from './slots.ts';
@@ -8,6 +7,7 @@ import type { Use } from './slots.ts';
 import { Steady } from './steady.ts';
 import { Timetable } from './timetable.ts';
 import type { TimeWindow } from './timetable.ts';
+import { TurnLimit } from './turn-limit.ts';
 import type { Urgency } from './urgency.ts';
 import { Width } from './width.ts';
 
@@ -47,7 +47,7 @@ export class Limiter {
   readonly #name: string;
   readonly #width: Width;
   readonly #slots: Slots;
-  readonly #pace: Pace;
+  readonly #turnLimit: TurnLimit;
   readonly #turns: Rate;
   readonly #bytes: Rate | undefined;
   #pausedUntil = 0;
@@ -59,8 +59,8 @@ export class Limiter {
     this.#time = time;
     this.#width = new Width(concurrency, start);
     this.#slots = new Slots(() => this.#width.now);
-    this.#pace = new Pace(requestsPerSecond);
-    this.#turns = new Rate(time, (at) => this.#pace.at(at));
+    this.#turnLimit = new TurnLimit(requestsPerSecond);
+    this.#turns = new Rate(time, (at) => this.#turnLimit.at(at));
     this.#bytes = bandwidth === 0 ? undefined : new Rate(time, spansOf(bandwidth, time));
   }
 
@@ -94,9 +94,9 @@ export class Limiter {
   async turn(signal: AbortSignal | undefined, urgency: Urgency = 'push'): Promise<void> {
     do {
       if (this.#silent() > 0) await this.#silence(signal);
-      if (!this.#pace.isFree) await this.#turns.take(1, urgency, undefined, signal);
+      if (!this.#turnLimit.isFree) await this.#turns.take(1, urgency, undefined, signal);
     } while (this.#silent() > 0);
-    this.#pace.begun(this.#time.now());
+    this.#turnLimit.begun(this.#time.now());
   }
 
   /** A request begins; what becomes of it says how many more the registry bears. */
@@ -106,7 +106,7 @@ export class Limiter {
     return {
       answered: (status, question) => {
         if (status === 429 && this.#width.failed(era))
-          this.#pace.slow(this.#time.now(), this.#width.severity);
+          this.#turnLimit.slow(this.#time.now(), this.#width.severity);
         else if (status === 503 || status === 504) this.#width.failed(era);
         else if (status !== 429) this.#well(era, question, this.#time.now() - begun);
       },
