@@ -1,6 +1,6 @@
 import { shared } from '../abort.ts';
-import type { Proofs } from '../copy/copy.ts';
 import { at } from '../copy/error.ts';
+import { Proofs } from '../copy/proofs.ts';
 import type { Rehearsal } from '../copy/rehearsal.ts';
 import type { Place } from '../imagesyncer/place.ts';
 import { isDigest } from '../oci/digest.ts';
@@ -81,7 +81,7 @@ export class SyncRegistries {
   }
 
   #proofsOf(task: Task): Proofs {
-    const proofs = this.#proofs.get(placeOf(task)) ?? { readBack: false };
+    const proofs = this.#proofs.get(placeOf(task)) ?? new Proofs();
     this.#proofs.set(placeOf(task), proofs);
     return proofs;
   }
