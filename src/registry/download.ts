@@ -17,8 +17,8 @@ import type { DownloadOptions } from './range.ts';
  * both ways could wait for each other for ever. Further ones are taken where they are free now, each for one part. What
  * fails is asked for again by the one connection, which alone decides what is wrong with the source.
  *
- * A registry that stalls is given up after `idleTimeout` each time; so a peer that brings nothing holds the slot for
- * (1 + `most`) × `idleTimeout` and the pauses between, 6 minutes by default.
+ * A registry that stalls is given up after `idleTimeout` each time, and asked again five times (`range.ts`); so a peer that
+ * brings nothing holds the slot for six times that and the pauses between, 6 minutes by default.
  */
 const MiB = 1024 * 1024;
 const partSize = 4 * MiB;
