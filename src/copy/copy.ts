@@ -15,7 +15,7 @@ import { isUnwanted, reduce } from './selection.ts';
 
 /*
  * A copy in the order that lets no reader of the destination see half an artifact: all blobs, then the manifests
- * of an index by digest, children first, then the root under its tag. The bytes that were pulled are the bytes that
+ * of an index by digest, successors first, then the root under its tag. The bytes that were pulled are the bytes that
  * are pushed, unless platforms are left out of an index. Nothing is deleted at either end.
  */
 export interface CopyRequest extends GraphOptions, Hints {

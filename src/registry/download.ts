@@ -62,7 +62,7 @@ class Download {
   /** In order, with what gives back what they hold; the first may be half given on. */
   readonly #parts: { part: Part; done: () => void }[] = [];
   /** Parts being read in a slot that was free. */
-  #helpers = 0;
+  #further = 0;
   #isOwnSlotFree = false;
   /** Where the next part begins. */
   #next = 0;
@@ -164,15 +164,15 @@ class Download {
   /** One that is free, or the blob's own; that one alone would read parts more slowly than the rest at once. */
   #slot(): (() => void) | undefined {
     const release =
-      this.#helpers < mostReading - 1 ? this.#options.transport.limiter.tryAcquire('read') : undefined;
+      this.#further < mostReading - 1 ? this.#options.transport.limiter.tryAcquire('read') : undefined;
     if (release !== undefined) {
-      this.#helpers++;
+      this.#further++;
       return () => {
-        this.#helpers--;
+        this.#further--;
         release();
       };
     }
-    if (!this.#isOwnSlotFree || this.#helpers === 0) return undefined;
+    if (!this.#isOwnSlotFree || this.#further === 0) return undefined;
     this.#isOwnSlotFree = false;
     return () => (this.#isOwnSlotFree = true);
   }
