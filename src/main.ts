@@ -9,7 +9,8 @@ import { Current, type Effective, effectiveOf } from './main/effective.ts';
 import { settleEndpoints } from './main/endpoints.ts';
 import { forgivingLedger, forgivingUploads } from './main/forgiving.ts';
 import { Journal } from './main/journal.ts';
-import { ConfiguredRegistries, type Files, type OnPrepared, type OnRequest } from './main/registries.ts';
+import { ConfiguredRegistries } from './main/registries.ts';
+import type { Files } from './main/registry-entry.ts';
 import { Reloading } from './main/reloading.ts';
 import { newOtherTags } from './main/other-tags.ts';
 import { Sweeping } from './main/sweeping.ts';
@@ -202,13 +203,18 @@ class Parts {
         }),
       secret: (...secrets) => log.mask(secrets),
     };
-    const onRequest: OnRequest = (registry, method, status) =>
-      this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status);
-    const sessions = forgivingUploads(this.#state.uploads, log);
-    const onPrepared: OnPrepared = (...made) => this.#journal.prepared(...made);
-    const ledger = (origin: string) => forgivingLedger(this.#state.ledger(origin), log);
-    const live = { files, onPrepared, ledger, ...(before && { before }) };
-    return new ConfiguredRegistries(registries, this.#clock, onRequest, sessions, this.#proxies, live);
+    return new ConfiguredRegistries({
+      configs: registries,
+      clock: this.#clock,
+      proxies: this.#proxies,
+      onRequest: (registry, method, status) =>
+        this.#metrics.registryRequest(registry, method, status === 0 ? undefined : status),
+      onPrepared: (...made) => this.#journal.prepared(...made),
+      files,
+      sessions: forgivingUploads(this.#state.uploads, log),
+      ledger: (origin) => forgivingLedger(this.#state.ledger(origin), log),
+      before,
+    });
   }
 
   #app(): ReturnType<typeof createApp> {

@@ -7,18 +7,17 @@ import type { Peer } from './peer.ts';
 import { regsync } from './regsync.ts';
 import { skopeo } from './skopeo.ts';
 
+const peers: readonly Peer[] = [crane, oras, regsync, skopeo, imageSyncer];
+
 /** Those that are on PATH. */
 export function peersHere(): readonly Peer[] {
-  return [crane, oras, regsync, skopeo, imageSyncer].filter(({ name }) => isThere(name));
+  return peers.filter(({ name }) => isThere(name));
 }
 
 /** By name, what each says of itself, or that it is not installed. */
 export function versions(): Record<string, string> {
   return Object.fromEntries(
-    [crane, oras, regsync, skopeo, imageSyncer].map((peer) => [
-      peer.name,
-      isThere(peer.name) ? said(peer) : 'not installed',
-    ]),
+    peers.map((peer) => [peer.name, isThere(peer.name) ? said(peer) : 'not installed']),
   );
 }
 

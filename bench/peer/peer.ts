@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mkdtempSync } from 'node:fs';
 import type { Reached } from '../support/place.ts';
 
 /** One tag, and where it goes. */
@@ -10,6 +9,18 @@ export interface Pair {
   repository: string;
   tag: string;
   into: string;
+}
+
+/** Destination repositories of a run's own. */
+export function movedTo(prefix: string): (repository: string) => string {
+  return (repository) => repository.replace('/', `/${prefix}-`);
+}
+
+export function pairsOf(
+  members: readonly Pick<Pair, 'repository' | 'tag'>[],
+  moved: (repository: string) => string,
+): Pair[] {
+  return members.map(({ repository, tag }) => ({ repository, tag, into: moved(repository) }));
 }
 
 /** What one tool is asked to do. */

@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { kindsOf, repeated, sentAgain, withoutPings } from '../../test/support/access-log.ts';
 import { namespace } from '../../test/support/counted-ends.ts';
-import { type FamilySize, family } from '../../test/support/family.ts';
+import { type FamilySize, type Member, family } from '../../test/support/family.ts';
+import { movedTo, pairsOf } from '../peer/peer.ts';
 import type { Row, Scenario } from '../scenario.ts';
-import { type Counted, type Reached, requestsOf, startPlace, viewOf } from '../support/place.ts';
-import { runSync } from '../support/sync.ts';
+import { type Counted, type Place, type View, requestsOf, startPlace, viewOf } from '../support/place.ts';
+import type { Stand } from '../support/stand.ts';
+import { type Synced, runSync } from '../support/sync.ts';
 import { verify } from '../support/verify.ts';
 
 /*
@@ -92,17 +94,9 @@ export const budgets: Scenario = {
     const rows: Row[] = [];
     const faults: string[] = [];
     for (const budget of promises) {
-      const { what, from, into, remembers, copied } = budget;
-      const moved = (repository: string): string => repository.replace('/', `/${into}-`);
-      const pairs = members.map(({ repository, tag }) => ({ repository, tag, into: moved(repository) }));
-      const source: Reached = from === 'harbor' ? view.harbor : view.source;
-      const job = { ...view, source, caFile: place.caFile, pairs, atOnce, folder: stand.folder };
-      const flags = remembers ? [`--state=${join(stand.folder, `${into}.db`)}`] : [];
-      const [{ counts }, counted] = await place.counted(() => runSync(stand, job, flags));
-      await verify(place.destination, members, moved);
-      const wanted = { copied, unchanged: tags - copied, skipped: 0, failed: 0, rulesFailed: 0 };
-      if (!isDeepStrictEqual(counts, wanted)) faults.push(`${what}: it said ${JSON.stringify(counts)}`);
-      faults.push(...faultsOf(budget, counted).map((fault) => `${what}: ${fault}`));
+      const { what } = budget;
+      const [counts, counted] = await spend(budget, members, { stand, place, view });
+      faults.push(...faultsOf(budget, counts, counted).map((fault) => `${what}: ${fault}`));
       rows.push(rowOf(what, counted));
       say(`${what}: ${JSON.stringify(asked(counted))}`);
     }
@@ -110,6 +104,22 @@ export const budgets: Scenario = {
     return rows;
   },
 };
+
+/** A run, what it said and what it asked for. */
+async function spend(
+  { from, into, remembers }: Budget,
+  members: readonly Member[],
+  { stand, place, view }: { stand: Stand; place: Place; view: View },
+): Promise<[Synced['counts'], Counted]> {
+  const moved = movedTo(into);
+  const source = from === 'harbor' ? view.harbor : view.source;
+  const pairs = pairsOf(members, moved);
+  const job = { ...view, source, caFile: place.caFile, pairs, atOnce, folder: stand.folder };
+  const flags = remembers ? [`--state=${join(stand.folder, `${into}.db`)}`] : [];
+  const [{ counts }, counted] = await place.counted(() => runSync(stand, job, flags));
+  await verify(place.destination, members, moved);
+  return [counts, counted];
+}
 
 /** `sync` asked for more than it promises, or did not do what it was to do. */
 class PromiseBroken extends Error {
@@ -135,10 +145,13 @@ function rowOf(what: string, counted: Counted): Row {
   };
 }
 
-function faultsOf(budget: Budget, { source, destination, api }: Counted): string[] {
+function faultsOf(budget: Budget, counts: Synced['counts'], { source, destination, api }: Counted): string[] {
+  const { copied } = budget;
   const { requests } = destination;
+  const wanted = { copied, unchanged: tags - copied, skipped: 0, failed: 0, rulesFailed: 0 };
   const refused = withoutPings([...source.requests, ...requests]).filter(({ status }) => status === 401);
   return [
+    ...(isDeepStrictEqual(counts, wanted) ? [] : [`it said ${JSON.stringify(counts)}`]),
     ...over('the API', { calls: api }, { calls: budget.api }),
     ...over('the source', kindsOf(withoutPings(source.requests)), budget.source),
     ...over('the destination', kindsOf(withoutPings(requests)), budget.destination),

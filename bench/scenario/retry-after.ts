@@ -3,12 +3,12 @@ import { empty } from '../../src/demo/registry/call.ts';
 import { startCallServer } from '../../test/support/call-server.ts';
 import { certificate } from '../../test/support/certificate.ts';
 import { namespace } from '../../test/support/counted-ends.ts';
-import { family } from '../../test/support/family.ts';
+import { type Member, family } from '../../test/support/family.ts';
 import { forward } from '../../test/support/forward.ts';
 import { peersHere } from '../peer/all.ts';
-import { type Job, type Ran, runPeer } from '../peer/peer.ts';
+import { type Job, type Ran, movedTo, pairsOf, runPeer } from '../peer/peer.ts';
 import type { Row, Scenario } from '../scenario.ts';
-import { type Reached, startPlace, viewOf } from '../support/place.ts';
+import { type Place, type Reached, startPlace, viewOf } from '../support/place.ts';
 import type { Stand } from '../support/stand.ts';
 import { runSync } from '../support/sync.ts';
 import { verify } from '../support/verify.ts';
@@ -36,40 +36,46 @@ export const retryAfterScenario: Scenario = {
     const members = family(size, (index) => `${namespace}/application-${index}`);
     await place.push(members);
     const { source, harbor } = await viewOf(stand, place, 0);
-    const contestants = [
+    const contestants: Contestant[] = [
       {
         name: 'sync',
         from: harbor,
         // It finds out for itself how many the registry bears.
-        run: ({ atOnce: _atOnce, ...job }: Job) => runSync(stand, job),
+        run: ({ atOnce: _atOnce, ...job }) => runSync(stand, job),
       },
-      ...peersHere().map((peer) => {
-        return { name: peer.name, from: source, run: (job: Job) => runPeer(peer, job, patience) };
+      ...peersHere().map((peer): Contestant => {
+        return { name: peer.name, from: source, run: (job) => runPeer(peer, job, patience) };
       }),
     ];
     const rows: Row[] = [];
-    for (const { name, from, run } of contestants) {
-      const limited = await startLimited(stand, place.destination);
-      const moved = (repository: string): string => repository.replace('/', `/${name}-`);
-      const pairs = members.map(({ repository, tag }) => ({ repository, tag, into: moved(repository) }));
-      const job: Job = {
-        source: from,
-        destination: limited,
-        caFile: place.caFile,
-        pairs,
-        atOnce: 16,
-        folder: stand.folder,
-      };
-      const begin = performance.now();
-      const ran = await run(job).catch((error: unknown) => String(error));
-      const seconds = (performance.now() - begin) / 1000;
-      if (typeof ran !== 'string') await verify(place.destination, members, moved);
-      say(`${name}: ${seconds.toFixed(1)} s${typeof ran === 'string' ? `, failed: ${ran}` : ''}`);
-      rows.push(rowOf(name, ran, seconds, limited));
-    }
+    for (const one of contestants) rows.push(await measure(one, members, { stand, place, say }));
     return rows;
   },
 };
+
+interface Contestant {
+  name: string;
+  from: Reached;
+  run(job: Job): Promise<Ran>;
+}
+
+/** One that fails has a row as well. */
+async function measure(
+  { name, from, run }: Contestant,
+  members: readonly Member[],
+  { stand, place, say }: { stand: Stand; place: Place; say: (line: string) => void },
+): Promise<Row> {
+  const limited = await startLimited(stand, place.destination);
+  const moved = movedTo(name);
+  const ends = { source: from, destination: limited, caFile: place.caFile };
+  const job = { ...ends, pairs: pairsOf(members, moved), atOnce: 16, folder: stand.folder };
+  const begin = performance.now();
+  const ran = await run(job).catch((error: unknown) => String(error));
+  const seconds = (performance.now() - begin) / 1000;
+  if (typeof ran !== 'string') await verify(place.destination, members, moved);
+  say(`${name}: ${seconds.toFixed(1)} s${typeof ran === 'string' ? `, failed: ${ran}` : ''}`);
+  return rowOf(name, ran, seconds, limited);
+}
 
 interface Limited extends Reached {
   requests: number;

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Row, Scenario } from '../scenario.ts';
-import { type Many, account, startMany, tagsEach } from '../support/many.ts';
-import { type Mirror, api, startMirror } from '../support/mirror.ts';
+import { account, startMany, tagsEach } from '../support/many.ts';
+import { startMirror } from '../support/mirror.ts';
 import type { Stand } from '../support/stand.ts';
+import { sweepOnce } from '../support/sweep.ts';
 
 /*
  * Sweeps of a Harbor with 10,000 tags that are all at the destination, and of one with a tenth of that. The first one knows
@@ -12,16 +12,6 @@ import type { Stand } from '../support/stand.ts';
 
 const sizes = [10, 100];
 const rounds = 3;
-
-interface Swept {
-  listed: number;
-  unchanged: number;
-  audited: number;
-  failed: number;
-  seconds: number;
-  requests: number;
-  pulls: number;
-}
 
 export const sweep: Scenario = {
   name: 'sweep',
@@ -63,22 +53,4 @@ async function sweeps(stand: Stand, repositories: number, say: (line: string) =>
   }
   await mirror.child.stop();
   return rows;
-}
-
-export async function sweepOnce(mirror: Mirror, counts: Many['counts']): Promise<Swept> {
-  Object.assign(counts, { requests: 0, pulls: 0 });
-  const { id } = await api(mirror, 'POST', 'sweeps');
-  for (;;) {
-    const { state, startedAt, finishedAt, listed, unchanged, audited, failed } = await api(
-      mirror,
-      'GET',
-      `sweeps/${String(id)}`,
-    );
-    if (state !== 'running') {
-      const seconds = (Date.parse(String(finishedAt)) - Date.parse(String(startedAt))) / 1000;
-      const numbers = { listed: Number(listed), unchanged: Number(unchanged), audited: Number(audited) };
-      return { ...numbers, failed: Number(failed), seconds, ...counts };
-    }
-    await sleep(50);
-  }
 }

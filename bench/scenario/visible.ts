@@ -4,10 +4,10 @@ import { ociImage } from '../../test/support/image.ts';
 import { contentsOf, push } from '../../test/support/push.ts';
 import type { Row, Scenario } from '../scenario.ts';
 import { completed, deliver } from '../support/deliver.ts';
-import { account, startMany, tagsEach } from '../support/many.ts';
+import { type Behind, account, startMany, tagsEach } from '../support/many.ts';
 import { type Mirror, api, startMirror } from '../support/mirror.ts';
 import { median, quantile } from '../support/number.ts';
-import { sweepOnce } from './sweep.ts';
+import { sweepOnce } from '../support/sweep.ts';
 
 /*
  * From the webhook of a small image until the mirror has verified it at its destination: one push after another while there
@@ -47,15 +47,8 @@ export const visible: Scenario = {
   },
 };
 
-type Behind = Parameters<typeof startMany>[2];
-
 /** Milliseconds of each. */
-async function pushed(
-  mirror: Mirror,
-  behind: NonNullable<Behind>,
-  name: string,
-  count: number,
-): Promise<number[]> {
+async function pushed(mirror: Mirror, behind: Behind, name: string, count: number): Promise<number[]> {
   const times: number[] = [];
   for (let number = 0; number < count; number++) {
     const tag = `${name}-${number}`;

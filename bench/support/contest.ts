@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Member } from '../../test/support/family.ts';
 import { peersHere } from '../peer/all.ts';
-import { type Job, type Peer, type Ran, runPeer } from '../peer/peer.ts';
+import { type Job, type Peer, type Ran, movedTo, pairsOf, runPeer } from '../peer/peer.ts';
 import type { Figure, Row } from '../scenario.ts';
 import { median, shown } from './number.ts';
 import { type Counted, type Place, type View, requestsOf } from './place.ts';
@@ -94,9 +94,8 @@ async function runOne(options: Contest, one: Contestant, round: number): Promise
   const { stand, place, view, atOnce, tags } = options;
   const members = options.members.slice(0, one.part);
   const prefix = `${one.name.toLowerCase().replaceAll(/\W+/g, '-')}-${round}`;
-  const moved = (repository: string): string =>
-    tags === 'new' ? repository.replace('/', `/${prefix}-`) : repository;
-  const pairs = members.map(({ repository, tag }) => ({ repository, tag, into: moved(repository) }));
+  const moved = tags === 'new' ? movedTo(prefix) : (repository: string): string => repository;
+  const pairs = pairsOf(members, moved);
   const { source, destination } = view;
   const job = { source, destination, caFile: place.caFile, pairs, atOnce, folder: stand.folder };
   // What it has to remember of unchanged tags, it has seen once.

@@ -21,7 +21,7 @@ export interface Many {
 }
 
 /** Registries that have what those in memory have not. */
-interface Behind {
+export interface Behind {
   source: string;
   destination: string;
 }

@@ -7,28 +7,20 @@ import { isEquivalent } from './equivalent.ts';
 import { Graph } from './graph.ts';
 import type { GraphOptions } from './graph.ts';
 import { Looks } from './looks.ts';
+import type { Hints } from './looks.ts';
 import { Manifests } from './manifests.ts';
 import type { PlatformFilter } from './platform.ts';
+import type { Proofs } from './proofs.ts';
 import { isUnwanted, reduce } from './selection.ts';
 
 /*
  * A copy in the order that lets no reader of the destination see half an artifact: all blobs, then the manifests
- * of an index by digest, children first, then the root under its tag. The bytes that were pulled are the bytes that
+ * of an index by digest, successors first, then the root under its tag. The bytes that were pulled are the bytes that
  * are pushed, unless platforms are left out of an index. Nothing is deleted at either end.
  */
-export interface CopyRequest extends GraphOptions {
+export interface CopyRequest extends GraphOptions, Hints {
   sourceTag: string;
   destinationTag: string;
-  /** What the source tag names, as a list said a moment ago: it is not asked unless there is something to copy. */
-  listed?: Digest | undefined;
-  /** What the destination tag is known to name; `nothing`: a list did not have it a moment ago. It is not asked then. */
-  holds?: Digest | 'nothing' | undefined;
-  /** What the destination tag was seen to name a moment ago: it is not asked again. */
-  present?: Descriptor | undefined;
-  /** There is news at the source: the manifest itself is asked for at once, where else the tag would be looked at first. */
-  news?: boolean;
-  /** Nobody told of it, but it was missed at the destination: somebody may have taken away more than the tag. */
-  missed?: boolean;
   /** Whether the source tag is looked at again afterwards; by default it is. */
   follow?: boolean;
   /** Of the destination repository; without them the tag is always read back. */
@@ -39,16 +31,6 @@ export interface CopyRequest extends GraphOptions {
   equivalent?: boolean;
   /** Told what the source tag names, as soon as it is known: also a copy that fails was one of that digest. */
   onResolved?: (digest: Digest) => void;
-}
-
-/**
- * What a destination repository has shown: that a tag reads back as it was written. From then on, where its answer to the
- * write names the digest, that is enough for whoever shares this.
- */
-export interface Proofs {
-  readBack: boolean;
-  /** The first tag is read back now: whether it was right. */
-  reading?: Promise<boolean>;
 }
 
 export type CopyResult =
@@ -151,15 +133,9 @@ function targetOf(request: CopyRequest, root: Descriptor): CopyRequest {
 async function write(target: CopyRequest, root: Descriptor, graph: Graph): Promise<void> {
   const { destinationTag, proofs } = target;
   const named = await graph.write(root, destinationTag, 0);
-  if (named && (proofs?.readBack || (await proofs?.reading))) return;
+  if (named && (await proofs?.suffice())) return;
   const reading = verify(target, root);
-  if (proofs)
-    proofs.reading = reading.then(
-      () => true,
-      () => false,
-    );
-  await reading;
-  if (proofs) proofs.readBack = true;
+  await (proofs === undefined ? reading : proofs.learn(reading));
 }
 
 async function hasMoved(

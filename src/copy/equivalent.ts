@@ -29,15 +29,15 @@ function said(index: JsonObject, delivered: string): unknown {
 /** The index without what its copy has not got and could have lost. */
 function left(index: JsonObject, copy: JsonObject, delivered: string): JsonObject {
   const kept = essence(delivered) === dockerList ? known : [...known, 'annotations'];
-  const children = objectsOf(copy['manifests']);
-  const manifests = objectsOf(index['manifests']).map((child, place) =>
-    remaining(child, children[place] ?? {}, kept),
+  const entries = objectsOf(copy['manifests']);
+  const manifests = objectsOf(index['manifests']).map((entry, place) =>
+    remaining(entry, entries[place] ?? {}, kept),
   );
   return { ...remaining(index, copy, kept), manifests };
 }
 
 /**
- * Of an index and its children. Docker's list has no annotations by its specification, though BuildKit writes some;
+ * Of an index and its entries. Docker's list has no annotations by its specification, though BuildKit writes some;
  * image-syncer drops them.
  */
 const known = ['schemaVersion', 'mediaType', 'manifests', 'size', 'digest', 'urls', 'platform'];

@@ -73,7 +73,7 @@ export class Graph {
   async #successors(descriptor: Descriptor, bytes: Uint8Array, depth: number): Promise<void> {
     const { blobs, manifests, unsized = [] } = successorsOf(descriptor, bytes);
     await this.#blobs([...blobs, ...(await this.#sized(unsized))]);
-    for (const child of manifests) await this.#child(child, depth + 1);
+    for (const manifest of manifests) await this.#successor(manifest, depth + 1);
   }
 
   #sized(blobs: readonly Digest[]): Promise<Descriptor[]> {
@@ -83,11 +83,11 @@ export class Graph {
     );
   }
 
-  /** A child that is there was written after everything below it. */
-  async #child(child: Descriptor, depth: number): Promise<void> {
+  /** One that is there was written after everything below it. */
+  async #successor(manifest: Descriptor, depth: number): Promise<void> {
     const { force, blobs } = this.#options;
-    if (force || !(blobs.knows(child.digest) || (await this.#isThere(child))))
-      await this.write(child, child.digest, depth);
+    if (force || !(blobs.knows(manifest.digest) || (await this.#isThere(manifest))))
+      await this.write(manifest, manifest.digest, depth);
   }
 
   async #isThere({ digest }: Descriptor): Promise<boolean> {

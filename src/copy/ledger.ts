@@ -88,12 +88,12 @@ export class Ledger {
   /** It may not be in the repository any more; without a digest: all that was seen there may be gone. */
   forget(repository: string, digest?: Digest): void {
     this.#load();
-    const blobs = this.#repositories.get(repository);
-    if (blobs === undefined) return;
+    const digests = this.#repositories.get(repository);
+    if (digests === undefined) return;
     if (digest === undefined) {
       this.#repositories.delete(repository);
-      this.#size -= blobs.size;
-    } else if (blobs.delete(digest)) this.#size--;
+      this.#size -= digests.size;
+    } else if (digests.delete(digest)) this.#size--;
     this.#learn({ kind: 'gone', repository, ...(digest && { digest }) });
   }
 
@@ -112,11 +112,11 @@ export class Ledger {
   }
 
   #add({ repository, digest, seenAt }: Sighting): void {
-    const blobs = this.#repositories.get(repository) ?? new Map<Digest, number>();
+    const digests = this.#repositories.get(repository) ?? new Map<Digest, number>();
     this.#repositories.delete(repository);
-    this.#repositories.set(repository, blobs);
-    if (!blobs.delete(digest)) this.#size++;
-    blobs.set(digest, seenAt);
+    this.#repositories.set(repository, digests);
+    if (!digests.delete(digest)) this.#size++;
+    digests.set(digest, seenAt);
     this.#latest.delete(digest);
     this.#latest.set(digest, repository);
     if (this.#size > capacity) this.#forgetOldest();
@@ -127,8 +127,8 @@ export class Ledger {
       if (this.#latest.size <= capacity) break;
       this.#latest.delete(digest);
     }
-    for (const [repository, blobs] of this.#repositories) {
-      for (const digest of blobs.keys()) return this.forget(repository, digest);
+    for (const [repository, digests] of this.#repositories) {
+      for (const digest of digests.keys()) return this.forget(repository, digest);
       this.#repositories.delete(repository);
     }
   }

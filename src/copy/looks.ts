@@ -1,7 +1,22 @@
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { CopyRequest } from './copy.ts';
 import { at } from './error.ts';
 import type { Manifests } from './manifests.ts';
+
+/** What is known of both tags beforehand, so that they need not be asked. */
+export interface Hints {
+  /** What the source tag names, as a list said a moment ago: it is not asked unless there is something to copy. */
+  listed?: Digest | undefined;
+  /** What the destination tag is known to name; `nothing`: a list did not have it a moment ago. It is not asked then. */
+  holds?: Digest | 'nothing' | undefined;
+  /** What the destination tag was seen to name a moment ago: it is not asked again. */
+  present?: Descriptor | undefined;
+  /** There is news at the source: the manifest itself is asked for at once, where else the tag would be looked at first. */
+  news?: boolean;
+  /** Nobody told of it, but it was missed at the destination: somebody may have taken away more than the tag. */
+  missed?: boolean;
+}
 
 /*
  * What both tags name before anything is written: asked as late as possible, and as little.

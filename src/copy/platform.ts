@@ -12,7 +12,7 @@ export interface PlatformFilter {
   readonly arch: readonly Pattern[];
 }
 
-/** What an index says of a child, a config of its image, or a manifest of schema 1 of itself. */
+/** What an index says of an entry, a config of its image, or a manifest of schema 1 of itself. */
 interface Platform {
   readonly os?: unknown;
   readonly 'os.version'?: unknown;
@@ -75,7 +75,7 @@ function isAbsent(word: unknown): boolean {
 export type Reduced = ReadonlyMap<unknown, { readonly digest: string; readonly size: number } | undefined>;
 
 /**
- * The index with those children only that fit, `undefined` when none does. What is kept is as it was, in its order; the
+ * The index with those entries only that fit, `undefined` when none does. What is kept is as it was, in its order; the
  * same source makes the same bytes each time, and an index of which nothing is taken keeps its own.
  */
 export function reduceIndex(
@@ -84,21 +84,20 @@ export function reduceIndex(
   nested: Reduced,
 ): Uint8Array | undefined {
   const document = objectOf(bytes);
-  const children = objectsOf(document['manifests']);
-  const kept = children
+  const entries = objectsOf(document['manifests']);
+  const kept = entries
     .filter(({ platform }) => !isObject(platform) || fits(platform, filter))
-    .flatMap((child) => replaced(child, nested));
-  if (kept.length === children.length && kept.every((child, index) => child === children[index]))
-    return bytes;
+    .flatMap((entry) => replaced(entry, nested));
+  if (kept.length === entries.length && kept.every((entry, index) => entry === entries[index])) return bytes;
   return kept.length === 0 ? undefined : Buffer.from(JSON.stringify({ ...document, manifests: kept }));
 }
 
-function replaced(child: JsonObject, nested: Reduced): JsonObject[] {
-  if (!nested.has(child['digest'])) return [child];
-  const now = nested.get(child['digest']);
+function replaced(entry: JsonObject, nested: Reduced): JsonObject[] {
+  if (!nested.has(entry['digest'])) return [entry];
+  const now = nested.get(entry['digest']);
   if (now === undefined) return [];
-  if (now.digest === child['digest']) return [child];
+  if (now.digest === entry['digest']) return [entry];
   // Embedded content would be that of the whole index.
-  const { data: _, ...rest } = child;
+  const { data: _, ...rest } = entry;
   return [{ ...rest, digest: now.digest, size: now.size }];
 }

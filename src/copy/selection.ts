@@ -42,7 +42,7 @@ class Reduction {
   async reduce(index: Descriptor, depth: number): Promise<Descriptor | undefined> {
     this.#bounds.take(index, depth);
     const whole = await this.#manifests.read(index);
-    for (const child of successorsOf(index, whole).manifests) await this.#child(child, depth + 1);
+    for (const manifest of successorsOf(index, whole).manifests) await this.#successor(manifest, depth + 1);
     const bytes = understood(index, () => reduceIndex(whole, this.#filter, this.#reduced));
     if (bytes === undefined) return undefined;
     const digest = digestOf(bytes, algorithmOf(index.digest));
@@ -51,10 +51,10 @@ class Reduction {
     return made;
   }
 
-  async #child(child: Descriptor, depth: number): Promise<void> {
-    if (!isIndex(child.mediaType) || this.#reduced.has(child.digest)) return;
-    if (fits(child.platform ?? {}, this.#filter)) {
-      this.#reduced.set(child.digest, await this.reduce(child, depth));
+  async #successor(manifest: Descriptor, depth: number): Promise<void> {
+    if (!isIndex(manifest.mediaType) || this.#reduced.has(manifest.digest)) return;
+    if (fits(manifest.platform ?? {}, this.#filter)) {
+      this.#reduced.set(manifest.digest, await this.reduce(manifest, depth));
     }
   }
 }

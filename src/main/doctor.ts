@@ -4,7 +4,6 @@ import { Overview } from '../aliyun/overview.ts';
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RegistryConfig } from '../config.ts';
-import { noSessions } from '../copy/upload-session.ts';
 import { acrChecks } from '../doctor/acr/checks.ts';
 import { acrEvidence, openApiEvidence } from '../doctor/acr/evidence.ts';
 import type { AcrEvidence, OpenApiEvidence } from '../doctor/acr/evidence.ts';
@@ -97,7 +96,7 @@ class Practice {
       connectTimeout: Math.min(registry.connectTimeout, connectTimeout),
       idleTimeout: Math.min(registry.idleTimeout, idleTimeout),
     }));
-    this.#registries = new ConfiguredRegistries(brisk, clock, () => undefined, noSessions, proxies);
+    this.#registries = new ConfiguredRegistries({ configs: brisk, clock, proxies });
   }
 
   examinations(isToWrite: boolean): Examination[] {

@@ -2,7 +2,6 @@ import { statSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
-import { noSessions } from '../copy/upload-session.ts';
 import { hintFor } from '../doctor/hint.ts';
 import { redactor } from '../log.ts';
 import { proxiesOf } from '../registry/proxy.ts';
@@ -18,8 +17,6 @@ import { explain, recall } from '../task/explain.ts';
 import type { Explanation, Foundation, Recalled } from '../task/explain.ts';
 import type { Task } from '../task/task.ts';
 import { ConfiguredRegistries } from './registries.ts';
-
-const ignore = (): void => undefined;
 
 type Reference = Parameters<typeof recall>[0];
 
@@ -46,7 +43,7 @@ export async function explainAlone(
   clock: Clock = systemClock,
 ): Promise<Alone> {
   const proxies = proxiesOf(env);
-  const registries = new ConfiguredRegistries(config.registries, clock, ignore, noSessions, proxies);
+  const registries = new ConfiguredRegistries({ configs: config.registries, clock, proxies });
   try {
     const { recalled, from, note } = remembered(config, reference);
     const hint = hintFor(config.registries);

@@ -1,7 +1,6 @@
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
-import { noSessions } from '../copy/upload-session.ts';
 import { redactor } from '../log.ts';
 import type { Log } from '../log.ts';
 import { proxiesOf } from '../registry/proxy.ts';
@@ -85,7 +84,7 @@ class Preview {
     this.#clock = clock;
     this.#redact = redactor(config.secrets);
     const proxies = proxiesOf(options.env);
-    this.#registries = new ConfiguredRegistries(config.registries, clock, ignore, noSessions, proxies);
+    this.#registries = new ConfiguredRegistries({ configs: config.registries, clock, proxies });
     this.#rehearsed = new RehearsedRegistries(this.#registries);
     this.#rules = new Ruleset(config.rules);
     this.#sweeper = this.#newSweeper(config);

@@ -1,10 +1,8 @@
 import type { Clock } from '../clock.ts';
+import { Trial } from './trial.ts';
 
 /** Requests in a row without any answer, after which a registry may be away. */
 const several = 4;
-
-/** Milliseconds for which it counts as away without another look: less than the shortest pause between two attempts. */
-const awayFor = 400;
 
 /**
  * Whether a registry can be reached. When it has not answered several times in a row, it is looked for once for all who want
@@ -35,31 +33,5 @@ export class Reach {
       this.#looking = new Trial(this.#clock, this.#look());
     await this.#looking.result;
     this.#silent = 0;
-  }
-}
-
-/** The outcome of something that is tried once for several; a failure is all of theirs for a while. */
-export class Trial<T> {
-  readonly result: Promise<T>;
-  readonly #clock: Clock;
-  #ended: { at: number; good: boolean } | undefined;
-
-  constructor(clock: Clock, result: Promise<T>) {
-    this.#clock = clock;
-    this.result = result;
-    const end = (good: boolean): void => void (this.#ended = { at: clock.now(), good });
-    result.then(
-      () => end(true),
-      () => end(false),
-    );
-  }
-
-  /** It has failed, and is to be tried again. */
-  get hasLapsed(): boolean {
-    return this.#ended?.good === false && Math.abs(this.#clock.now() - this.#ended.at) >= awayFor;
-  }
-
-  get isGood(): boolean {
-    return this.#ended?.good === true;
   }
 }

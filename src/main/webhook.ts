@@ -2,7 +2,6 @@ import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RegistryConfig } from '../config.ts';
 import { RegistryError } from '../copy/error.ts';
-import { noSessions } from '../copy/upload-session.ts';
 import { accountName } from '../harbor/permission.ts';
 import { addressOf } from '../harbor/webhook.ts';
 import type { WantedWebhook } from '../harbor/webhook.ts';
@@ -49,7 +48,7 @@ export async function manageWebhooks(
 ): Promise<WebhookReport> {
   const { action, dryRun, url, env } = options;
   const [proxies, sources] = [proxiesOf(env), harborSources(config)];
-  const registries = new ConfiguredRegistries(sources, clock, () => undefined, noSessions, proxies);
+  const registries = new ConfiguredRegistries({ configs: sources, clock, proxies });
   const report = { action, dryRun, address: addressOf(url).href };
   try {
     const rounds = sources.map((source) => roundOf(source, { config, registries, options }));

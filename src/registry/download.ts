@@ -17,8 +17,8 @@ import type { DownloadOptions } from './range.ts';
  * both ways could wait for each other for ever. Further ones are taken where they are free now, each for one part. What
  * fails is asked for again by the one connection, which alone decides what is wrong with the source.
  *
- * A registry that stalls is given up after `idleTimeout` each time; so a peer that brings nothing holds the slot for
- * (1 + `most`) × `idleTimeout` and the pauses between, 6 minutes by default.
+ * A registry that stalls is given up after `idleTimeout` each time, and asked again five times (`range.ts`); so a peer that
+ * brings nothing holds the slot for six times that and the pauses between, 6 minutes by default.
  */
 const MiB = 1024 * 1024;
 const partSize = 4 * MiB;
@@ -62,7 +62,7 @@ class Download {
   /** In order, with what gives back what they hold; the first may be half given on. */
   readonly #parts: { part: Part; done: () => void }[] = [];
   /** Parts being read in a slot that was free. */
-  #helpers = 0;
+  #further = 0;
   #isOwnSlotFree = false;
   /** Where the next part begins. */
   #next = 0;
@@ -164,15 +164,15 @@ class Download {
   /** One that is free, or the blob's own; that one alone would read parts more slowly than the rest at once. */
   #slot(): (() => void) | undefined {
     const release =
-      this.#helpers < mostReading - 1 ? this.#options.transport.limiter.tryAcquire('read') : undefined;
+      this.#further < mostReading - 1 ? this.#options.transport.limiter.tryAcquire('read') : undefined;
     if (release !== undefined) {
-      this.#helpers++;
+      this.#further++;
       return () => {
-        this.#helpers--;
+        this.#further--;
         release();
       };
     }
-    if (!this.#isOwnSlotFree || this.#helpers === 0) return undefined;
+    if (!this.#isOwnSlotFree || this.#further === 0) return undefined;
     this.#isOwnSlotFree = false;
     return () => (this.#isOwnSlotFree = true);
   }

@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.ts';
 import { RegistryError } from '../copy/error.ts';
-import { Pace } from './pace.ts';
 import { Rate } from './rate.ts';
 import type { Span } from './rate.ts';
 import { Slots } from './slots.ts';
@@ -8,6 +7,7 @@ import type { Use } from './slots.ts';
 import { Steady } from './steady.ts';
 import { Timetable } from './timetable.ts';
 import type { TimeWindow } from './timetable.ts';
+import { TurnLimit } from './turn-limit.ts';
 import type { Urgency } from './urgency.ts';
 import { Width } from './width.ts';
 
@@ -50,7 +50,7 @@ export class Limiter {
   readonly #name: string;
   readonly #width: Width;
   readonly #slots: Slots;
-  readonly #pace: Pace;
+  readonly #turnLimit: TurnLimit;
   readonly #turns: Rate;
   readonly #bytes: Rate | undefined;
   #pausedUntil = 0;
@@ -62,8 +62,8 @@ export class Limiter {
     this.#time = time;
     this.#width = new Width(concurrency, start);
     this.#slots = new Slots(() => this.#width.now);
-    this.#pace = new Pace(requestsPerSecond);
-    this.#turns = new Rate(time, (at) => this.#pace.at(at));
+    this.#turnLimit = new TurnLimit(requestsPerSecond);
+    this.#turns = new Rate(time, (at) => this.#turnLimit.at(at));
     this.#bytes = bandwidth === 0 ? undefined : new Rate(time, spansOf(bandwidth, time));
   }
 
@@ -97,9 +97,9 @@ export class Limiter {
   async turn(signal: AbortSignal | undefined, urgency: Urgency = 'push'): Promise<void> {
     do {
       if (this.#silent() > 0) await this.#silence(signal);
-      if (!this.#pace.isFree) await this.#turns.take(1, urgency, undefined, signal);
+      if (!this.#turnLimit.isFree) await this.#turns.take(1, urgency, undefined, signal);
     } while (this.#silent() > 0);
-    this.#pace.begun(this.#time.now());
+    this.#turnLimit.begun(this.#time.now());
   }
 
   /** A request begins; what becomes of it says how many more the registry bears. */
@@ -111,7 +111,7 @@ export class Limiter {
         const isRefusal = [429, 503, 504].includes(status);
         if (!isRefusal) return this.#well(era, question, this.#time.now() - begun);
         const falls = this.#width.failed(era, isTold);
-        if (falls && status === 429) this.#pace.slow(this.#time.now(), this.#width.severity);
+        if (falls && status === 429) this.#turnLimit.slow(this.#time.now(), this.#width.severity);
       },
       failed: () => void this.#width.failed(era),
     };

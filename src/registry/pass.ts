@@ -1,6 +1,9 @@
 import type { Share } from './limit.ts';
 
-/** What passes at once; whoever waits for less than a large chunk gets it between. */
+/**
+ * What passes at once. A push waits for so much of somebody else's to be paid for, and no more; and no more than that is at
+ * the end of a blob, for whose last bytes nobody waits.
+ */
 const most = 64 * 1024;
 
 /** Waits until a chunk fits into the registry's bandwidth. */

@@ -10,7 +10,7 @@ import type { Urgency } from './urgency.ts';
 
 export interface RegistryOptions extends TransportOptions {
   /** Where uploads to it are remembered over a restart. */
-  sessions?: UploadSessions;
+  sessions?: UploadSessions | undefined;
 }
 
 /** A registry: its repositories share one budget of requests, one pool of connections and one set of tokens. */

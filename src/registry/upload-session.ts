@@ -189,29 +189,18 @@ async function send(
   { body, offset, length, expect, patience }: Sent,
   signal: AbortSignal,
 ): Promise<Head> {
+  const scopes = [scope];
+  const isPiece = (method === 'PATCH' || offset > 0) && length > 0;
   const headers = {
     'content-type': 'application/octet-stream',
     'content-length': String(length),
     // Without the unit that HTTP has there.
-    ...((method === 'PATCH' || offset > 0) &&
-      length > 0 && {
-        'content-range': `${offset}-${offset + length - 1}`,
-      }),
+    ...(isPiece && { 'content-range': `${offset}-${offset + length - 1}` }),
   };
   const stream = length === 0 ? new Uint8Array() : Readable.from(body.piece(length), oneAtATime);
-  const call = {
-    method,
-    url,
-    scopes: [scope],
-    headers,
-    body: stream,
-    size: length,
-    expect,
-    patience,
-    signal,
-  };
+  const answers = { expect, patience, signal };
   try {
-    return await transport.send(call);
+    return await transport.send({ method, url, scopes, headers, body: stream, size: length, ...answers });
   } catch (error) {
     throw body.failure ?? error;
   }

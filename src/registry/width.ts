@@ -15,8 +15,9 @@ const most = 8;
 
 /**
  * How many requests in flight a registry bears, at most `ceiling`. A refusal (429, 503, a time-out, no connection) takes an
- * eighth of it away, and up to half where many are refused; so do questions that take longer and longer. While it is well, and
- * somebody waits, it grows: by half at first with each round of answers, and from where it was too much the last time by one a round.
+ * eighth of it away, and up to half where many are refused; so do questions that take longer and longer. Rare refusals that
+ * say when to come back take nothing: there is silence until then. While it is well, and somebody waits, it grows: by half
+ * at first with each round of answers, and from where it was too much the last time by one a round.
  *
  * What was begun before it fell says nothing about the new width: its *era* is over.
  */

@@ -1,7 +1,6 @@
 import type { BlobCounts, BlobTraffic } from '../copy/blob.ts';
 import { copy, type CopyRequest, type CopyResult } from '../copy/copy.ts';
 import { failureOf } from '../copy/error.ts';
-import type { Destination, Source } from '../copy/repository.ts';
 import { shared } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -11,15 +10,12 @@ import type { Verdict } from './store.ts';
 import type { Attempt, Task } from './task.ts';
 
 /** Both ends of a task, as the configuration has them now. Throws when a registry is no longer in it. */
-export interface Ends {
-  source: Source;
-  destination: Destination;
+export interface Ends extends Pick<
+  CopyRequest,
+  'source' | 'destination' | 'listed' | 'holds' | 'present' | 'proofs'
+> {
   /** The blobs under way to the destination's registry. */
   traffic: BlobTraffic;
-  listed?: CopyRequest['listed'];
-  holds?: CopyRequest['holds'];
-  present?: CopyRequest['present'];
-  proofs?: CopyRequest['proofs'];
 }
 
 export interface WorkerOptions {
@@ -84,20 +80,15 @@ type How = { counts: BlobCounts } & Pick<
   'signal' | 'onResolved' | 'onWrite' | 'platforms' | 'equivalent' | 'follow'
 >;
 
-function attempt(task: Task, ends: Ends, { counts, ...rest }: How): Promise<CopyResult> {
+function attempt(task: Task, { traffic, ...ends }: Ends, { counts, ...rest }: How): Promise<CopyResult> {
   return copy({
-    source: ends.source,
+    ...ends,
     sourceTag: task.sourceTag,
-    destination: ends.destination,
-    listed: ends.listed,
-    holds: ends.holds,
-    present: ends.present,
-    proofs: ends.proofs,
     // Told just now; a later attempt may find that an earlier one came further than it could tell.
     news: task.door === 'webhook' && task.cause === undefined && task.attempts <= 1,
     missed: task.door === 'sweep',
     destinationTag: task.destinationTag,
-    blobs: ends.traffic.mover(task.destinationRepository, counts),
+    blobs: traffic.mover(task.destinationRepository, counts),
     force: task.force,
     ...rest,
   });

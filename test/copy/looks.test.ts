@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CopyRequest } from '../../src/copy/copy.ts';
 import { parsePlatforms } from '../../src/copy/platform.ts';
+import { Proofs } from '../../src/copy/proofs.ts';
 import { registryError, withoutDigest, wrongDigest } from '../support/fault.ts';
 import { indexOf, multiPlatform, ociImage } from '../support/image.ts';
 import { digestOfTag, push } from '../support/push.ts';
@@ -191,7 +192,7 @@ test('a manifest that is believed wrongly is written with all below it, once', a
 test('with proofs a tag is read back until one was right, and where the answer to the write names no digest', async (t) => {
   const { stand } = await startWith(t, 'proof');
   for (const tag of ['v2', 'v3']) await push(stand.source.url, 'app', tag, ociImage(tag));
-  const known = { holds: 'nothing', follow: false, proofs: { readBack: false } } as const;
+  const known = { holds: 'nothing', follow: false, proofs: new Proofs() } as const;
   assert.deepEqual((await asked(stand, 'v1', known)).destination, ['PUT v1', 'HEAD v1']);
   assert.deepEqual((await asked(stand, 'v2', known)).destination, ['PUT v2']);
   stand.destination.faults.once(/^PUT .*manifests/, withoutDigest);
@@ -200,8 +201,8 @@ test('with proofs a tag is read back until one was right, and where the answer t
 
 test('a registry that has not read back right is not believed', async (t) => {
   const { stand } = await startWith(t, 'liar');
-  const proofs = { readBack: false };
+  const proofs = new Proofs();
   stand.destination.faults.always(/^HEAD .*manifests\/v1/, wrongDigest);
   await assert.rejects(stand.copy('v1', { holds: 'nothing', proofs }), { reason: 'corrupt' });
-  assert.equal(proofs.readBack, false);
+  assert.equal(await proofs.suffice(), false);
 });

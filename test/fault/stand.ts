@@ -104,7 +104,7 @@ export function open(
     { ...common, name: 'harbor', url: source.url, ...other.source },
     { ...common, name: 'acr', url: destination.url, ...other.destination },
   ];
-  const registries = new ConfiguredRegistries(configs, clock, () => undefined);
+  const registries = new ConfiguredRegistries({ configs, clock });
   const rules = new Ruleset([rule({ repository: 'mirror/{flat}' })]);
   let settled = Promise.withResolvers<Task>();
   const dispatcher = new Dispatcher({

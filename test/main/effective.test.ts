@@ -22,9 +22,7 @@ async function startStand(t: TestContext): Promise<Stand> {
   assert.ok(common);
   const here = { ...common, name: 'here', url: registry.url };
   const made = (configs: RegistryConfig[], before?: ConfiguredRegistries): Effective => {
-    const live = before && { before };
-    const none = [undefined, undefined] as const;
-    const clients = new ConfiguredRegistries(configs, systemClock, () => undefined, ...none, live);
+    const clients = new ConfiguredRegistries({ configs, clock: systemClock, before });
     return effectiveOf({ ...config, registries: configs } satisfies Config, clients);
   };
   const current = new Current(made([here]));

@@ -27,7 +27,7 @@ async function startStand(t: TestContext) {
   };
   const configured = (sweep: object, more: object = {}): Config => load({ ...document, ...more, sweep });
   const first = configured({ schedule: 'off', onStart: false });
-  const registries = new ConfiguredRegistries(first.registries, systemClock, () => undefined);
+  const registries = new ConfiguredRegistries({ configs: first.registries, clock: systemClock });
   const current = new Current(effectiveOf(first, registries));
   const metrics = createMetrics({ taskCounts: () => state.tasks.counts() });
   const log = createLog({ level: 'info', format: 'json', stream: logLines().stream });
@@ -40,10 +40,9 @@ async function startStand(t: TestContext) {
     await registry.close();
   });
   const reload = async (config: Config): Promise<void> => {
-    const live = { before: current.now.registries };
-    const none = [undefined, undefined] as const;
-    const { registries: configs } = current.now.config;
-    const next = new ConfiguredRegistries(configs, systemClock, () => undefined, ...none, live);
+    const { registries: before, config: now } = current.now;
+    const configs = now.registries;
+    const next = new ConfiguredRegistries({ configs, clock: systemClock, before });
     await current.replace(effectiveOf({ ...config, registries: configs }, next));
     await sweeping.renew();
   };

@@ -78,7 +78,7 @@ async function startStand(t: Ending, life: number) {
       aliyun: { identity, openapiUrl: openApi.url },
     },
   ];
-  const registries = new ConfiguredRegistries(configs, clock, () => undefined);
+  const registries = new ConfiguredRegistries({ configs, clock });
   t.after(() => registries.close());
   return { clock, source, acr, openApi, sts, registries, users: endUsers(acr, openApi, clock) };
 }

@@ -86,11 +86,10 @@ export async function startVendors(
     shelf: tableShelf(table, ['mirror']),
     now: () => clock.now(),
   });
-  const registries = new ConfiguredRegistries(
-    configs(harbor.url, acr.url, options.openApi === false ? undefined : openApi.url),
+  const registries = new ConfiguredRegistries({
+    configs: configs(harbor.url, acr.url, options.openApi === false ? undefined : openApi.url),
     clock,
-    () => undefined,
-  );
+  });
   t.after(() => registries.close());
   const everything = rule({ repositories: ['**'], repository: 'mirror/{flat}', destinationType: 'acr-ee' });
   const { rules = [everything] } = options;

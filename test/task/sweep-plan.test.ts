@@ -10,7 +10,7 @@ import { load, smallest } from '../config/document.ts';
 test('a plan of thousands of repositories lets others have their turn, and ends when it is told to', async (t) => {
   const config = load(smallest);
   const rules = new Ruleset(config.rules);
-  const registries = new ConfiguredRegistries(config.registries, systemClock, () => undefined);
+  const registries = new ConfiguredRegistries({ configs: config.registries, clock: systemClock });
   t.after(() => registries.close());
   const repositories = Array.from(
     { length: 10_000 },

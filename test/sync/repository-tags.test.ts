@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { RegistryError } from '../../src/copy/error.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { Digest } from '../../src/oci/digest.ts';
-import { DestinationTags } from '../../src/sync/destination-tags.ts';
-import type { Known } from '../../src/sync/destination-tags.ts';
+import { RepositoryTags } from '../../src/sync/repository-tags.ts';
+import type { Known } from '../../src/sync/repository-tags.ts';
 import { parallel } from '../../src/task/parallel.ts';
 import { randomOf } from '../integration/random.ts';
 
@@ -19,8 +19,8 @@ class Asked {
   delay = (): number => 0;
   listed: () => void = () => undefined;
 
-  tags(wanted: readonly string[]): DestinationTags {
-    return new DestinationTags({
+  tags(wanted: readonly string[]): RepositoryTags {
+    return new RepositoryTags({
       wanted: new Set(wanted),
       resolve: async (tag) => {
         this.asked.push(tag);
@@ -130,7 +130,7 @@ test('a list that is far longer than what it is to tell is not read to its end',
 
 test('who cannot be asked for fails alone: the next one is asked for', async () => {
   let times = 0;
-  const known = new DestinationTags({
+  const known = new RepositoryTags({
     wanted: new Set(named(2)),
     resolve: async () => {
       if (times++ === 0) throw new RegistryError('unreachable', 'away');

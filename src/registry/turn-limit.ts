@@ -12,7 +12,7 @@ const second = 1000;
  * How many requests a second a registry takes: what is configured, and for a while fewer than it was sent when it
  * answered 429.
  */
-export class Pace {
+export class TurnLimit {
   readonly #configured: number;
   /** Begun in the second that began then, and in the one before. */
   #second = 0;

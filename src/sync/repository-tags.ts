@@ -2,7 +2,7 @@ import { RegistryError } from '../copy/error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
-export interface DestinationTagsOptions {
+export interface RepositoryTagsOptions {
   /** What the tag names now; `undefined`: there is no such tag. Throws `RegistryError`. */
   resolve(tag: string): Promise<Descriptor | undefined>;
   /** The names of all tags. Throws `RegistryError`. */
@@ -38,13 +38,13 @@ const namesPerTag = 100;
  *
  * The first tag goes ahead alone, the others wait for what it finds: a new repository would be asked for several.
  */
-export class DestinationTags {
-  readonly #options: DestinationTagsOptions;
+export class RepositoryTags {
+  readonly #options: RepositoryTagsOptions;
   readonly #decided = new Set<string>();
   #first: Promise<unknown> | undefined;
   #names: Promise<ReadonlySet<string> | undefined> | undefined;
 
-  constructor(options: DestinationTagsOptions) {
+  constructor(options: RepositoryTagsOptions) {
     this.#options = options;
   }
 
