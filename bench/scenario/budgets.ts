@@ -62,7 +62,10 @@ const newTags = {
 
 const lists = { 'list GET': repositories };
 
-const harbor = { from: 'harbor', into: 'harbor', remembers: false, api: repositories } as const;
+/** Harbor's lists, and whether the project is a proxy cache. */
+const api = repositories + 1;
+
+const harbor = { from: 'harbor', into: 'harbor', remembers: false, api } as const;
 const state = { ...harbor, into: 'state', remembers: true } as const;
 const plain = { from: 'plain', into: 'plain', remembers: false, api: 0 } as const;
 const heads = { 'manifest HEAD': tags };

@@ -49,10 +49,25 @@ export class Harbor implements Listing, History {
 
   async projects(signal?: AbortSignal): Promise<Project[]> {
     if (!this.#anonymous) await this.#assertKnown(signal);
-    const query = { with_detail: 'false', sort: 'name' };
-    const rows = await counted(this.#api, { path: '/projects', query, row: answer.project, signal });
-    const projects = rows.map(({ name, registry_id: from }) => ({ name, proxyCache: Boolean(from) }));
+    const projects = await this.#projects({ sort: 'name' }, signal);
     return [...new Map(projects.map((project) => [project.name, project])).values()];
+  }
+
+  /** `undefined`: the account is shown no such project. Throws `RegistryError`. */
+  async project(name: string, signal?: AbortSignal): Promise<Project | undefined> {
+    const projects = await this.#projects({ q: `name=${name}` }, signal);
+    return projects.find((project) => project.name === name);
+  }
+
+  async #projects(query: Record<string, string>, signal: AbortSignal | undefined): Promise<Project[]> {
+    const list = {
+      path: '/projects',
+      query: { with_detail: 'false', ...query },
+      row: answer.project,
+      signal,
+    };
+    const rows = await counted(this.#api, list);
+    return rows.map(({ name, registry_id: from }) => ({ name, proxyCache: Boolean(from) }));
   }
 
   async repositories(project: string, signal?: AbortSignal): Promise<string[]> {

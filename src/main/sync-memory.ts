@@ -17,6 +17,8 @@ export interface SyncMemory {
   ledger(origin: string): LedgerStore | undefined;
   /** What a run has seen at the place within the last 24 hours, or put there. */
   holds(place: Place): Digest | undefined;
+  /** The destination tag is about to be written: until it is seen there, nobody knows what it names. */
+  doubt(place: Place): void;
   /** A tag that is at its destination. */
   saw(task: Task, digest: Digest): void;
   close(): void;
@@ -27,6 +29,7 @@ export const noMemory: SyncMemory = {
   sessions: noSessions,
   ledger: () => undefined,
   holds: () => undefined,
+  doubt: () => undefined,
   saw: () => undefined,
   close: () => undefined,
 };
@@ -72,6 +75,12 @@ class FileMemory implements SyncMemory {
     const age = this.#clock.now() - record.verifiedAt;
     // What is dated later was seen before the clock was set back.
     return age >= 0 && age < believedFor ? record.digest : undefined;
+  }
+
+  doubt(place: Place): void {
+    const { destination, destinationRepository, destinationTag } = place;
+    const tag = { destination, destinationRepository, destinationTag };
+    this.#attempt(() => this.#state.records.distrustTag(tag));
   }
 
   saw(task: Task, digest: Digest): void {

@@ -29,6 +29,8 @@ export class SourceTags {
   readonly #digests = new Map<string, ReadonlyMap<string, Digest>>();
   /** Projects that are not listed for us, or the empty name: nothing is. */
   readonly #closed = new Set<string>();
+  /** By project: whether it is a proxy cache. */
+  readonly #caches = new Map<string, Promise<boolean>>();
   readonly #harbor: Harbor;
 
   constructor(options: SourceTagsOptions) {
@@ -56,13 +58,27 @@ export class SourceTags {
     if (!this.#options.digests || this.#closed.has('') || this.#closed.has(project)) return nothing;
     if ((await this.#options.registry.service(signal)) !== harborService) return nothing;
     try {
-      return await this.#harbor.shown(repository, signal);
+      const shown = await this.#harbor.shown(repository, signal);
+      return shown.digests.size > 0 && !(await this.#isCache(project, signal)) ? shown : nothing;
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof RegistryError)) throw error;
       this.#close(isRefusal(error) ? project : '', error);
       return nothing;
     }
+  }
+
+  /** Its list has what was pulled through it, as it was then; `/v2` asks the registry behind it. Throws `RegistryError`. */
+  #isCache(project: string, signal: AbortSignal): Promise<boolean> {
+    const asked = this.#caches.get(project) ?? this.#askProject(project, signal);
+    this.#caches.set(project, asked);
+    return asked;
+  }
+
+  async #askProject(name: string, signal: AbortSignal): Promise<boolean> {
+    const project = await this.#harbor.project(name, signal);
+    if (project !== undefined) return project.proxyCache;
+    throw new RegistryError('not-found', `Harbor shows no project ${name}, which may be a proxy cache`);
   }
 
   /** Not asked again in this run: what one project may not be asked, another may. */

@@ -123,6 +123,7 @@ function newRun(options: SyncOptions, { registries, memory, journal, clock }: Pa
     force,
     clock,
     journal,
+    onWrite: (task) => memory.doubt(task),
     onThere: (task, digest) => {
       if (registries.hasSeen(task, digest)) memory.saw(task, digest);
     },

@@ -41,6 +41,11 @@ const distrustRepository = `
   UPDATE record SET trusted = 0
   WHERE destination = ? AND destination_repository = ? AND trusted = 1`;
 
+const distrustTag = `
+  UPDATE record SET trusted = 0
+  WHERE destination = @destination AND destination_repository = @destinationRepository
+    AND destination_tag = @destinationTag`;
+
 const countTrusted = `SELECT count(*) AS trusted FROM record WHERE destination = ? AND trusted = 1`;
 
 const oldestTrusted = `
@@ -66,6 +71,7 @@ const prepare = (connection: Connection) => ({
   confirm: connection.prepare<[Ends & { digest: Digest; now: number }]>(confirmRecord),
   own: connection.prepare<[Ends]>(ownFound),
   distrust: connection.prepare<[destination: string, repository: string]>(distrustRepository),
+  distrustTag: connection.prepare<[Place]>(distrustTag),
   count: connection.prepare<[destination: string], { trusted: number }>(countTrusted),
   oldest: connection.prepare<[Place & Pick<TagRecord, 'verifiedAt'> & { limit: number }], RecordRow>(
     oldestTrusted,
@@ -100,6 +106,11 @@ export class SqliteRecordStore implements RecordStore {
 
   distrust(destination: string, destinationRepository: string): number {
     return write(this.#connection, () => this.#sql.distrust.run(destination, destinationRepository).changes);
+  }
+
+  distrustTag(place: Place): void {
+    // New tags are the most, and a write takes the disk's time.
+    if (this.find(place)?.trusted === true) write(this.#connection, () => this.#sql.distrustTag.run(place));
   }
 
   count(destination: string): number {

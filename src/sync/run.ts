@@ -12,7 +12,7 @@ import { destinationOf, sourceOf } from './outcome.ts';
 import type { TagOutcome } from './outcome.ts';
 import type { Plan } from './plan.ts';
 
-export interface RunOptions extends Pick<WorkerOptions, 'ends' | 'asked' | 'policy'> {
+export interface RunOptions extends Pick<WorkerOptions, 'ends' | 'asked' | 'policy' | 'onWrite'> {
   /** What is to be copied, as far as it was found when the signal was aborted. `onRetry` is told of each further attempt. */
   plan(signal: AbortSignal, onRetry: (attempt: number) => void): Promise<Plan>;
   /** Tags copied at once. */

@@ -38,6 +38,8 @@ export interface RecordStore {
   confirm(seen: readonly Seen[]): void;
   /** Somebody else writes to that repository: none of its records is trusted until it is confirmed. Returns how many were. */
   distrust(destination: string, destinationRepository: string): number;
+  /** It is about to be written: until it is confirmed nobody knows what it names. */
+  distrustTag(place: Place): void;
   /** Trusted ones of a destination. */
   count(destination: string): number;
   /** Trusted ones of a destination, those not looked at for the longest time first; from behind `after` on. */

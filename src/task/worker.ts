@@ -26,6 +26,8 @@ export interface WorkerOptions {
   clock: Clock;
   /** What a single run may ask of its copies; no task of the mirror does. */
   asked?: Pick<CopyRequest, 'platforms' | 'equivalent' | 'follow'>;
+  /** Told before the destination tag is written. */
+  onWrite?(task: Task): void;
 }
 
 export interface Work {
@@ -47,7 +49,10 @@ export async function work(task: Task, options: WorkerOptions, signal: AbortSign
     return { attempt: { ...did(), message: unwanted(task) }, verdict: { kind: 'cancel' }, wrote: false };
   let resolved: Digest | undefined;
   let wrote = false;
-  const onWrite = (): void => void (wrote = true);
+  const onWrite = (): void => {
+    wrote = true;
+    options.onWrite?.(task);
+  };
   const onResolved = (digest: Digest): void => void (resolved = digest);
   try {
     const how = { ...options.asked, counts, signal, onResolved, onWrite };

@@ -213,6 +213,26 @@ test('what the source has changed is copied, and believed from then on', async (
   );
 });
 
+test('of a tag whose write was cut an earlier run is not believed: nobody knows what it names', async (t) => {
+  const all = await stand(t);
+  const { url } = all.source;
+  for (const tag of ['v1', 'v2', 'v3']) await push(url, 'p/x', tag, ociImage(tag));
+  await whole(t, all);
+  await push(url, 'p/x', 'v2', ociImage('again'));
+  const hangs = all.hang(isLaterTag);
+  const cut = await begin(t, all.given, { state: all.state });
+  await hangs;
+  cut.stop();
+  await cut.report;
+  // It arrives all the same, and the source goes back to what was there.
+  all.release();
+  await push(all.destination.url, 'n/x', 'v2', ociImage('again'));
+  await push(url, 'p/x', 'v2', ociImage('v2'));
+  const { report } = await whole(t, all);
+  assert.deepEqual(outcomes(report), ['unchanged', 'copied', 'unchanged']);
+  assert.equal(await digestOfTag(all.destination.url, 'n/x', 'v2'), ociImage('v2').descriptor.digest);
+});
+
 test('with --force what was seen is not believed', async (t) => {
   const all = await stand(t);
   for (const tag of ['v1', 'v2']) await push(all.source.url, 'p/x', tag, ociImage(tag));

@@ -53,7 +53,9 @@ function findProject({ content, call, project }: Exchange): StandProject | undef
 }
 
 export function projects({ content, call, account }: Exchange): Answer {
+  const name = conditionsOf(call).get('name');
   const seen = [...content.projects.values()]
+    .filter((project) => name === undefined || project.name === name)
     .filter((project) => project.public || account?.admin || account?.projects[project.name])
     .toSorted((one, other) => (one.name < other.name ? -1 : 1));
   return paged(call, seen, ({ id, name, createdAt, proxyCache }) => ({

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { EmbeddedRegistry } from '../../src/demo/registry/registry.ts';
 import type { SyncOptions } from '../../src/main/sync.ts';
+import { json } from '../../src/demo/registry/call.ts';
 import { parsePlatforms } from '../../src/copy/platform.ts';
 import { HarborRest, listingPermissions } from '../support/harbor-rest.ts';
 import { cosignSignature, cosignTag, type Image, multiPlatform, ociImage } from '../support/image.ts';
@@ -19,13 +20,17 @@ async function stand(t: TestContext, permissions: readonly string[] = listingPer
   const rest = new HarborRest();
   rest.accounts.push({ ...robot, projects: { team: permissions } });
   const grants = [{ repositories: /.*/, actions: ['pull', 'push'] as const }];
+  // Of a proxy cache: what was pulled.
+  const cached = { all: true };
   const source = await startRegistry(t, {
     name: 'harbor-registry',
     auth: { kind: 'bearer', users: [{ ...robot, grants }] },
     misbehave: rest.misbehave,
-    onTag: (repository, tag, digest) => void rest.content.push(repository, tag, digest),
+    onTag: (repository, tag, digest) => {
+      if (cached.all) rest.content.push(repository, tag, digest);
+    },
   });
-  return { rest, source, destination: await startRegistry(t) };
+  return { rest, cached, source, destination: await startRegistry(t) };
 }
 
 type Stand = Awaited<ReturnType<typeof stand>>;
@@ -67,16 +72,17 @@ async function synced(
 }
 
 const artifacts = 'GET /api/projects/team/repositories/app/artifacts';
+const projects = 'GET /api/projects';
 const names = 'GET /v2/team/app/tags/list';
 const three = { v1: ociImage('one'), v2: ociImage('two'), v3: ociImage('three') };
 
-test('an unchanged repository of a Harbor costs it one request', async (t) => {
+test('an unchanged repository of a Harbor costs it one request, and one for its project', async (t) => {
   const all = await stand(t);
   await pushAll(all, three);
   assert.equal((await synced(t, all)).counts.copied, 3);
   const { counts, atSource, atDestination, notes } = await synced(t, all);
   assert.equal(counts.unchanged, 3);
-  assert.deepEqual(atSource, [artifacts]);
+  assert.deepEqual(atSource, [artifacts, projects]);
   assert.deepEqual(
     atDestination,
     Object.keys(three).map((tag) => `HEAD /v2/team/app/manifests/${tag}`),
@@ -131,7 +137,7 @@ test('tags of signatures, which Harbor’s list does not show, are copied with a
   assert.equal((await synced(t, all)).counts.copied, 5);
   const { counts, atSource } = await synced(t, all);
   assert.equal(counts.unchanged, 5);
-  assert.deepEqual(atSource, [artifacts, names, `HEAD /v2/team/app/manifests/${signature}`]);
+  assert.deepEqual(atSource, [artifacts, projects, names, `HEAD /v2/team/app/manifests/${signature}`]);
 });
 
 test('the signature of an image that has lost its tag is copied as well', async (t) => {
@@ -142,6 +148,47 @@ test('the signature of an image that has lost its tag is copied as well', async 
   await pushAll(all, { v1: ociImage('new') });
   const { outcomes } = await synced(t, all);
   assert.deepEqual(outcomes.toSorted(), [`team/app:${signature} copied`, 'team/app:v1 copied'].toSorted());
+});
+
+test('of a proxy cache Harbor’s list has what was pulled, as it was then: `/v2` is asked, which asks upstream', async (t) => {
+  const all = await stand(t);
+  all.rest.content.project('team', { proxyCache: true });
+  await pushAll(all, three);
+  await synced(t, all);
+  all.cached.all = false;
+  await pushAll(all, { v2: ociImage('two of upstream'), v4: ociImage('four of upstream') });
+  const { outcomes, notes } = await synced(t, all);
+  assert.deepEqual(outcomes, [
+    'team/app:v1 unchanged',
+    'team/app:v2 copied',
+    'team/app:v3 unchanged',
+    'team/app:v4 copied',
+  ]);
+  assert.deepEqual(notes, []);
+});
+
+test('what Harbor is asked of a project it is asked once, also where it is one of many', async (t) => {
+  const all = await stand(t);
+  for (let index = 0; index < 250; index++) all.rest.content.project(`a${index}`, { public: true });
+  await pushAll(all, three);
+  await pushAll(all, three, 'team/b');
+  const repositories = ['team/app', 'team/b'];
+  await synced(t, all, { repositories });
+  const { counts, atSource } = await synced(t, all, { repositories });
+  assert.equal(counts.unchanged, 6);
+  assert.deepEqual(atSource.toSorted(), [projects, artifacts, artifacts.replace('/app/', '/b/')].toSorted());
+});
+
+test('a project that Harbor does not show may be a proxy cache', async (t) => {
+  const all = await stand(t);
+  await pushAll(all, three);
+  const { answer } = all.rest;
+  all.rest.answer = (call) =>
+    call.path === '/api/v2.0/projects' ? Promise.resolve(json(200, [])) : answer.call(all.rest, call);
+  const { counts, atSource, notes } = await synced(t, all);
+  assert.equal(counts.copied, 3);
+  assert.ok(atSource.includes(names));
+  assert.match(notes[0] ?? '', /Harbor shows no project team/);
 });
 
 test('a robot that may not list artifacts: one question, one line, and everything is copied all the same', async (t) => {
