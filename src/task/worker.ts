@@ -97,7 +97,11 @@ function attempt(task: Task, ends: Ends, { counts, ...rest }: How): Promise<Copy
     news: task.door === 'webhook' && task.cause === undefined && task.attempts <= 1,
     missed: task.door === 'sweep',
     destinationTag: task.destinationTag,
-    blobs: ends.traffic.mover(task.destinationRepository, counts),
+    blobs: ends.traffic.mover(
+      task.destinationRepository,
+      counts,
+      task.door === 'webhook' ? 'first' : 'later',
+    ),
     force: task.force,
     ...rest,
   });
