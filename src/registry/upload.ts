@@ -89,6 +89,8 @@ class Upload {
   readonly #signal: AbortSignal | undefined;
   readonly #key: UploadKey;
   #session: Session | undefined;
+  /** The mount from the repository itself was refused: an upload there will tell that nothing else was meant. */
+  #isMountRefused = false;
   /** Never ahead of what the registry has. */
   #checkpoint: Checkpoint;
   #piece: number;
@@ -137,8 +139,10 @@ class Upload {
       const isSure = from !== undefined && !absent;
       return isSure || (await isThere(this.#signal)) ? 'mounted' : undefined;
     }
-    this.#session = found;
-    const isToldAbsent = found !== undefined && from === undefined && (mounts || !isDear(this.#descriptor));
+    this.#isMountRefused = found === 'refused';
+    this.#session = found === 'refused' ? undefined : found;
+    const isToldAbsent =
+      this.#session !== undefined && from === undefined && (mounts || !isDear(this.#descriptor));
     if (absent || isToldAbsent || !(await isThere(this.#signal))) return undefined;
     await this.#drop(undefined);
     return 'skipped';
@@ -182,7 +186,7 @@ class Upload {
     let sending = false;
     try {
       body = await this.#read(both, stop);
-      this.#session ??= await begin(this.#target, both);
+      this.#session ??= await this.#begin(both);
       sending = true;
       await this.#send(this.#session, body, both);
       return undefined;
@@ -194,6 +198,12 @@ class Upload {
     } finally {
       stop.abort();
     }
+  }
+
+  async #begin(signal: AbortSignal): Promise<Session> {
+    const session = await begin(this.#target, signal);
+    if (this.#isMountRefused) this.#target.habits.refusesOwnMounts = true;
+    return session;
   }
 
   /** The source from the checkpoint on, its first bytes in hand. */
