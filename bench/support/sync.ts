@@ -11,15 +11,22 @@ class SyncError extends Error {
   override readonly name = 'SyncError';
 }
 
+type SyncJob = Omit<Job, 'atOnce'> & { atOnce?: number };
+
 export interface Synced extends Ran {
   counts: Report['counts'];
 }
 
+/** Without `atOnce` it finds out for itself. */
+function procOf({ atOnce }: SyncJob): string[] {
+  return atOnce === undefined ? [] : [`--proc=${atOnce}`];
+}
+
 /** `tagferry sync` as a user runs it, in a process of its own, with image-syncer's file. */
-export async function runSync(stand: Stand, job: Job, more: readonly string[] = []): Promise<Synced> {
+export async function runSync(stand: Stand, job: SyncJob, more: readonly string[] = []): Promise<Synced> {
   const file = join(job.folder, `sync-${Math.random().toString(36).slice(2)}`);
   writeFileSync(`${file}.json`, JSON.stringify(configuration(job)), { mode: 0o600 });
-  const args = ['sync', `--config=${file}.json`, `--report=${file}.report`, `--proc=${job.atOnce}`, ...more];
+  const args = ['sync', `--config=${file}.json`, `--report=${file}.report`, ...procOf(job), ...more];
   const { program, flags } = stand.measured;
   const begin = performance.now();
   const child = new Child(stand, program, args, flags, { SSL_CERT_FILE: job.caFile });
@@ -35,7 +42,7 @@ export async function runSync(stand: Stand, job: Job, more: readonly string[] = 
   return { seconds, processor, memory, counts: countsOf(`${file}.report`) };
 }
 
-function configuration({ source, destination, pairs }: Job) {
+function configuration({ source, destination, pairs }: SyncJob) {
   const [from, to] = [new URL(source.url).host, new URL(destination.url).host];
   const login = ({ credential: { name, password } }: Reached) => ({ username: name, password });
   const rules = [...repositoriesOf(pairs)].map(([here, there]) => [`${from}/${here}`, `${to}/${there}`]);

@@ -1,5 +1,4 @@
 import type { Descriptor } from '../oci/descriptor.ts';
-import { isDigest } from '../oci/digest.ts';
 import type { CopyRequest } from './copy.ts';
 import { at } from './error.ts';
 import type { Manifests } from './manifests.ts';
@@ -11,7 +10,7 @@ import type { Manifests } from './manifests.ts';
  *                 that the destination has nothing, or all is to be written again
  *   destination   HEAD; nothing where it was seen just now, is known to have no such tag, or all is to be written again
  *
- * Where there is news both are asked at once.
+ * The source first: of a tag that has gone the destination hears nothing, for where it is to be prepared a question makes it.
  */
 export class Looks {
   readonly #request: CopyRequest;
@@ -35,10 +34,8 @@ export class Looks {
 
   /** What the source tag names. */
   async root(): Promise<Descriptor | undefined> {
-    const { sourceTag, destinationTag, source, signal, news, force, holds, listed } = this.#request;
+    const { sourceTag, source, signal, news, force, holds, listed } = this.#request;
     const operation = `resolve ${sourceTag}`;
-    // A tag of its own name: which one is only known when the source has answered, where it is named by a digest.
-    if (news && !isDigest(destinationTag)) this.present(destinationTag).catch(() => undefined);
     const wanted = news || force || holds === 'nothing' || listed !== undefined;
     if (!wanted) return at('source', operation, source.resolve(sourceTag, signal));
     const fetched = await at('source', operation, source.fetch(sourceTag, signal));

@@ -27,8 +27,11 @@ export const patience = 30_000;
 
 /** What became of a request that was begun: told to the limiter, which goes by it. */
 export interface Watch {
-  /** `question`: its kind, where it is a small one, whose time tells how the registry feels. */
-  answered(status: number, question?: string): void;
+  /**
+   * `question`: its kind, where it is a small one, whose time tells how the registry feels. `isTold`: the answer says when
+   * to come back.
+   */
+  answered(status: number, question?: string, isTold?: boolean): void;
   /** There was no answer. */
   failed(): void;
 }
@@ -104,11 +107,11 @@ export class Limiter {
     const { era } = this.#width;
     const begun = this.#time.now();
     return {
-      answered: (status, question) => {
-        if (status === 429 && this.#width.failed(era))
-          this.#pace.slow(this.#time.now(), this.#width.severity);
-        else if (status === 503 || status === 504) this.#width.failed(era);
-        else if (status !== 429) this.#well(era, question, this.#time.now() - begun);
+      answered: (status, question, isTold) => {
+        const isRefusal = [429, 503, 504].includes(status);
+        if (!isRefusal) return this.#well(era, question, this.#time.now() - begun);
+        const falls = this.#width.failed(era, isTold);
+        if (falls && status === 429) this.#pace.slow(this.#time.now(), this.#width.severity);
       },
       failed: () => void this.#width.failed(era),
     };

@@ -6,6 +6,7 @@ import { backoff } from './backoff.ts';
 import type { Answer, Call } from './call.ts';
 import { Gatherer } from './gather.ts';
 import type { Sender } from './transport.ts';
+import { pass } from './pass.ts';
 import { shown } from './url.ts';
 
 /* Reading a range of a blob, by one connection at a time. What is cut goes on by `Range` from where it stopped. */
@@ -100,7 +101,7 @@ export class RangeReader {
     const body = new Gatherer(answer.body);
     try {
       for (let chunk = await this.#next(body); chunk !== undefined; chunk = await this.#next(body)) {
-        await transport.limiter.bytes(chunk.length, call.signal);
+        await pass(transport.limiter, chunk.length, call.signal);
         const fresh = chunk.subarray(behind);
         behind = Math.max(0, behind - chunk.length);
         this.#position += fresh.length;

@@ -207,7 +207,7 @@ export class Transport {
     const watch = this.#limiter.watch();
     try {
       const answer = await this.#wire.exchange(call, url, authorization);
-      watch.answered(answer.status, questionOf(call));
+      watch.answered(answer.status, questionOf(call), answer.headers.has('retry-after'));
       return answer;
     } catch (error) {
       const isMeant = error instanceof RegistryError && ['unreachable', 'timeout'].includes(error.fault);

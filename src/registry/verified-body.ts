@@ -4,6 +4,7 @@ import type { Bytes } from '../copy/repository.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, Digester } from '../oci/digest.ts';
 import type { Share } from './limit.ts';
+import { pass } from './pass.ts';
 import { giveBack, slabSize } from './slab.ts';
 
 interface Options {
@@ -99,7 +100,7 @@ export class VerifiedBody {
   async #next(most: number): Promise<Uint8Array> {
     try {
       const part = await this.#take(most);
-      await this.#options.limiter.bytes(part.length, this.#options.stop.signal);
+      await pass(this.#options.limiter, part.length, this.#options.stop.signal);
       return part;
     } catch (error) {
       this.failure = error;

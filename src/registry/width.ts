@@ -7,6 +7,9 @@ const slack = 50;
 /** How many times as long as with nobody else a question takes: up to `calm` there may be more, beyond `strained` there must be fewer. */
 const calm = 2;
 const strained = 3;
+/** Share of refusals that says nothing of how many requests a registry bears. */
+const rare = 1 / 8;
+
 /** One answer counts no more than so many times. */
 const most = 8;
 
@@ -62,10 +65,13 @@ export class Width {
     else this.#grow();
   }
 
-  /** A request was refused, or had no answer. `false` when that had been heard of already. */
-  failed(era: number): boolean {
+  /**
+   * A request was refused, or had no answer. `false` when that had been heard of already, or is none of our doing: who
+   * is told (`isTold`) when to come back keeps silent until then, and asks less only where many are refused.
+   */
+  failed(era: number, isTold = false): boolean {
     this.#refused += (1 - this.#refused) / memory;
-    if (era !== this.#era) return false;
+    if (era !== this.#era || (isTold && this.#refused <= rare)) return false;
     this.#fall(this.severity);
     return true;
   }

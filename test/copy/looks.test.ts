@@ -62,7 +62,7 @@ test('nothing at the destination: the manifest by its tag, at once', async (t) =
   });
 });
 
-test('news: the manifest by its tag, while the destination is looked at', async (t) => {
+test('news: the manifest by its tag, and a look at the destination', async (t) => {
   const { stand, digest } = await startWith(t, 'news');
   const first = await asked(stand, 'v1', { news: true });
   assert.deepEqual(

@@ -127,6 +127,18 @@ test('one refusal among many costs an eighth; what was in flight with it costs n
   assert.equal(limiter.width, 56);
 });
 
+test('who is told when to come back keeps silent; that a few are refused says nothing of how many it bears', () => {
+  const limits = { concurrency: 64, requestsPerSecond: 0, bandwidth: 0 };
+  const rare = new Limiter('test', limits, new FakeClock());
+  for (let index = 0; index < 2000; index++)
+    rare.watch().answered(index % 20 === 0 ? 429 : 200, undefined, index % 20 === 0);
+  assert.equal(rare.width, 64);
+  const many = new Limiter('test', limits, new FakeClock());
+  for (let index = 0; index < 40; index++)
+    many.watch().answered(index % 2 === 0 ? 429 : 200, undefined, index % 2 === 0);
+  assert.ok(many.width < 16, `${many.width}`);
+});
+
 test('it does not grow while nobody waits, nor beyond the ceiling', async () => {
   const clock = new FakeClock();
   const limiter = new Limiter(
