@@ -22,9 +22,18 @@ export interface BlobTrafficOptions {
   onBytes?: ((count: number) => void) | undefined;
 }
 
+/** A blob that a copy is moving. */
+interface Moving {
+  ended: Promise<unknown>;
+  first: boolean;
+  /** Its bytes have begun to come. */
+  begun: boolean;
+}
+
 /**
  * Blobs on their way to one registry. A blob that several copies want at once is moved by the first; the others
- * wait for it, and then find it there or mount it. What is known costs as little as it can:
+ * wait for it, and then find it there or mount it. But a copy that goes `first` does not wait in the line of one that does
+ * not: until that one's bytes have begun to come it moves the blob itself. What is known costs as little as it can:
  *
  *   known in the repository   no request
  *   known in another one      the mount, which becomes the upload where it is not made
@@ -34,7 +43,7 @@ export interface BlobTrafficOptions {
  * that this registry does not mount: until it mounts again every blob is looked for first.
  */
 export class BlobTraffic {
-  readonly #moving = new Map<Digest, Promise<unknown>>();
+  readonly #moving = new Map<Digest, Moving>();
   readonly #ledger: Ledger;
   readonly #onBytes: BlobTrafficOptions['onBytes'];
   #wary = false;
@@ -46,18 +55,19 @@ export class BlobTraffic {
     this.#onBytes = onBytes;
   }
 
-  /** For one copy into `repository`; `counts` grows as its blobs arrive. */
-  mover(repository: string, counts: BlobCounts): BlobMover {
+  /** For one copy into `repository`; `counts` grows as its blobs arrive. `first`: it is a pushed tag's. */
+  mover(repository: string, counts: BlobCounts, turn: 'first' | 'later' = 'later'): BlobMover {
     const ledger = this.#ledger;
+    const first = turn === 'first';
     let believed = false;
     return {
       move: async (descriptor, source, destination, signal) => {
         const known = (): boolean => ledger.has(repository, descriptor.digest);
-        const place = (): Promise<Placed> =>
+        const place = (onBegun: () => void): Promise<Placed> =>
           known()
             ? Promise.resolve('believed')
-            : this.#place(repository, descriptor, source, destination, signal);
-        const placed = known() ? 'believed' : await this.#alone(descriptor.digest, signal, place);
+            : this.#place(repository, descriptor, begunBy(source, onBegun), destination, signal);
+        const placed = known() ? 'believed' : await this.#alone(descriptor.digest, first, signal, place);
         // A mount, too, is only the registry's word.
         if (placed === 'believed' || placed === 'mounted') believed = true;
         counts[placed === 'believed' ? 'skipped' : placed]++;
@@ -80,22 +90,32 @@ export class BlobTraffic {
     };
   }
 
-  /** Runs `work` when nobody else is moving this blob. */
-  async #alone<T>(digest: Digest, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /** Runs `work` when nobody else is moving this blob whom it has to wait for. */
+  async #alone<T>(
+    digest: Digest,
+    first: boolean,
+    signal: AbortSignal,
+    work: (onBegun: () => void) => Promise<T>,
+  ): Promise<T> {
     for (let other = this.#moving.get(digest); other !== undefined; other = this.#moving.get(digest)) {
+      if (first && !other.first && !other.begun) break;
       // Its failure is told to the one who asked for it. An abort need not wait for the other copy.
-      const ended = other.catch(() => undefined);
+      const ended = other.ended.catch(() => undefined);
       await shared(ended, signal);
     }
-    const moving = work().finally(() => this.#moving.delete(digest));
+    const moving: Moving = { ended: Promise.resolve(), first, begun: false };
     this.#moving.set(digest, moving);
-    return moving;
+    const moved = work(() => (moving.begun = true)).finally(() => {
+      if (this.#moving.get(digest) === moving) this.#moving.delete(digest);
+    });
+    moving.ended = moved;
+    return moved;
   }
 
   async #place(
     repository: string,
     descriptor: Descriptor,
-    source: Source,
+    source: Readable,
     destination: Destination,
     signal: AbortSignal,
   ): Promise<Placed> {
@@ -113,7 +133,7 @@ export class BlobTraffic {
 
   async #write(
     descriptor: Descriptor,
-    source: Source,
+    source: Readable,
     destination: Destination,
     options: WriteBlobOptions,
   ): Promise<Placed> {
@@ -151,10 +171,23 @@ export interface BlobMover {
   doubt(): void;
 }
 
+type Readable = Pick<Source, 'blob'>;
+
+/** Tells when the source gives the blob: whoever reads it has a slot there. */
+function begunBy(source: Source, onBegun: () => void): Readable {
+  return {
+    async blob(...asked) {
+      const bytes = await source.blob(...asked);
+      onBegun();
+      return bytes;
+    },
+  };
+}
+
 /** The source's bytes, with its failures named as the source's, for they come out of the destination's upload. */
 async function read(
   descriptor: Descriptor,
-  source: Source,
+  source: Readable,
   signal: AbortSignal,
   offset: number,
   onBytes: BlobTrafficOptions['onBytes'],

@@ -30,7 +30,10 @@ const life = 7 * 24 * 60 * 60 * 1000;
 /** Sightings remembered at most: about 25 MiB. */
 const capacity = 100_000;
 
-/** Lessons written down together, and how long (ms) fewer of them may wait: what a crash may cost is questions. */
+/**
+ * Lessons written down together, and how long (ms) fewer of them may wait: what a crash may cost is questions. That a whole
+ * repository is not believed any more waits for nothing, for a wrong memory costs more.
+ */
 const batch = 250;
 const patience = 10_000;
 
@@ -136,7 +139,8 @@ export class Ledger {
   #learn(lesson: Lesson): void {
     if (this.#store === undefined) return;
     this.#lessons.push(lesson);
+    const isGrave = lesson.kind === 'gone' && lesson.digest === undefined;
     const due = this.#clock.now() >= this.#savedAt + patience;
-    if (due || this.#lessons.length >= batch) this.flush();
+    if (isGrave || due || this.#lessons.length >= batch) this.flush();
   }
 }

@@ -59,6 +59,10 @@ export class ConfiguredRegistries implements Registries {
     return preparation ? new ForeseenDestination(real, preparation, repository) : real;
   }
 
+  doubt(registry: string, repository: string): void {
+    this.#get(registry).ledger.forget(repository);
+  }
+
   repositories(registry: string, signal?: AbortSignal): AsyncIterable<string> {
     return this.#get(registry).client.repositories(signal);
   }

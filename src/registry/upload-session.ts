@@ -60,13 +60,16 @@ function uploads(target: UploadTarget): URL {
   return new URL(`/v2/${target.repository}/blobs/uploads/`, target.origin);
 }
 
-/** Where the mount becomes an upload: its session. `undefined` when there is no use in trying it, or was none. */
+/**
+ * Where the mount becomes an upload: its session. `undefined` when there is no use in trying it, or was none; `refused`
+ * where the reason may be that it is from the repository itself.
+ */
 export async function mount(
   target: UploadTarget,
   descriptor: Descriptor,
   from: string,
   signal: AbortSignal | undefined,
-): Promise<Session | 'mounted' | undefined> {
+): Promise<Session | 'mounted' | 'refused' | undefined> {
   const { transport, repository, habits } = target;
   const own = from === repository;
   if (own && habits.refusesOwnMounts) return undefined;
@@ -83,8 +86,7 @@ export async function mount(
     if (!(error instanceof RegistryError) || error.status === undefined || error.retryAt !== undefined)
       throw error;
     // A failure of the moment is no habit.
-    if (own && error.status < 500) habits.refusesOwnMounts = true;
-    return undefined;
+    return own && error.status < 500 && ![408, 429].includes(error.status) ? 'refused' : undefined;
   }
 }
 

@@ -92,6 +92,8 @@ class Upload {
   readonly #signal: AbortSignal | undefined;
   readonly #key: UploadKey;
   #session: Session | undefined;
+  /** The mount from the repository itself was refused: an upload there will tell that nothing else was meant. */
+  #isMountRefused = false;
   /** Never ahead of what the registry has. */
   #checkpoint: Checkpoint;
   #piece: number;
@@ -140,8 +142,10 @@ class Upload {
       const isSure = from !== undefined && !absent;
       return isSure || (await isThere(this.#signal)) ? 'mounted' : undefined;
     }
-    this.#session = found;
-    const isToldAbsent = found !== undefined && from === undefined && (mounts || !isDear(this.#descriptor));
+    this.#isMountRefused = found === 'refused';
+    this.#session = found === 'refused' ? undefined : found;
+    const isToldAbsent =
+      this.#session !== undefined && from === undefined && (mounts || !isDear(this.#descriptor));
     if (absent || isToldAbsent || !(await isThere(this.#signal))) return undefined;
     await this.#drop(undefined);
     return 'skipped';
@@ -189,7 +193,7 @@ class Upload {
       flowing = true;
       await body.ready();
       flowing = false;
-      this.#session ??= await begin(this.#target, both);
+      this.#session ??= await this.#begin(both);
       flowing = true;
       await this.#send(this.#session, body, both);
       return undefined;
@@ -201,6 +205,12 @@ class Upload {
     } finally {
       stop.abort(over);
     }
+  }
+
+  async #begin(signal: AbortSignal): Promise<Session> {
+    const session = await begin(this.#target, signal);
+    if (this.#isMountRefused) this.#target.habits.refusesOwnMounts = true;
+    return session;
   }
 
   /** The source from the checkpoint on. */

@@ -49,7 +49,7 @@ export class Claim {
   claim(now: number, busy: Busy): Task | undefined {
     for (const door of doors) {
       if (busy.doors?.has(door)) continue;
-      const next = this.#next(door, busy);
+      const next = this.#next(door, door === 'webhook' ? busy : { ...busy, ...busy.bulk });
       const row = next && this.#sql.markRunning.get(now, next.id);
       if (!row) continue;
       const task = taskOf(row);

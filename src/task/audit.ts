@@ -26,7 +26,7 @@ const batchSize = 100;
 /**
  * Looks at a share of a destination's trusted records, those not looked at for the longest time first: after 1/share
  * sweeps all have had their turn. Where one is wrong, somebody else writes to its repository, and none of its
- * records is trusted until the sweep has asked for each. Throws `StorageError`, and what ends the sweep.
+ * records is trusted until the sweep has asked for each, nor what is known of its blobs. Throws `StorageError`, and what ends the sweep.
  */
 export async function audit(destination: string, options: AuditOptions): Promise<void> {
   const { share, signal, tally } = options;
@@ -71,7 +71,7 @@ async function* pagesOf(
 
 /** Throws `RegistryError` when the destination is away. */
 async function look(destination: string, batch: readonly TagRecord[], options: AuditOptions): Promise<void> {
-  const { records, tally } = options;
+  const { registries, records, tally } = options;
   const right: Seen[] = [];
   const wrong = new Set<string>();
   await parallel(batch, width, async (record) => {
@@ -82,7 +82,10 @@ async function look(destination: string, batch: readonly TagRecord[], options: A
     tally.sweep.audited++;
   });
   records.confirm(right);
-  for (const repository of wrong) records.distrust(destination, repository);
+  for (const repository of wrong) {
+    records.distrust(destination, repository);
+    registries.doubt?.(destination, repository);
+  }
 }
 
 /** `right`: by another look, or copy, since the batch was read. */

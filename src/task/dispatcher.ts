@@ -106,15 +106,20 @@ export class Dispatcher {
 
   /**
    * Neither a repository nor, where there are several, a destination ever takes the last slot, so that one with stalled
-   * tasks cannot stop the others. Tasks of sweeps and of administrators leave a slot free: a push waits for no bulk run.
+   * tasks cannot stop the others. Tasks of sweeps and of administrators leave a slot free, and one more of those that their
+   * repository, or destination, may have: a push waits for no bulk run, its own repository's neither.
    */
   #busy(): Busy {
     const { concurrency, destinations } = this.#options;
     const most = Math.max(1, concurrency - 1);
     const tasks = [...this.#running.values()].map(({ task }) => task);
+    const having = (count: number): Pick<Busy, 'repositories' | 'destinations'> => ({
+      repositories: atLeast(count, tasks.map(repositoryOf)),
+      destinations: atLeast(destinations > 1 ? count : concurrency, tasks.map(destinationOf)),
+    });
     return {
-      repositories: atLeast(most, tasks.map(repositoryOf)),
-      destinations: atLeast(destinations > 1 ? most : concurrency, tasks.map(destinationOf)),
+      ...having(most),
+      bulk: having(Math.max(1, most - 1)),
       doors: tasks.length >= most ? new Set(['sweep', 'admin']) : new Set(),
     };
   }

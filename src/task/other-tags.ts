@@ -25,7 +25,7 @@ const patience = 10_000;
 /** Milliseconds in which a project that may not be listed is not asked again. */
 const refusedFor = 3_600_000;
 
-/** Repositories that wait for a look, and digests that had one lately: what is beyond is left to the sweep. */
+/** Repositories that wait for a look or have one, and digests that had one lately: what is beyond is left to the sweep. */
 const maxWaiting = 1_000;
 const remembered = 10_000;
 
@@ -73,7 +73,7 @@ export class OtherTags {
 
   #await(repository: string): Set<string> | undefined {
     const { sources, clock } = this.#options;
-    if (this.#waiting.size >= maxWaiting || sources(repository).length === 0) return undefined;
+    if (this.#waiting.size + this.#looks.size >= maxWaiting || sources(repository).length === 0) return undefined;
     const digests = new Set<string>();
     this.#waiting.set(repository, digests);
     clock.after(patience, () => this.#begin(repository, digests));

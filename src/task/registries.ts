@@ -11,6 +11,8 @@ export interface Registries {
   listing(registry: string): Listing | undefined;
   /** What a destination tells besides. A digest that it gives may be another than `resolve` gives. */
   tagListing(registry: string): TagListing | undefined;
+  /** Something in a destination repository is not what was seen there: nothing that is remembered of it is believed. */
+  doubt?(registry: string, repository: string): void;
 }
 
 export interface Tagged {

@@ -90,6 +90,8 @@ export interface Busy {
   repositories?: ReadonlySet<string>;
   destinations?: ReadonlySet<string>;
   doors?: ReadonlySet<Door>;
+  /** What is so for all doors but the webhook's, in place of the above. */
+  bulk?: Pick<Busy, 'repositories' | 'destinations'>;
 }
 
 export interface DispatchStore {

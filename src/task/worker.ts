@@ -93,7 +93,7 @@ function attempt(task: Task, { traffic, ...ends }: Ends, { counts, ...rest }: Ho
     news: task.door === 'webhook' && task.cause === undefined && task.attempts <= 1,
     missed: task.door === 'sweep',
     destinationTag: task.destinationTag,
-    blobs: traffic.mover(task.destinationRepository, counts),
+    blobs: traffic.mover(task.destinationRepository, counts, task.door === 'webhook' ? 'first' : 'later'),
     force: task.force,
     ...rest,
   });

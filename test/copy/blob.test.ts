@@ -165,3 +165,35 @@ test('the first blob that fails stops the others', async (t) => {
   stand.source.faults.always(new RegExp(`^GET .*${broken}`), async () => ({ status: 404, headers: {} }));
   await assert.rejects(stand.copy('v1'), new RegExp(`read blob ${broken} at the source`));
 });
+
+test('a pushed tag does not wait for a blob that a less urgent copy has not begun to move', async (t) => {
+  const stand = await startStand(t);
+  const bulk = ociImage('bulk', { layers: Array.from({ length: 9 }, (_, index) => 40_000 + index) });
+  await push(stand.source.url, 'bulk', 'v1', ociImageOf(config, [...bulk.blobs.slice(1), shared]));
+  await push(stand.source.url, 'app', 'v1', ociImageOf(config, [shared]));
+  const full = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  let arrived = 0;
+  // One slot of eight is for pushed tags.
+  stand.destination.faults.always(/^POST .*\/bulk\/blobs\/uploads/, async (_call, next) => {
+    if (++arrived === 7) full.resolve();
+    await goOn.promise;
+    return next();
+  });
+  const sweep = stand.copy('v1', {
+    repository: 'bulk',
+    source: stand.source.client.repository('bulk', 'pull', 'sweep'),
+    destination: stand.destination.client.repository('mirror/bulk', 'push', 'sweep'),
+  });
+  await full.promise;
+  const blobs = stand.traffic.mover('mirror/app', stand.counts, 'first');
+  assert.equal((await stand.copy('v1', { blobs })).outcome, 'copied');
+  assert.equal(stand.destination.seen(/^PUT .*\/bulk\/manifests/).length, 0);
+  goOn.resolve();
+  await sweep;
+  for (const repository of ['app', 'bulk'])
+    assert.deepEqual(
+      await contentsOf(stand.destination.url, `mirror/${repository}`, 'v1'),
+      await contentsOf(stand.source.url, repository, 'v1'),
+    );
+});

@@ -105,3 +105,13 @@ test('what was learnt is written down by the hundreds, after ten seconds, and at
   assert.deepEqual(sizes(), [250, 51, 1]);
   assert.deepEqual(notebook.saved.at(-1), [{ kind: 'gone', repository: 'one' }]);
 });
+
+test('what may be gone of a whole repository is written down at once: a crash must not bring it back', () => {
+  const notebook = new Notebook();
+  const ledger = new Ledger(new FakeClock(), notebook);
+  ledger.saw('one', digest(1));
+  ledger.forget('one', digest(1));
+  assert.equal(notebook.saved.length, 0);
+  ledger.forget('one');
+  assert.deepEqual(notebook.saved.flat().at(-1), { kind: 'gone', repository: 'one' });
+});

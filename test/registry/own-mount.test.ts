@@ -83,6 +83,30 @@ for (const status of [400, 401, 403, 404, 405])
     assert.deepEqual(requests(), ['POST mount', 'HEAD', 'POST', 'PUT', 'HEAD', 'POST', 'PUT']);
   });
 
+for (const [what, fault] of [
+  ['of which it may not be written to', registryError(403, 'DENIED', 'no')],
+  ['of which its name is not known', registryError(404, 'NAME_UNKNOWN', 'no such project')],
+] as const)
+  test(`a repository ${what} says nothing about mounts in others`, async (t) => {
+    const stand = await startStand(t);
+    stand.faults.always(/^POST .*\/closed\/one\/blobs/, fault);
+    const closed = stand.client.repository('closed/one', 'push');
+    await assert.rejects(closed.writeBlob(blob.descriptor, opens(blob), {}), RegistryError);
+    const requests = watch(stand);
+    assert.equal(await ask(stand), 'copied');
+    assert.deepEqual(requests(), ['POST mount', 'PUT']);
+  });
+
+test('a registry that is asked too often refuses no mounts', async (t) => {
+  const stand = await startStand(t);
+  stand.faults.times(4, /mount=/, registryError(429, 'TOOMANYREQUESTS', 'slowly'));
+  const requests = watch(stand);
+  assert.equal(await ask(stand), 'copied');
+  requests();
+  assert.equal(await ask(stand, {}, config), 'copied');
+  assert.deepEqual(requests(), ['POST mount', 'PUT']);
+});
+
 test('the session is given back when the source cannot be read', async (t) => {
   const stand = await startStand(t);
   const broken = async () =>

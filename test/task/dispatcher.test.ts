@@ -86,6 +86,21 @@ describe('slots', () => {
       assert.equal(bench.state.tasks.counts().completed, 5);
     });
 
+  for (const door of ['sweep', 'admin'] as const)
+    test(`what came by the door ${door} leaves room for a push into the same repository, and to the same destination`, async (t) => {
+      const bench = await startBench(t, { concurrency: 4, destinations: 2 });
+      for (let index = 0; index < 5; index++) want(bench, `library/one:v${index}`, door);
+      bench.dispatcher.wake();
+      for (const name of ['a', 'b']) want(bench, `library/${name}:v1`, door, 'other');
+      bench.dispatcher.wake();
+      assert.deepEqual(bench.begun, ['library/one:v0', 'library/one:v1', 'library/a:v1']);
+      want(bench, 'library/one:pushed');
+      bench.dispatcher.wake();
+      assert.equal(bench.begun.at(-1), 'library/one:pushed', 'it waits for nobody');
+      await finishAll(bench);
+      assert.equal(bench.state.tasks.counts().completed, 8);
+    });
+
   test('with one slot only, a sweep or an administrator may have it', async (t) => {
     for (const door of ['sweep', 'admin'] as const) {
       const bench = await startBench(t, { concurrency: 1 });

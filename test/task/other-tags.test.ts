@@ -10,6 +10,7 @@ import { stall } from '../support/connection-fault.ts';
 import { registryError, unavailable } from '../support/fault.ts';
 import { cosignTag } from '../support/image.ts';
 import { push } from '../support/push.ts';
+import { FakeClock } from '../support/clock.ts';
 import type { Ending } from '../support/temporary.ts';
 import { bare, hourBefore, startVendors, type VendorOptions } from './listing-stand.ts';
 import { rule } from './sweep-stand.ts';
@@ -166,4 +167,37 @@ test('a stop ends a look, and none begins behind it', async (t) => {
   await tell('v3', bare('late').descriptor.digest, 'library/late');
   clock.advance(10_000);
   assert.deepEqual([errors, tasks().length], [[], 3]);
+});
+
+test('a Harbor that stands still in a storm of pushes: what waits for it does not grow', async () => {
+  const clock = new FakeClock();
+  let asked = 0;
+  const listing = {
+    newest: (_repository: string, _count: number, signal: AbortSignal) => {
+      asked++;
+      return new Promise<never>((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
+      });
+    },
+  };
+  const otherTags = new OtherTags({
+    sources: () => [{ name: 'harbor', listing }],
+    announced: () => [],
+    makeUp: async () => 0,
+    onError: () => undefined,
+    clock,
+  });
+  for (let round = 0; round < 3; round++) {
+    for (let index = 0; index < 700; index++)
+      otherTags.told({
+        kind: 'push',
+        type: 'PUSH_ARTIFACT',
+        occurredAt: hourBefore,
+        repository: `library/app-${round}-${index}`,
+        references: [{ tag: 'v1', digest }],
+      });
+    clock.advance(10_000);
+  }
+  assert.equal(asked, 1_000);
+  await otherTags.stop();
 });

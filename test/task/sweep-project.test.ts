@@ -258,12 +258,15 @@ describe('records', () => {
     assert.ok(first);
     await push(acr.url, first.destinationRepository, first.destinationTag, old);
     forget();
+    const doubted: string[] = [];
+    stand.registries.doubt = (registry, repository) => doubted.push(`${registry}/${repository}`);
     const swept = await sweep();
     assert.partialDeepStrictEqual(swept, { audited: 1, mismatched: 1, enqueued: 1, missed: 0, listed: 3 });
     assert.match(swept.errors.join(), /expected sha256:.*, got sha256:.*; who else writes there\?$/);
     assert.deepEqual(tasks(), [`${first.destinationRepository}:${first.destinationTag}`]);
     const others = state.tasks.list({ limit: 10 }).map(({ cause }) => cause);
     assert.deepEqual(others, [undefined]);
+    assert.deepEqual(doubted, [`acr/${first.destinationRepository}`]);
   });
 
   test('two source tags under one name: the newest push has it, and no sweep takes it away', async (t) => {
