@@ -126,6 +126,19 @@ test('the ones not looked at for the longest time come first; a repository is di
   assert.deepEqual(state.records.oldest('elsewhere', 3), []);
 });
 
+test('a tag that is about to be written is distrusted alone, until it is seen again', async (t) => {
+  const { state } = await temporaryState(t);
+  for (const tag of ['v1', 'v2'])
+    state.records.confirm([{ copy: wanted({ sourceTag: tag }), digest: digestOf(1), at: 1_000 }]);
+  const tag = { destination: 'acr', destinationRepository: 'library/app', destinationTag: 'v2' };
+  state.records.distrustTag(tag);
+  state.records.distrustTag({ ...tag, destinationTag: 'nosuch' });
+  assert.equal(state.records.find(tag)?.trusted, false);
+  assert.equal(state.records.find({ ...tag, destinationTag: 'v1' })?.trusted, true);
+  state.records.confirm([{ copy: wanted({ sourceTag: 'v2' }), digest: digestOf(2), at: 2_000 }]);
+  assert.deepEqual([state.records.find(tag)?.digest, state.records.find(tag)?.trusted], [digestOf(2), true]);
+});
+
 test('a task says why no webhook told of it', async (t) => {
   const { state } = await temporaryState(t);
   assert.equal(enter(state, wanted(), { door: 'sweep', cause: 'proxy-cache' }).task.cause, 'proxy-cache');
