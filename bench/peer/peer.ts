@@ -52,6 +52,8 @@ export interface Peer {
   version: readonly string[];
   /** It is started once for each tag: a part of many tags says as much. */
   perTag?: true;
+  /** It keeps what it has seen at a registry on this machine, beyond its end. */
+  remembers?: true;
   /** Writes the files that it needs into the job's folder; gives its command lines, and how many of them run at once. */
   prepare(job: Job): { commands: readonly (readonly string[])[]; processes: number };
 }

@@ -6,6 +6,8 @@ export const skopeo: Peer = {
   name: 'skopeo',
   version: ['--version'],
   perTag: true,
+  // Where a registry has which blob: the next copy mounts it.
+  remembers: true,
   prepare({ source, destination, pairs, atOnce, folder }) {
     const login = [
       `--src-authfile=${join(folder, 'config.json')}`,

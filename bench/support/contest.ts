@@ -36,6 +36,8 @@ export interface Contestant {
   ours: boolean;
   /** How many of the tags it copies; without it, all. */
   part?: number;
+  /** It keeps what it has seen at a registry: of new tags only its first round is like everybody's. */
+  remembers?: boolean;
   run(job: Job): Promise<Ran>;
 }
 
@@ -51,6 +53,7 @@ export async function contest(options: Contest): Promise<Row[]> {
   const runs = new Map(contestants.map((one) => [one, new Array<Round>()]));
   for (let round = 1; round <= options.rounds; round++)
     for (const [one, done] of runs) {
+      if (one.remembers && options.tags === 'new' && round > 1) continue;
       const ran = await runOne(options, one, round);
       done.push(ran);
       options.say(
@@ -87,7 +90,13 @@ class Unexpected extends Error {
 
 function peerOf(peer: Peer): Contestant {
   const run = (job: Job): Promise<Ran> => runPeer(peer, job);
-  return { name: peer.name, ours: false, run, ...(peer.perTag && { part }) };
+  return {
+    name: peer.name,
+    ours: false,
+    run,
+    remembers: peer.remembers ?? false,
+    ...(peer.perTag && { part }),
+  };
 }
 
 async function runOne(options: Contest, one: Contestant, round: number): Promise<Round> {
