@@ -6,7 +6,7 @@ import type { DownloadOptions } from './range.ts';
 
 /*
  * Reading a blob: by one connection, from its beginning to its end. Where that is slow, up to four read at once, each
- * a part of 4 MiB:
+ * a part of 2 MiB:
  *
  *   one connection ──slow while it is waited for──▶ it goes on to the first part that another one has begun
  *        ▲                                                              │
@@ -21,7 +21,7 @@ import type { DownloadOptions } from './range.ts';
  * brings nothing holds the slot for six times that and the pauses between, 6 minutes by default.
  */
 const MiB = 1024 * 1024;
-const partSize = 4 * MiB;
+const partSize = 2 * MiB;
 
 /** Connections at once, and parts that are read or wait to be. */
 const mostReading = 4;
@@ -32,7 +32,7 @@ const slow = 10 * MiB;
 const longEnough = 1_000;
 
 /** What all blobs together hold in parts. */
-const buffers = new BufferBudget(36 * MiB);
+const buffers = new BufferBudget(18 * MiB);
 
 /** The bytes after the first `from`; whoever does not read to the end aborts the call's signal. */
 export async function download(options: DownloadOptions, from: number): Promise<Bytes> {
