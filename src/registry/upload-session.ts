@@ -51,9 +51,6 @@ const piecePatience = 5 * 60_000;
 /** Nobody waits longer for a session to be given back. */
 const cancelPatience = 5_000;
 
-/** No chunk is fetched before the one before it has been taken. */
-const oneAtATime = { objectMode: true, highWaterMark: 1 };
-
 type Head = Pick<Answer, 'url' | 'headers'>;
 
 function uploads(target: UploadTarget): URL {
@@ -199,13 +196,43 @@ async function send(
     // Without the unit that HTTP has there.
     ...(isPiece && { 'content-range': `${offset}-${offset + length - 1}` }),
   };
-  const stream = length === 0 ? new Uint8Array() : Readable.from(body.piece(length), oneAtATime);
+  const stream = length === 0 ? new Uint8Array() : streamOf(body, length);
   const answers = { expect, patience, signal };
   try {
     return await transport.send({ method, url, scopes, headers, body: stream, size: length, ...answers });
   } catch (error) {
     throw body.failure ?? error;
   }
+}
+
+/**
+ * The next `length` bytes; no chunk is fetched before the one before it has been taken. The end comes with the last one: where a
+ * registry answers before the end is known, undici closes the connection.
+ */
+function streamOf(body: VerifiedBody, length: number): Readable {
+  const chunks = body.piece(length);
+  let left = length;
+  const give = async (stream: Readable): Promise<void> => {
+    const { value, done } = await chunks.next();
+    if (done) return void stream.push(null);
+    left -= value.length;
+    stream.push(value);
+    if (left > 0) return;
+    await chunks.next();
+    stream.push(null);
+  };
+  return new Readable({
+    objectMode: true,
+    highWaterMark: 1,
+    read() {
+      give(this).catch((error: Error) => this.destroy(error));
+    },
+    destroy(error, callback) {
+      // What it fails with by then is in `body.failure`.
+      chunks.return(undefined).catch(() => undefined);
+      callback(error);
+    },
+  });
 }
 
 function early(method: string, url: URL, what: string): RegistryError {
