@@ -213,14 +213,16 @@ function streamOf(body: VerifiedBody, length: number): Readable {
   const chunks = body.piece(length);
   let left = length;
   const give = async (stream: Readable): Promise<void> => {
-    const { value, done } = await chunks.next();
-    if (done) return void stream.push(null);
-    left -= value.length;
-    stream.push(value);
+    const next: IteratorResult<Uint8Array, unknown> = await chunks.next();
+    if (next.done) return void stream.push(null);
+    left -= next.value.length;
+    stream.push(next.value);
     if (left > 0) return;
     await chunks.next();
     stream.push(null);
   };
+  // What the rest fails with by then is in `body.failure`.
+  const leave = (): void => void chunks.return(undefined).catch(() => undefined);
   return new Readable({
     objectMode: true,
     highWaterMark: 1,
@@ -228,8 +230,7 @@ function streamOf(body: VerifiedBody, length: number): Readable {
       give(this).catch((error: Error) => this.destroy(error));
     },
     destroy(error, callback) {
-      // What it fails with by then is in `body.failure`.
-      chunks.return(undefined).catch(() => undefined);
+      leave();
       callback(error);
     },
   });
