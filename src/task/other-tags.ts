@@ -73,7 +73,8 @@ export class OtherTags {
 
   #await(repository: string): Set<string> | undefined {
     const { sources, clock } = this.#options;
-    if (this.#waiting.size + this.#looks.size >= maxWaiting || sources(repository).length === 0) return undefined;
+    if (this.#waiting.size + this.#looks.size >= maxWaiting || sources(repository).length === 0)
+      return undefined;
     const digests = new Set<string>();
     this.#waiting.set(repository, digests);
     clock.after(patience, () => this.#begin(repository, digests));
