@@ -198,7 +198,6 @@ class Upload {
       await this.#send(this.#session, body, both);
       return undefined;
     } catch (error) {
-      stop.abort(over);
       this.#signal?.throwIfAborted();
       if (!flowing || !(this.#isWorthAnother(error) || this.#refusesPieces(error))) throw error;
       return { error, complete: body?.verified === true };
@@ -220,12 +219,7 @@ class Upload {
     if ((this.#session?.offset ?? 0) < this.#checkpoint.offset)
       this.#checkpoint = beginningOf(this.#descriptor);
     const source = await this.#open(signal, this.#checkpoint.offset);
-    const body = new VerifiedBody(source, this.#descriptor, this.#checkpoint, {
-      ...this.#target,
-      limiter,
-      stop,
-    });
-    return body;
+    return new VerifiedBody(source, this.#descriptor, this.#checkpoint, { ...this.#target, limiter, stop });
   }
 
   async #send(begun: Session, body: VerifiedBody, signal: AbortSignal): Promise<void> {
