@@ -19,6 +19,9 @@ export interface ApiCall {
   signal: AbortSignal | undefined;
 }
 
+/** What may be asked of an answer's headers. */
+export type AnswerHeaders = Pick<Headers, 'get' | 'has'>;
+
 /**
  * Sends a call and reads its answer whole, at most `cap` bytes, within the registry's budget of requests. Throws
  * `RegistryError`. It never leaves the registry's own origin; no cookie is kept.
@@ -26,11 +29,11 @@ export interface ApiCall {
 export type Send = (
   call: ApiCall,
   cap: number,
-) => Promise<{ status: number; headers: Pick<Headers, 'get' | 'has'>; bytes: Uint8Array }>;
+) => Promise<{ status: number; headers: AnswerHeaders; bytes: Uint8Array }>;
 
 export interface Answer<T> {
   value: T;
-  headers: Pick<Headers, 'get' | 'has'>;
+  headers: AnswerHeaders;
   /** Scheme, host and path, for messages. */
   shown: string;
 }
@@ -79,7 +82,7 @@ export class Api {
     path: string,
     expect: readonly number[],
     signal: AbortSignal | undefined,
-  ): Promise<{ status: number; headers: Pick<Headers, 'get' | 'has'>; text: string }> {
+  ): Promise<{ status: number; headers: AnswerHeaders; text: string }> {
     const url = new URL(`/api/v2.0${path}`, this.#origin);
     const call = { method: 'GET', url, expect, stay: true, signal } as const;
     const { bytes, ...answer } = await this.#pass(call);

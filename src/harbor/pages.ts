@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { OversizedError, RegistryError } from '../copy/error.ts';
-import type { Answer, Api } from './api.ts';
+import type { Answer, AnswerHeaders, Api } from './api.ts';
 
 /** The most that Harbor gives; it refuses to be asked for more. */
 const pageSize = 100;
@@ -134,7 +134,7 @@ function isLast({ value: rows, headers }: Answer<unknown[]>, read: number, size 
   return total === undefined || total < read ? rows.length < size : read === total;
 }
 
-function totalOf(headers: Pick<Headers, 'get' | 'has'>): number | undefined {
+function totalOf(headers: AnswerHeaders): number | undefined {
   const total = headers.get('x-total-count');
   return total !== null && /^\d{1,15}$/.test(total) ? Number(total) : undefined;
 }
