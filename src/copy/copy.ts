@@ -59,7 +59,7 @@ const maxBegun = 3;
 
 /** Makes the destination tag name what the source tag names now. Throws `CopyError`. */
 export async function copy(request: CopyRequest): Promise<CopyResult> {
-  const { source, sourceTag, signal, listed, onResolved } = request;
+  const { source, signal, listed, onResolved } = request;
   const manifests = new Manifests(source, signal);
   const looks = new Looks(request, manifests);
   if (listed !== undefined && (await looks.isAsListed())) {
@@ -76,7 +76,7 @@ export async function copy(request: CopyRequest): Promise<CopyResult> {
       if (request.holds === 'nothing' && isImmutable(error)) return copy({ ...request, holds: undefined });
       if (!isGone(error)) throw error;
       // Deleted, and perhaps collected as garbage, since the tag was resolved: only the tag says what is wanted now.
-      const now = await at('source', `resolve ${sourceTag}`, source.resolve(sourceTag, signal));
+      const now = await looks.rootAfter(root.digest);
       if (now !== undefined && (now.digest === root.digest || begun === maxBegun)) throw error;
       root = now;
     }

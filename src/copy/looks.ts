@@ -49,11 +49,28 @@ export class Looks {
 
   /** What the source tag names. */
   async root(): Promise<Descriptor | undefined> {
-    const { sourceTag, source, signal, news, force, holds, listed } = this.#request;
-    const operation = `resolve ${sourceTag}`;
+    const { news, force, holds, listed } = this.#request;
     const wanted = news || force || holds === 'nothing' || listed !== undefined;
-    if (!wanted) return at('source', operation, source.resolve(sourceTag, signal));
-    const fetched = await at('source', operation, source.fetch(sourceTag, signal));
+    return wanted ? this.#fetchRoot() : this.#resolveRoot();
+  }
+
+  /**
+   * What the source tag names now that `gone` was not there. If it is that still, the manifest itself is asked for, whose
+   * bytes are checked: a HEAD may name what the registry does not have.
+   */
+  async rootAfter(gone: Digest): Promise<Descriptor | undefined> {
+    const named = await this.#resolveRoot();
+    return named?.digest === gone ? ((await this.#fetchRoot()) ?? named) : named;
+  }
+
+  #resolveRoot(): Promise<Descriptor | undefined> {
+    const { sourceTag, source, signal } = this.#request;
+    return at('source', `resolve ${sourceTag}`, source.resolve(sourceTag, signal));
+  }
+
+  async #fetchRoot(): Promise<Descriptor | undefined> {
+    const { sourceTag, source, signal } = this.#request;
+    const fetched = await at('source', `resolve ${sourceTag}`, source.fetch(sourceTag, signal));
     if (fetched) this.#manifests.keep(fetched.descriptor, fetched.bytes);
     return fetched?.descriptor;
   }

@@ -219,6 +219,14 @@ describe('failures name step, side and reason', () => {
     assert.equal(await digestOfTag(destination.url, 'mirror/app', 'v1'), undefined);
   });
 
+  test('a source whose HEAD names what it does not have: as where the manifest itself was asked for', async (t) => {
+    const { source, copy } = await startStand(t);
+    await push(source.url, 'app', 'v1', ociImage('one'));
+    source.faults.always(/^(HEAD|GET) .*\/manifests\/v1/, wrongDigest);
+    await assert.rejects(copy('v1', { news: true }), failure('corrupt', 'source', /^resolve v1$/));
+    await assert.rejects(copy('v1'), failure('corrupt', 'source', /^resolve v1$/));
+  });
+
   test('a source that has lost a blob', async (t) => {
     const { source, copy } = await startStand(t);
     const image = ociImage('one');
