@@ -52,7 +52,7 @@ export async function contest(options: Contest): Promise<Row[]> {
   const contestants = [...ours(options), ...peersHere().map(peerOf), ...(options.more ?? [])];
   const runs = new Map(contestants.map((one) => [one, new Array<Round>()]));
   for (let round = 1; round <= options.rounds; round++)
-    for (const [one, done] of runs) {
+    for (const [one, done] of rotated([...runs], round - 1)) {
       if (one.remembers && options.tags === 'new' && round > 1) continue;
       const ran = await runOne(options, one, round);
       done.push(ran);
@@ -61,6 +61,12 @@ export async function contest(options: Contest): Promise<Row[]> {
       );
     }
   return rowsOf(runs, options.members.length);
+}
+
+/** Who comes after whom changes, for a run leaves the disk something to write. */
+function rotated<T>(all: readonly T[], by: number): T[] {
+  const first = by % all.length;
+  return [...all.slice(first), ...all.slice(0, first)];
 }
 
 function ours(options: Contest): Contestant[] {

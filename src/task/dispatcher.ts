@@ -1,5 +1,6 @@
 import PQueue from 'p-queue';
 import type { Clock } from '../clock.ts';
+import { Multiset } from './multiset.ts';
 import { repositoryOf, StorageError } from './store.ts';
 import type { Busy, DispatchStore, Verdict } from './store.ts';
 import type { Attempt, Task } from './task.ts';
@@ -46,6 +47,9 @@ export class Dispatcher {
   #options: DispatcherOptions;
   readonly #queue: PQueue;
   readonly #running = new Map<number, { task: Task; controller: AbortController }>();
+  /** Of what runs. */
+  readonly #repositories = new Multiset();
+  readonly #destinations = new Multiset();
   #timer: { cancel(): void } | undefined;
   readonly #stop = new AbortController();
 
@@ -112,15 +116,14 @@ export class Dispatcher {
   #busy(): Busy {
     const { concurrency, destinations } = this.#options;
     const most = Math.max(1, concurrency - 1);
-    const tasks = [...this.#running.values()].map(({ task }) => task);
     const having = (count: number): Pick<Busy, 'repositories' | 'destinations'> => ({
-      repositories: atLeast(count, tasks.map(repositoryOf)),
-      destinations: atLeast(destinations > 1 ? count : concurrency, tasks.map(destinationOf)),
+      repositories: this.#repositories.atLeast(count),
+      destinations: this.#destinations.atLeast(destinations > 1 ? count : concurrency),
     });
     return {
       ...having(most),
       bulk: having(Math.max(1, most - 1)),
-      doors: tasks.length >= most ? new Set(['sweep', 'admin']) : new Set(),
+      doors: this.#running.size >= most ? new Set(['sweep', 'admin']) : new Set(),
     };
   }
 
@@ -134,6 +137,8 @@ export class Dispatcher {
   #begin(task: Task): void {
     const controller = new AbortController();
     this.#running.set(task.id, { task, controller });
+    this.#repositories.add(repositoryOf(task));
+    this.#destinations.add(task.destination);
     this.#options.listener({ kind: 'started', task });
     void this.#queue.add(() => this.#run(task, controller.signal));
   }
@@ -145,9 +150,15 @@ export class Dispatcher {
     } catch (error) {
       await this.#interrupted(task, error);
     } finally {
-      this.#running.delete(task.id);
+      this.#ended(task);
       this.wake();
     }
+  }
+
+  #ended(task: Task): void {
+    this.#running.delete(task.id);
+    this.#repositories.remove(repositoryOf(task));
+    this.#destinations.remove(task.destination);
   }
 
   #settle(claimed: Task, attempt: Attempt, verdict: Verdict): void {
@@ -198,15 +209,4 @@ export class Dispatcher {
     if (!(error instanceof StorageError)) throw error;
     this.#options.listener({ kind: 'storage-failed', error });
   }
-}
-
-/** The names that are there so often, or more. */
-function atLeast(count: number, names: readonly string[]): ReadonlySet<string> {
-  const counts = new Map<string, number>();
-  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return new Set([...counts].filter(([, found]) => found >= count).map(([name]) => name));
-}
-
-function destinationOf({ destination }: Task): string {
-  return destination;
 }
