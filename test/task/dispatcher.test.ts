@@ -59,6 +59,17 @@ describe('slots', () => {
     assert.equal(bench.begun.at(-1), 'library/other:v0');
   });
 
+  test('a repository has the slots of its tasks that have ended again, and so has a destination', async (t) => {
+    const bench = await startBench(t, { concurrency: 3, destinations: 2 });
+    for (let index = 0; index < 5; index++) want(bench, `library/stalled:v${index}`);
+    want(bench, 'library/other:v0', 'webhook', 'backup');
+    bench.dispatcher.wake();
+    assert.deepEqual(bench.begun, ['library/stalled:v0', 'library/other:v0', 'library/stalled:v1']);
+    bench.running.find(({ task }) => task.sourceTag === 'v1')?.complete();
+    await bench.settle();
+    assert.equal(bench.begun.at(-1), 'library/stalled:v2');
+  });
+
   test('where there are several, a destination never takes the last slot', async (t) => {
     for (const destinations of [1, 2]) {
       const bench = await startBench(t, { concurrency: 3, destinations });
