@@ -1,25 +1,19 @@
-const none: ReadonlySet<string> = new Set();
-
 /** Names, with how often each is there, counted as they come and go. */
 export class Multiset {
   readonly #counts = new Map<string, number>();
-  #total = 0;
 
   add(name: string): void {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
-    this.#total++;
   }
 
   remove(name: string): void {
     const left = (this.#counts.get(name) ?? 0) - 1;
     if (left > 0) this.#counts.set(name, left);
     else this.#counts.delete(name);
-    this.#total--;
   }
 
   /** The names that are there so often, or more. */
   atLeast(count: number): ReadonlySet<string> {
-    if (this.#total < count) return none;
     return new Set([...this.#counts].filter(([, found]) => found >= count).map(([name]) => name));
   }
 }
