@@ -4,10 +4,10 @@ import type { State } from '../../src/state/state.ts';
 import { Dispatcher, type TaskEvent } from '../../src/task/dispatcher.ts';
 import { verdictOf } from '../../src/task/retry.ts';
 import type { DispatchStore, Verdict } from '../../src/task/store.ts';
-import type { Attempt, Task } from '../../src/task/task.ts';
+import type { Attempt, Door, Task } from '../../src/task/task.ts';
 import { FakeClock } from '../support/clock.ts';
 import type { Ending } from '../support/temporary.ts';
-import { temporaryState } from '../state/open.ts';
+import { enter, temporaryState, wanted } from '../state/open.ts';
 
 export const policy = { attempts: 3, first: 1_000, max: 60_000 };
 
@@ -74,6 +74,24 @@ export async function startBench(
   const dispatcher = new Dispatcher({ store, work, clock, ...slots, listener });
   stop = () => dispatcher.stop(0);
   return { state, clock, dispatcher, events, running, begun, most: () => most, settle };
+}
+
+/** A waiting task `repository:tag`; its id. */
+export function want(
+  { state, clock }: Bench,
+  name: string,
+  door: Door = 'webhook',
+  destination = 'acr',
+): number {
+  const [sourceRepository = '', sourceTag = ''] = name.split(':');
+  const now = clock.now();
+  return enter(state, wanted({ sourceRepository, sourceTag, destination }), { door, wantedAt: now }, now).task
+    .id;
+}
+
+export async function finishAll({ running, settle, dispatcher }: Bench): Promise<void> {
+  dispatcher.wake();
+  for (await settle(); running.length > 0; await settle()) running[0]?.complete();
 }
 
 function workOf(
